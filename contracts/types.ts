@@ -1,0 +1,61 @@
+/** The shapes that every contract works with. A contract is a pure, synchronous, total function over them. */
+import type { Decision, PolicyRequest } from '../src/policy/types.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+export type JsonObject = { readonly [name: string]: Json };
+
+/** Ledger state as a contract sees it: the parent block's state under the changes made so far in this block. */
+export type StateReader = { get(path: string): Json | undefined };
+
+/** Path → new value, or null for deletion. */
+export type StateChanges = ReadonlyMap<string, Json | null>;
+
+export type BlockContext = {
+  readonly chain: string;
+  readonly height: number;
+  /** Milliseconds UTC: the block's time is the only clock. */
+  readonly time: number;
+  readonly epoch: number;
+  readonly ruleset: number;
+};
+
+export type SignatureEntry = {
+  /** First 16 hex digits of SHA-256(algorithm byte ‖ public key). */
+  readonly keyid: string;
+  /** Absent in the envelope means `ed25519`. */
+  readonly alg: 'ed25519' | 'p256' | 'webauthn-p256';
+  readonly sig: Uint8Array;
+};
+
+/** A decoded transaction: schema, one-reading and one-encoding rules hold; its signatures are not verified yet. */
+export type Transaction = {
+  /** SHA-256(PAE), hex. */
+  readonly txId: string;
+  /** SHA-256(envelope bytes), hex. */
+  readonly envelopeId: string;
+  /** The exact bytes as received. */
+  readonly envelope: Uint8Array;
+  /** The exact body bytes (the DSSE payload). */
+  readonly payload: Uint8Array;
+  readonly chain: string;
+  readonly account: string;
+  readonly type: string;
+  /** Milliseconds UTC. */
+  readonly expires: number;
+  readonly nonce: string;
+  readonly body: JsonObject;
+  readonly signatures: readonly SignatureEntry[];
+};
+
+/** A log record before it is serialised: members in their fixed order, `type` (or `_type`) first. */
+export type LedgerRecord = JsonObject;
+
+/** What a transaction did. A refused one has exactly one `tx.refused` record and no changes. */
+export type Applied = {
+  readonly records: readonly LedgerRecord[];
+  readonly changes: StateChanges;
+  /** The stable code when refused. */
+  readonly refused?: string;
+};
+
+export type Decide = (request: PolicyRequest) => Decision;

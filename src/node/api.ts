@@ -1,0 +1,122 @@
+/**
+ * The one interface through which RPC reaches a node. Everything here is total: what is absent is `undefined`, what is
+ * refused is thrown as a `WeftError` with a stable code.
+ */
+
+export type TxStatus =
+  | { readonly status: 'pending'; readonly id: string }
+  | {
+      readonly status: 'finalized';
+      readonly id: string;
+      readonly height: number;
+      /** Milliseconds UTC. */
+      readonly time: number;
+      /** Log index of the transaction's own leaf; its records follow it. */
+      readonly index: number;
+      readonly records: readonly { readonly index: number; readonly record: unknown }[];
+      /** Code when the ledger refused it (its id is consumed all the same). */
+      readonly refused?: string;
+    }
+  /** Final: a finalized block's time is past `expires` and the id is absent. Known only while the expiry is remembered. */
+  | { readonly status: 'expired'; readonly id: string }
+  | { readonly status: 'unknown'; readonly id: string };
+
+export type NodeStatus = {
+  readonly name: string;
+  readonly version: string;
+  readonly chain: string;
+  readonly origin: string;
+  readonly genesisHash: string;
+  readonly role: 'validator' | 'observer';
+  readonly ruleset: number;
+  readonly epoch: number;
+  readonly view: number;
+  readonly leader: string;
+  readonly finalized: {
+    readonly height: number;
+    readonly view: number;
+    readonly blockId: string;
+    readonly time: number;
+    readonly logSize: number;
+    readonly logRoot: string;
+    readonly stateRoot: string;
+  };
+  readonly catchingUp: boolean;
+  /** Blocks that peers have finalized and we have not. */
+  readonly behind: number;
+  /** Empty when this node votes; else why it does not (`CATCHING_UP`, `WAITING_FOR_PEERS`, `JOURNAL_ROLLED_BACK`, `STATE_DIVERGED`, `DISK_FAILED`). */
+  readonly notVoting: string;
+  readonly validators: readonly { readonly name: string; readonly connected: boolean; readonly heardMs: number | null }[];
+  readonly quorum: number;
+  readonly mempool: { readonly transactions: number; readonly bytes: number };
+  readonly logKey: string;
+  readonly cosigner: string | null;
+  /** Milliseconds from proposal to finalization over the last blocks seen here. */
+  readonly finalityMs: { readonly p50: number | null; readonly p99: number | null };
+  readonly policy: { readonly version: number; readonly digest: string };
+};
+
+export type BlockSummary = {
+  readonly height: number;
+  readonly blockId: string;
+  readonly epoch: number;
+  readonly view: number;
+  /** Milliseconds UTC. */
+  readonly time: number;
+  readonly proposer: string;
+  readonly transactions: number;
+  readonly logSize: number;
+  readonly logRoot: string;
+  readonly stateRoot: string;
+};
+
+/** A leaf as it stands in the log, with where it came from. */
+export type LogEntry = { readonly index: number; readonly leaf: Uint8Array; readonly height: number };
+
+export type StateAnswer = {
+  readonly path: string;
+  readonly value: unknown;
+  readonly height: number;
+  readonly stateRoot: string;
+  /** JSON form of a state proof (schemas/state-proof). Present when asked for. */
+  readonly proof?: unknown;
+};
+
+export type Subscription =
+  | { readonly topic: 'blocks' }
+  | { readonly topic: 'records'; readonly filter: { readonly type?: string; readonly account?: string } }
+  | { readonly topic: 'tx'; readonly id: string };
+
+export type NodeEvent =
+  | { readonly topic: 'blocks'; readonly block: BlockSummary }
+  | { readonly topic: 'records'; readonly height: number; readonly index: number; readonly record: unknown }
+  | { readonly topic: 'tx'; readonly status: TxStatus };
+
+export type NodeApi = {
+  status(): NodeStatus;
+  /** Admits a signed envelope. Resolves once it is in the mempool (or already final); throws with the refusal's code. */
+  submit(envelope: Uint8Array): Promise<TxStatus>;
+  transaction(id: string): TxStatus;
+  /** Resolves with `finalized` or `expired`, or with the present status once `timeoutMs` has passed. */
+  wait(id: string, timeoutMs: number): Promise<TxStatus>;
+  block(heightOrId: number | string): BlockSummary | undefined;
+  entry(index: number): LogEntry | undefined;
+  /** The newest published checkpoint (a signed note: log line and q cosigner lines), or undefined before the first. */
+  checkpoint(): string | undefined;
+  /** Token text. `record` counts the records of the transaction from 0. */
+  token(which: { readonly index: number } | { readonly tx: string; readonly record?: number }): string;
+  state(path: string, withProof: boolean): StateAnswer;
+  /** Bytes of `/tile/...` for the path after the leading `/`; undefined when absent. `full` decides about caching. */
+  tile(path: string): { readonly bytes: Uint8Array; readonly full: boolean } | undefined;
+  /** C2SP tlog-policy text (with `#` comments of ours). `rpcUrls`: validator name → URL for its witness line. */
+  trust(): string;
+  /** Canonical genesis document bytes. */
+  genesis(): Uint8Array;
+  /** Calls `listener` for each event until the returned function is called. `listener` must not throw or block. */
+  subscribe(subscription: Subscription, listener: (event: NodeEvent) => void): () => void;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** True while the process works at all; `ready` also demands that it follows the live chain. */
+  healthy(): boolean;
+  ready(): { readonly ready: boolean; readonly reason: string };
+};
