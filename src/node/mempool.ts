@@ -1,0 +1,157 @@
+import { WeftError } from '../codec/error.ts';
+import type { PreparedTx } from '../ledger/prepare.ts';
+
+/**
+ * Transactions that are admitted and not yet finalized. Bounded in count, bytes and per account; fair: the builder takes
+ * one transaction of each account in turn, so that a flood from one account delays only that account.
+ */
+
+export type MempoolOptions = {
+  readonly transactionsMax: number;
+  readonly bytesMax: number;
+  readonly transactionsPerAccountMax: number;
+};
+
+export const defaultMempoolOptions: MempoolOptions = {
+  transactionsMax: 50_000,
+  bytesMax: 64 * 1024 * 1024,
+  transactionsPerAccountMax: 20_000,
+};
+
+export type MempoolEntry = {
+  readonly prepared: PreparedTx;
+  /** Monotonic milliseconds at which it came in here: what W5's re-sending counts from. */
+  readonly arrivedMs: number;
+  /** Came from a client of this node, which therefore sends it to the other validators. */
+  readonly own: boolean;
+};
+
+export class Mempool {
+  readonly #options: MempoolOptions;
+  /** By envelopeId. Insertion order is arrival order. */
+  readonly #entries = new Map<string, MempoolEntry>();
+  /** By txId: one envelope of a transaction is enough, whatever signatures others put around the same body. */
+  readonly #byTx = new Map<string, string>();
+  /** Account → its envelope ids in arrival order. The map's own order is the turn order. */
+  readonly #accounts = new Map<string, Set<string>>();
+  #bytes = 0;
+
+  constructor(options: MempoolOptions = defaultMempoolOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(envelopeId: string): boolean {
+    return this.#entries.has(envelopeId);
+  }
+
+  hasTx(txId: string): boolean {
+    return this.#byTx.has(txId);
+  }
+
+  get(envelopeId: string): MempoolEntry | undefined {
+    return this.#entries.get(envelopeId);
+  }
+
+  /**
+   * Adds a verified transaction. Returns false when it is there already.
+   * @throws WeftError MEMPOOL_FULL, MEMPOOL_ACCOUNT_FULL (`details.retryAfterMs` says when to try again)
+   */
+  add(prepared: PreparedTx, arrivedMs: number, own: boolean): boolean {
+    const { envelopeId, txId, account, envelope } = prepared.tx;
+    if (this.#byTx.has(txId)) return false;
+    this.checkRoom(account, envelope.length);
+    let ids = this.#accounts.get(account);
+    if (ids === undefined) {
+      ids = new Set();
+      this.#accounts.set(account, ids);
+    }
+    ids.add(envelopeId);
+    this.#entries.set(envelopeId, { prepared, arrivedMs, own });
+    this.#byTx.set(txId, envelopeId);
+    this.#bytes += envelope.length;
+    return true;
+  }
+
+  /** Asked before a signature is verified, so that a full pool costs nothing but the decoding. @throws as `add` */
+  checkRoom(account: string, bytes: number): void {
+    if (this.#entries.size >= this.#options.transactionsMax || this.#bytes + bytes > this.#options.bytesMax) {
+      throw new WeftError('MEMPOOL_FULL', 'this node holds as many pending transactions as it may; try again shortly', {
+        retryAfterMs: 500,
+      });
+    }
+    if ((this.#accounts.get(account)?.size ?? 0) >= this.#options.transactionsPerAccountMax) {
+      throw new WeftError(
+        'MEMPOOL_ACCOUNT_FULL',
+        `account '${account}' has as many pending transactions here as one account may; wait until some are finalized`,
+        { retryAfterMs: 500 },
+      );
+    }
+  }
+
+  remove(envelopeId: string): void {
+    const entry = this.#entries.get(envelopeId);
+    if (entry === undefined) return;
+    const { txId, account, envelope } = entry.prepared.tx;
+    this.#entries.delete(envelopeId);
+    this.#byTx.delete(txId);
+    this.#bytes -= envelope.length;
+    const ids = this.#accounts.get(account);
+    ids?.delete(envelopeId);
+    if (ids?.size === 0) this.#accounts.delete(account);
+  }
+
+  /** Removes whichever envelope carries this transaction: another one of the same id may have been finalized. */
+  removeTx(txId: string): void {
+    const envelopeId = this.#byTx.get(txId);
+    if (envelopeId !== undefined) this.remove(envelopeId);
+  }
+
+  /** Drops what can no longer enter a block after `blockTime` (its expiry lies at or before it). Returns the txIds. */
+  expire(blockTime: number): string[] {
+    const gone: string[] = [];
+    for (const [envelopeId, { prepared }] of this.#entries) {
+      if (prepared.tx.expires <= blockTime) {
+        gone.push(prepared.tx.txId);
+        this.remove(envelopeId);
+      }
+    }
+    return gone;
+  }
+
+  /** Every entry in turn order: the first of each account, then the second of each, and so on. */
+  *inTurn(): Generator<MempoolEntry> {
+    let turns = [...this.#accounts.values()].map((ids) => ids.values());
+    while (turns.length > 0) {
+      const next: typeof turns = [];
+      for (const turn of turns) {
+        const step = turn.next();
+        if (step.done === true) continue;
+        const entry = this.#entries.get(step.value);
+        if (entry !== undefined) yield entry;
+        next.push(turn);
+      }
+      turns = next;
+    }
+  }
+
+  entries(): IterableIterator<MempoolEntry> {
+    return this.#entries.values();
+  }
+
+  /** The account whose turn came first goes last next time, so that a block that fills up early starts elsewhere. */
+  rotateTurns(): void {
+    const first = this.#accounts.entries().next();
+    if (first.done === true) return;
+    const [account, ids] = first.value;
+    this.#accounts.delete(account);
+    this.#accounts.set(account, ids);
+  }
+}
