@@ -1,0 +1,37 @@
+import { WeftError } from './error.ts';
+
+const pairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Character code → nibble; 255 for everything that is not a lower-case hex digit. */
+const nibbles = new Uint8Array(128).fill(255);
+for (let nibble = 0; nibble < 16; nibble += 1) nibbles[nibble.toString(16).charCodeAt(0)] = nibble;
+
+/** Lower-case hex, two digits a byte. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += pairs[byte];
+  return text;
+}
+
+/**
+ * The bytes of lower-case hex; upper case, odd lengths and anything else are refused (`HEX_INVALID`), so that a value
+ * has one spelling. `bytes` is the exact length expected, checked before anything is allocated.
+ */
+export function fromHex(text: string, bytes?: number): Uint8Array {
+  if (text.length % 2 !== 0 || (bytes !== undefined && text.length !== 2 * bytes)) {
+    const wanted = bytes === undefined ? 'an even number' : String(2 * bytes);
+    throw new WeftError('HEX_INVALID', `Hex of ${text.length} digits where ${wanted} is expected.`, {
+      length: text.length,
+    });
+  }
+  const decoded = new Uint8Array(text.length / 2);
+  for (let i = 0; i < decoded.length; i += 1) {
+    const high = nibbles[text.charCodeAt(2 * i)] ?? 255;
+    const low = nibbles[text.charCodeAt(2 * i + 1)] ?? 255;
+    if (high === 255 || low === 255) {
+      throw new WeftError('HEX_INVALID', `Not lower-case hex at digit ${2 * i}.`, { at: 2 * i });
+    }
+    decoded[i] = (high << 4) | low;
+  }
+  return decoded;
+}

@@ -1,0 +1,199 @@
+// DSSE envelopes (github.com/secure-systems-lab/dsse, protocol v1) in one encoding: members in fixed order, no spaces,
+// standard padded base64, 1-16 signatures sorted by key id, none twice. The decoder walks the one production that
+// there is, so that decodeEnvelope(b) succeeds only if encodeEnvelope gives b back: an envelope has one envelopeId.
+import { fromBase64, toBase64 } from '../codec/base64.ts';
+import { WeftError } from '../codec/error.ts';
+import { concat, encodeUtf8 } from '../codec/utf8.ts';
+
+export type SignatureAlgorithm = 'ed25519' | 'p256';
+
+export type EnvelopeSignature = {
+  /** 16 lower-case hex digits, see keyId.ts. */
+  readonly keyid: string;
+  readonly alg: SignatureAlgorithm;
+  /** 64 bytes for either algorithm. */
+  readonly sig: Uint8Array;
+};
+
+export type Envelope = {
+  readonly payload: Uint8Array;
+  readonly payloadType: string;
+  readonly signatures: readonly EnvelopeSignature[];
+};
+
+export type EnvelopeLimits = {
+  /** Default 32 KiB. */
+  readonly payloadBytesMax?: number;
+  /** Default 48 KiB. */
+  readonly envelopeBytesMax?: number;
+};
+
+export const PAYLOAD_BYTES_MAX = 32 * 1024;
+export const ENVELOPE_BYTES_MAX = 48 * 1024;
+export const SIGNATURES_MAX = 16;
+const PAYLOAD_TYPE_CHARACTERS_MAX = 128;
+const SIGNATURE_BYTES = 64;
+
+const keyIdPattern = /^[0-9a-f]{16}$/;
+/** A media type: nothing that JSON would escape. */
+const payloadTypePattern = /^[a-z0-9][a-z0-9.+/-]*$/;
+
+const ascii = new TextDecoder('latin1');
+
+/** What is signed: `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes, decimal. */
+export function pae(payloadType: string, payload: Uint8Array): Uint8Array {
+  const type = encodeUtf8(payloadType);
+  return concat(encodeUtf8(`DSSEv1 ${type.length} `), type, encodeUtf8(` ${payload.length} `), payload);
+}
+
+/**
+ * The one encoding. The caller sorts: signatures out of order are a defect here, not repaired.
+ * Refusals: `ENVELOPE_TOO_LARGE`, `ENVELOPE_INVALID`, `ENVELOPE_SIGNATURES` (count, order, key id, length).
+ */
+export function encodeEnvelope(envelope: Envelope, limits: EnvelopeLimits = {}): Uint8Array {
+  checkPayload(envelope.payload.length, limits);
+  checkPayloadType(envelope.payloadType);
+  checkSignatures(envelope.signatures);
+  const entries = envelope.signatures.map(({ keyid, alg, sig }) => {
+    const name = alg === 'ed25519' ? '' : `"alg":"${alg}",`;
+    return `{"keyid":"${keyid}",${name}"sig":"${toBase64(sig)}"}`;
+  });
+  const bytes = encodeUtf8(
+    `{"payload":"${toBase64(envelope.payload)}","payloadType":"${envelope.payloadType}","signatures":[${entries.join(',')}]}`,
+  );
+  checkSize(bytes.length, limits);
+  return bytes;
+}
+
+/** Signatures in the order that an envelope needs. */
+export function sortSignatures(signatures: readonly EnvelopeSignature[]): EnvelopeSignature[] {
+  return [...signatures].sort((a, b) => (a.keyid < b.keyid ? -1 : a.keyid > b.keyid ? 1 : 0));
+}
+
+/**
+ * The envelope of its one encoding; verifies nothing.
+ * Refusals: `ENVELOPE_TOO_LARGE` (envelope or payload), `ENVELOPE_INVALID` (another encoding, or none),
+ * `ENVELOPE_SIGNATURES` (count, order, twice), `ENVELOPE_ALG_UNSUPPORTED` (an algorithm that this version does not check).
+ */
+export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): Envelope {
+  checkSize(bytes.length, limits);
+  // Every byte is compared as a character below, and no production holds one above 0x7f.
+  const cursor: Cursor = { text: ascii.decode(bytes), at: 0 };
+  expect(cursor, '{"payload":"');
+  const payloadText = until(cursor, '"');
+  checkPayload(Math.floor((payloadText.length * 3) / 4) - 2, limits);
+  expect(cursor, ',"payloadType":"');
+  const payloadType = until(cursor, '"');
+  checkPayloadType(payloadType);
+  expect(cursor, ',"signatures":[');
+  const signatures: EnvelopeSignature[] = [];
+  do {
+    if (signatures.length === SIGNATURES_MAX) throw badSignatures(`more than ${SIGNATURES_MAX}`);
+    signatures.push(readSignature(cursor));
+  } while (take(cursor, ','));
+  expect(cursor, ']}');
+  if (cursor.at !== cursor.text.length) throw invalid('bytes follow it', cursor.at);
+  checkSignatures(signatures);
+  const payload = readBase64(payloadText);
+  checkPayload(payload.length, limits);
+  return { payload, payloadType, signatures };
+}
+
+type Cursor = { readonly text: string; at: number };
+
+function readSignature(cursor: Cursor): EnvelopeSignature {
+  expect(cursor, '{"keyid":"');
+  const keyid = until(cursor, '"');
+  let alg: SignatureAlgorithm = 'ed25519';
+  if (take(cursor, ',"alg":"')) {
+    const name = until(cursor, '"');
+    // Ed25519 is said by saying nothing: written out, one envelope would have two encodings.
+    if (name === 'ed25519') throw invalid('an Ed25519 signature names its algorithm', cursor.at);
+    if (name !== 'p256') {
+      throw new WeftError(
+        'ENVELOPE_ALG_UNSUPPORTED',
+        `Signatures of algorithm "${name.slice(0, 32)}" are not supported.`,
+      );
+    }
+    alg = name;
+  }
+  expect(cursor, ',"sig":"');
+  const text = until(cursor, '"');
+  if (text.length !== 88) throw badSignatures(`a signature of ${text.length} characters, not 88`);
+  expect(cursor, '}');
+  return { keyid, alg, sig: readBase64(text) };
+}
+
+function readBase64(text: string): Uint8Array {
+  try {
+    return fromBase64(text);
+  } catch {
+    throw new WeftError('ENVELOPE_INVALID', 'The envelope holds text that is not strict standard base64 with padding.');
+  }
+}
+
+function take(cursor: Cursor, text: string): boolean {
+  if (!cursor.text.startsWith(text, cursor.at)) return false;
+  cursor.at += text.length;
+  return true;
+}
+
+function expect(cursor: Cursor, text: string): void {
+  if (!take(cursor, text)) throw invalid(`${text} is expected`, cursor.at);
+}
+
+/** What stands before `end`; goes past `end`. */
+function until(cursor: Cursor, end: string): string {
+  const stop = cursor.text.indexOf(end, cursor.at);
+  if (stop < 0) throw invalid('a text does not end', cursor.at);
+  const text = cursor.text.slice(cursor.at, stop);
+  cursor.at = stop + end.length;
+  return text;
+}
+
+function checkSize(bytes: number, limits: EnvelopeLimits): void {
+  const bytesMax = limits.envelopeBytesMax ?? ENVELOPE_BYTES_MAX;
+  if (bytes > bytesMax) {
+    throw new WeftError('ENVELOPE_TOO_LARGE', `An envelope of ${bytes} bytes; at most ${bytesMax} are accepted.`, {
+      bytes,
+      bytesMax,
+    });
+  }
+}
+
+function checkPayload(bytes: number, limits: EnvelopeLimits): void {
+  const bytesMax = limits.payloadBytesMax ?? PAYLOAD_BYTES_MAX;
+  if (bytes > bytesMax) {
+    throw new WeftError('ENVELOPE_TOO_LARGE', `A payload of over ${bytesMax} bytes, which is the most accepted.`, {
+      bytes,
+      bytesMax,
+    });
+  }
+}
+
+function checkPayloadType(payloadType: string): void {
+  if (payloadType.length > PAYLOAD_TYPE_CHARACTERS_MAX || !payloadTypePattern.test(payloadType)) {
+    throw new WeftError('ENVELOPE_INVALID', 'The payloadType is not a lower-case media type.');
+  }
+}
+
+function checkSignatures(signatures: readonly EnvelopeSignature[]): void {
+  if (signatures.length < 1 || signatures.length > SIGNATURES_MAX)
+    throw badSignatures(`${signatures.length} of them, not 1-${SIGNATURES_MAX}`);
+  let previous = '';
+  for (const { keyid, sig } of signatures) {
+    if (!keyIdPattern.test(keyid)) throw badSignatures('a keyid that is not 16 lower-case hex digits');
+    if (keyid <= previous) throw badSignatures('not sorted by keyid, or one key twice');
+    if (sig.length !== SIGNATURE_BYTES)
+      throw badSignatures(`a signature of ${sig.length} bytes, not ${SIGNATURE_BYTES}`);
+    previous = keyid;
+  }
+}
+
+function badSignatures(why: string): WeftError {
+  return new WeftError('ENVELOPE_SIGNATURES', `The envelope's signatures: ${why}.`);
+}
+
+function invalid(why: string, at: number): WeftError {
+  return new WeftError('ENVELOPE_INVALID', `Not the one encoding of an envelope: at byte ${at}, ${why}.`, { at });
+}

@@ -1,0 +1,50 @@
+// ECDSA on P-256 with SHA-256, for account keys in security keys and HSMs. One spelling of each value: keys are 33-byte
+// compressed points, signatures r ‖ s with s in the lower half (else anybody could turn a signature into a second one).
+import { p256 } from '@noble/curves/nist.js';
+import { WeftError } from '../codec/error.ts';
+
+export const P256_KEY_BYTES = 33;
+export const P256_SIGNATURE_BYTES = 64;
+export const P256_SECRET_BYTES = 32;
+
+/** True for a valid low-S signature of SHA-256(message). Never throws. */
+export function verifyP256(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== P256_SIGNATURE_BYTES || publicKey.length !== P256_KEY_BYTES) return false;
+  try {
+    return p256.verify(signature, message, publicKey, { prehash: true, lowS: true, format: 'compact' });
+  } catch {
+    return false;
+  }
+}
+
+/** Deterministic (RFC 6979) low-S signature r ‖ s, 64 bytes. Refusal: `KEY_INVALID` (no secret key of P-256). */
+export function signP256(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
+  checkSecret(secretKey);
+  return p256.sign(message, secretKey, { prehash: true, lowS: true, format: 'compact' });
+}
+
+/** Compressed public key, 33 bytes. Refusal: `KEY_INVALID`. */
+export function p256PublicKeyOf(secretKey: Uint8Array): Uint8Array {
+  checkSecret(secretKey);
+  return p256.getPublicKey(secretKey, true);
+}
+
+export function generateP256Secret(): Uint8Array {
+  return p256.utils.randomSecretKey();
+}
+
+/** Refuses (`KEY_INVALID`) what is not the 33-byte compressed form of a point of the curve; P-256 has no other subgroup. */
+export function checkP256PublicKey(publicKey: Uint8Array): void {
+  if (publicKey.length !== P256_KEY_BYTES || !p256.utils.isValidPublicKey(publicKey, true)) {
+    throw new WeftError(
+      'KEY_INVALID',
+      'The P-256 public key is not the 33-byte compressed form of a point of the curve.',
+    );
+  }
+}
+
+function checkSecret(secretKey: Uint8Array): void {
+  if (secretKey.length !== P256_SECRET_BYTES || !p256.utils.isValidSecretKey(secretKey)) {
+    throw new WeftError('KEY_INVALID', 'Not a secret key of P-256: 32 bytes, a number from 1 to the order less one.');
+  }
+}
