@@ -1,0 +1,135 @@
+/**
+ * Whether a policy set may ever decide: everything that Cedar can say about it before the first request. `checkPolicySet`
+ * is asked when a block that carries a set is *prepared*; its answer is a pure function of the document's bytes.
+ */
+import { Worker } from 'node:worker_threads';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { byteLength, digestPolicySet } from './document.ts';
+import { type CedarInstance, failureOf, openInstance } from './instance.ts';
+import { POLICY_LIMITS } from './limits.ts';
+import { measureSchema } from './schemaSize.ts';
+import type { PolicySetDocument } from './types.ts';
+
+export type PolicySetVerdict =
+  | { readonly ok: true; readonly digest: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/**
+ * Checks in a worker thread that is thrown away: the node goes on while Cedar works, and the host's stack is of one
+ * size whoever asks. No time limit decides; `POLICY_LIMITS` bound the work.
+ *
+ * Codes of a refusal: those of `checkDocument`, POLICY_SCHEMA_INVALID, POLICY_SCHEMA_TOO_LARGE, POLICY_TEXT_INVALID,
+ * POLICY_NOT_ONE_STATIC, POLICY_ID_MISMATCH, POLICY_SET_UNSOUND, POLICY_SET_COSTLY, POLICY_SET_TRAPPED.
+ * Only the code is the same text for ever; the message may quote Cedar and never enters state or log.
+ * @throws POLICY_HOST_FAILED (rejection): this machine could not answer; that is no answer about the set
+ */
+export function checkPolicySet(document: PolicySetDocument): Promise<PolicySetVerdict> {
+  const file = import.meta.url.endsWith('.ts') ? './checkWorker.ts' : './checkWorker.js';
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: document,
+      execArgv: [],
+      resourceLimits: { stackSizeMb: 4 },
+    });
+    let answered = false;
+    worker.once('message', (answer: { verdict: PolicySetVerdict } | { failed: string }) => {
+      answered = true;
+      if ('verdict' in answer) resolve(answer.verdict);
+      else reject(hostFailed(answer.failed));
+    });
+    worker.once('error', (error) => reject(hostFailed(String(error))));
+    worker.once('exit', (code) => {
+      if (!answered) reject(hostFailed(`the worker ended with ${code} and without an answer`));
+    });
+  });
+}
+
+/**
+ * The same check on the calling thread, in an instance of its own.
+ * @throws POLICY_HOST_FAILED
+ */
+export function checkPolicySetHere(document: PolicySetDocument): PolicySetVerdict {
+  try {
+    const digest = digestPolicySet(document);
+    const instance = open();
+    try {
+      askCedar(document, instance);
+    } catch (error) {
+      if (error instanceof WeftError) throw error;
+      if (failureOf(error, instance) === 'host') throw hostFailed(String(error));
+      throw new WeftError('POLICY_SET_TRAPPED', 'Cedar breaks on this set; simplify it');
+    }
+    return { ok: true, digest };
+  } catch (error) {
+    if (
+      !(error instanceof WeftError) ||
+      error.code === 'POLICY_HOST_FAILED' ||
+      error.code === 'POLICY_ENGINE_MISMATCH'
+    ) {
+      throw error;
+    }
+    return { ok: false, code: codeOf(error), message: error.message };
+  }
+}
+
+function open(): CedarInstance {
+  try {
+    return openInstance();
+  } catch (error) {
+    throw error instanceof WeftError ? error : hostFailed(String(error));
+  }
+}
+
+function askCedar(document: PolicySetDocument, { calls }: CedarInstance): void {
+  const { schema, policies } = document;
+  // Names are resolved here but declared types are not written out yet: the step that is exponential comes after.
+  const resolved = calls.schemaToJsonWithResolvedTypes(schema);
+  if (resolved.type !== 'success') refuse('POLICY_SCHEMA_INVALID', `the schema: ${first(resolved.errors)}`);
+  const { environments } = measureSchema(resolved.json);
+  const bytes = policies.reduce((sum, policy) => sum + byteLength(policy.text), 0);
+  if (bytes * environments > POLICY_LIMITS.validationWorkMax) {
+    refuse(
+      'POLICY_SET_COSTLY',
+      `${bytes} bytes of policies times ${environments} environments is too much to validate`,
+    );
+  }
+  const prepared = calls.preparseSchema('check', schema);
+  if (prepared.type !== 'success') refuse('POLICY_SCHEMA_INVALID', `the schema: ${first(prepared.errors)}`);
+  for (const { id, text } of policies) {
+    const parts = calls.policySetTextToParts(text);
+    if (parts.type !== 'success') refuse('POLICY_TEXT_INVALID', `policy ${id}: ${first(parts.errors)}`);
+    if (parts.policies.length !== 1 || parts.policy_templates.length !== 0) {
+      refuse('POLICY_NOT_ONE_STATIC', `policy ${id} is not exactly one policy without slots`);
+    }
+    const json = calls.policyToJson(text);
+    if (json.type !== 'success') refuse('POLICY_TEXT_INVALID', `policy ${id}: ${first(json.errors)}`);
+    const named = json.json.annotations?.['id'];
+    if (named !== undefined && named !== id) {
+      refuse('POLICY_ID_MISMATCH', `policy ${id} calls itself ${named}: @id must say the id that records will show`);
+    }
+  }
+  const answer = calls.validate({
+    schema,
+    policies: { staticPolicies: Object.fromEntries(policies.map(({ id, text }) => [id, text])) },
+    validationSettings: { mode: 'strict' },
+  });
+  if (answer.type !== 'success') refuse('POLICY_TEXT_INVALID', first(answer.errors));
+  // `validate` reports in the order of a hash map: name the smallest, so that the message is the same everywhere too.
+  const errors = answer.validationErrors.map(({ policyId, error }) => `policy ${policyId}: ${error.message}`).sort();
+  if (errors[0] !== undefined) refuse('POLICY_SET_UNSOUND', errors[0]);
+}
+
+function first(errors: readonly { readonly message: string }[]): string {
+  return errors[0]?.message ?? 'refused without a reason';
+}
+
+function refuse(code: string, message: string): never {
+  throw new WeftError(code, message.slice(0, 1000));
+}
+
+function hostFailed(cause: string): WeftError {
+  return new WeftError(
+    'POLICY_HOST_FAILED',
+    `this machine could not check a policy set (${cause.slice(0, 200)}): give the process more memory and restart it`,
+  );
+}
