@@ -1,0 +1,181 @@
+import type { Effect, Event, JournalRecord } from '../../consensus/types.ts';
+
+/**
+ * The engine's shell: gives it time and events, one at a time, and lets what it says out in the right order.
+ *
+ * W1: journal records and blocks are appended at once; everything outward (messages, fetches, finality, evidence) waits in
+ * one FIFO until what was appended before it is durable. One sync is under way at a time; what comes meanwhile shares the next.
+ */
+
+export type OutwardEffect = Extract<
+  Effect,
+  { type: 'broadcast' | 'send' | 'fetch' | 'finalized' | 'epochEnded' | 'evidence' }
+>;
+export type InwardEffect = Extract<Effect, { type: 'build' | 'verify' | 'certify' | 'voting' | 'halt' }>;
+
+export type ShellModules = {
+  /** The engine's `step`, bound to its state. */
+  readonly step: (event: Event) => readonly Effect[];
+  readonly appendRecord: (record: JournalRecord) => void;
+  /** Appends header and body of a block that the shell's owner holds. */
+  readonly appendBlock: (blockId: string) => void;
+  /** Resolves when everything appended before the call is durable. */
+  readonly sync: () => Promise<void>;
+  /** Leaves in order, each only after what came before it is durable. */
+  readonly outward: (effect: OutwardEffect) => void;
+  readonly inward: (effect: InwardEffect) => void;
+  /** Storage refused: nothing more is released, the node no longer votes. */
+  readonly failed: (error: unknown) => void;
+  /** Monotonic milliseconds. */
+  readonly monotonicMs: () => number;
+  /** Milliseconds UTC. */
+  readonly wallMs: () => number;
+};
+
+export class ConsensusShell {
+  readonly #modules: ShellModules;
+  readonly #events: Event[] = [];
+  readonly #held: OutwardEffect[] = [];
+  /** Ordinals of outward effects: of the next one to be held, the next one to leave, and the first that may not leave yet. */
+  #heldNext = 0;
+  #leftNext = 0;
+  #mayLeaveBefore = 0;
+  #running = false;
+  #lettingOut = false;
+  #syncing = false;
+  #dirty = false;
+  #stopped = false;
+  #lastSeq = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(modules: ShellModules) {
+    this.#modules = modules;
+  }
+
+  /** Hands the engine an event. Safe to call from within an effect: events queue up and run in order. */
+  handle(event: Event): void {
+    if (this.#stopped) return;
+    this.#events.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      this.#apply({ type: 'tick', monotonicMs: this.#modules.monotonicMs(), wallMs: this.#modules.wallMs() });
+      for (let next = this.#events.shift(); next !== undefined && !this.#stopped; next = this.#events.shift()) {
+        this.#apply(next);
+      }
+    } catch (error) {
+      // A broken assertion means that what we would say next cannot be trusted: stop at once, say why.
+      this.#fail(error);
+    } finally {
+      this.#running = false;
+    }
+    this.#release();
+  }
+
+  /** No more events, no more releases. Resolves when a sync that is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#held.length = 0;
+    this.#events.length = 0;
+    if (this.#syncing) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #apply(event: Event): void {
+    for (const effect of this.#modules.step(event)) {
+      switch (effect.type) {
+        case 'journal':
+          this.#modules.appendRecord(effect.record);
+          this.#lastSeq = effect.seq;
+          this.#dirty = true;
+          break;
+        case 'store':
+          this.#modules.appendBlock(effect.block.id);
+          this.#dirty = true;
+          break;
+        case 'wake':
+          this.#wake(effect.atMs);
+          break;
+        case 'build':
+        case 'verify':
+        case 'certify':
+        case 'voting':
+        case 'halt':
+          this.#modules.inward(effect);
+          break;
+        default:
+          this.#held.push(effect);
+          this.#heldNext += 1;
+      }
+    }
+  }
+
+  #wake(atMs: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (atMs === undefined) return;
+    const delay = Math.max(0, Math.ceil(atMs - this.#modules.monotonicMs()));
+    this.#timer = setTimeout(() => this.#tick(), delay);
+  }
+
+  #tick(): void {
+    this.handle({ type: 'tick', monotonicMs: this.#modules.monotonicMs(), wallMs: this.#modules.wallMs() });
+  }
+
+  #release(): void {
+    if (this.#syncing || this.#stopped) return;
+    if (!this.#dirty) {
+      this.#letOut(this.#heldNext);
+      return;
+    }
+    this.#syncing = true;
+    void this.#syncLoop();
+  }
+
+  async #syncLoop(): Promise<void> {
+    try {
+      while (this.#dirty && !this.#stopped) {
+        this.#dirty = false;
+        const upTo = this.#heldNext;
+        const seq = this.#lastSeq;
+        await this.#modules.sync();
+        if (this.#stopped) break;
+        this.#letOut(upTo);
+        // Own votes enter the own tally only now; what that causes is appended and shares the next sync.
+        this.handle({ type: 'journaled', seq });
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#syncing = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+    if (!this.#dirty && this.#held.length > 0 && !this.#stopped) this.#release();
+  }
+
+  #letOut(upTo: number): void {
+    this.#mayLeaveBefore = Math.max(this.#mayLeaveBefore, upTo);
+    // What leaves may cause events, and those end here again: the loop that is already running keeps the order.
+    if (this.#lettingOut) return;
+    this.#lettingOut = true;
+    try {
+      while (this.#leftNext < this.#mayLeaveBefore) {
+        const effect = this.#held.shift();
+        if (effect === undefined) break;
+        this.#leftNext += 1;
+        this.#modules.outward(effect);
+      }
+    } finally {
+      this.#lettingOut = false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#held.length = 0;
+    this.#events.length = 0;
+    this.#modules.failed(error);
+  }
+}

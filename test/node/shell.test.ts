@@ -1,0 +1,99 @@
+import t from 'tap';
+import type { Effect, Event } from '../../consensus/types.ts';
+import { ConsensusShell } from '../../src/node/shell.ts';
+
+/** A scripted engine: each event's `seq` (of `journaled`) or view picks what it says. */
+function setUp(script: (event: Event) => Effect[]) {
+  const seen: string[] = [];
+  const syncs: (() => void)[] = [];
+  const shell: ConsensusShell = new ConsensusShell({
+    step: script,
+    appendRecord: (record) => seen.push(`append ${record.kind}`),
+    appendBlock: (id) => seen.push(`store ${id}`),
+    sync: () => new Promise((resolve) => syncs.push(resolve)),
+    outward: (effect) => {
+      seen.push(effect.type === 'send' ? `send ${effect.peer}` : effect.type);
+      if (effect.type === 'send' && effect.peer === 1) shell.handle({ type: 'heard', peer: 9 });
+    },
+    inward: (effect) => seen.push(effect.type),
+    failed: (error) => seen.push(`failed ${(error as Error).message}`),
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+  });
+  return { shell, seen, syncs };
+}
+
+const message = { type: 'yourVotes', votes: [] } as const;
+const send = (peer: number): Effect => ({ type: 'send', peer, message });
+const vote = (seq: number): Effect => ({
+  type: 'journal',
+  seq,
+  record: {
+    kind: 'vote',
+    vote: { kind: 'nullify', subject: { epoch: 1, view: seq }, signer: 0, signature: new Uint8Array() },
+  },
+});
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('W1: nothing leaves before what was appended ahead of it is durable, and order is kept', async (t) => {
+  const { shell, seen, syncs } = setUp((event) => {
+    if (event.type === 'heard' && event.peer === 0) return [send(10), vote(1), send(11)];
+    if (event.type === 'heard' && event.peer === 2) return [send(12)];
+    return [];
+  });
+  shell.handle({ type: 'heard', peer: 0 });
+  shell.handle({ type: 'heard', peer: 2 });
+  t.same(seen, ['append vote'], 'even what was said before the record waits: one FIFO');
+  syncs.shift()?.();
+  await turn();
+  t.same(seen, ['append vote', 'send 10', 'send 11', 'send 12']);
+  await shell.stop();
+});
+
+t.test('what comes while a sync is under way waits for the next one', async (t) => {
+  const { shell, seen, syncs } = setUp((event) => {
+    if (event.type === 'heard') return [vote(event.peer), send(event.peer + 100)];
+    return [];
+  });
+  shell.handle({ type: 'heard', peer: 2 });
+  shell.handle({ type: 'heard', peer: 3 });
+  t.equal(syncs.length, 1);
+  syncs.shift()?.();
+  await turn();
+  t.same(seen, ['append vote', 'append vote', 'send 102'], 'the second vote was appended after the sync began');
+  syncs.shift()?.();
+  await turn();
+  t.same(seen.slice(3), ['send 103']);
+  await shell.stop();
+});
+
+t.test('effects caused by what leaves keep their place behind it', async (t) => {
+  const { shell, seen } = setUp((event) => {
+    if (event.type === 'heard' && event.peer === 0) return [send(1), send(2)];
+    if (event.type === 'heard' && event.peer === 9) return [send(3)];
+    return [];
+  });
+  shell.handle({ type: 'heard', peer: 0 });
+  t.same(seen, ['send 1', 'send 2', 'send 3']);
+  await shell.stop();
+});
+
+t.test('a failed sync stops everything and says so once', async (t) => {
+  const seen: string[] = [];
+  const shell = new ConsensusShell({
+    step: (event) => (event.type === 'heard' ? [vote(1), send(1)] : []),
+    appendRecord: () => {},
+    appendBlock: () => {},
+    sync: () => Promise.reject(new Error('no space')),
+    outward: () => seen.push('out'),
+    inward: () => {},
+    failed: (error) => seen.push((error as Error).message),
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+  });
+  shell.handle({ type: 'heard', peer: 1 });
+  await turn();
+  shell.handle({ type: 'heard', peer: 1 });
+  await turn();
+  t.same(seen, ['no space']);
+});
