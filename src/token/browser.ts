@@ -1,0 +1,12 @@
+// Package entry "weft/token" in browsers: noble for both, no `node:` module anywhere below.
+import { sha256 } from '@noble/hashes/sha2.js';
+import { verifyReference } from '../crypto/reference.ts';
+import { bindVerifier } from './bind.ts';
+
+export { WeftError } from '../codec/error.ts';
+export type { Grant } from './grant.ts';
+export type { PacketGroup } from './leaf.ts';
+export type { Trust } from './trust.ts';
+export type { TokenChecks, VerifiedToken } from './verify.ts';
+
+export const { verifyToken, readTrust } = bindVerifier(sha256, verifyReference);

@@ -1,0 +1,12 @@
+// Package entry "weft/token" in Node: native hash, libsodium first and noble where it refuses (2-formats, Signature rule).
+import { verifyConsensus } from '../crypto/ed25519.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { bindVerifier } from './bind.ts';
+
+export { WeftError } from '../codec/error.ts';
+export type { Grant } from './grant.ts';
+export type { PacketGroup } from './leaf.ts';
+export type { Trust } from './trust.ts';
+export type { TokenChecks, VerifiedToken } from './verify.ts';
+
+export const { verifyToken, readTrust } = bindVerifier(sha256, verifyConsensus);
