@@ -36,6 +36,7 @@ export function checkDocument(document: PolicySetDocument): void {
   if (policies.length > POLICY_LIMITS.policiesMax) {
     refuse('POLICY_SET_TOO_LARGE', `the set has more than ${POLICY_LIMITS.policiesMax} policies`);
   }
+  checkWellFormed(schema, 'the schema');
   let total = sizeOf(schema, POLICY_LIMITS.schemaBytesMax, 'the schema');
   checkText(schema, 'the schema', true);
   let before = '';
@@ -50,12 +51,17 @@ export function checkDocument(document: PolicySetDocument): void {
     if (id <= before)
       refuse('POLICY_IDS_UNSORTED', `policy ${id} does not come after ${before}: sort by id, no id twice`);
     before = id;
+    checkWellFormed(text, `policy ${id}`);
     total += sizeOf(text, POLICY_LIMITS.policyBytesMax, `policy ${id}`);
     checkText(text, `policy ${id}`, false);
   }
   if (total > POLICY_LIMITS.setBytesMax) {
     refuse('POLICY_SET_TOO_LARGE', `the set is larger than ${POLICY_LIMITS.setBytesMax} bytes: split it`);
   }
+}
+
+function checkWellFormed(text: string, what: string): void {
+  if (!text.isWellFormed()) refuse('POLICY_SET_MALFORMED', `${what} holds a lone surrogate, which has no UTF-8`);
 }
 
 /** Bytes of UTF-8. */
@@ -76,7 +82,6 @@ function sizeOf(text: string, bytesMax: number, what: string): number {
  * the schema, where it opens `Set<…>`.
  */
 function checkText(text: string, what: string, isSchema: boolean): void {
-  if (!text.isWellFormed()) refuse('POLICY_SET_MALFORMED', `${what} holds a lone surrogate`);
   const open: string[] = [];
   let operators = 0;
   for (let at = 0; at < text.length; at++) {

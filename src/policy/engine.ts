@@ -36,7 +36,7 @@ export type PolicyEngineCounts = {
   readonly decisions: number;
   readonly cacheHits: number;
   readonly instances: number;
-  readonly traps: number;
+  readonly failures: number;
 };
 
 /**
@@ -55,7 +55,7 @@ export function createPolicyEngine(
   const decisionsMax = options.decisionsPerInstanceMax ?? POLICY_LIMITS.decisionsPerInstanceMax;
   const cache = new DecisionCache<Decision>(options.cacheEntriesMax ?? POLICY_LIMITS.cacheEntriesMax);
   const annotations = new Map<string, Readonly<Record<string, string>>>();
-  const counts = { decisions: 0, cacheHits: 0, instances: 0, traps: 0 };
+  const counts = { decisions: 0, cacheHits: 0, instances: 0, failures: 0 };
   let current: CedarInstance | undefined;
   let decidedByCurrent = 0;
 
@@ -85,7 +85,7 @@ export function createPolicyEngine(
     try {
       return ask(instance, request);
     } catch {
-      counts.traps++;
+      counts.failures++;
     }
     const second = fresh();
     try {
@@ -93,7 +93,7 @@ export function createPolicyEngine(
     } catch (error) {
       current = undefined;
       if (failureOf(error, second) === 'host') throw hostFailed(error);
-      counts.traps++;
+      counts.failures++;
       return denyWithErrors;
     }
   }
