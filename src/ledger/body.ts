@@ -1,0 +1,57 @@
+import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { WeftError } from '../codec/error.ts';
+import { fromHex, toHex } from '../codec/hex.ts';
+import { ENVELOPE_BYTES_MAX } from '../crypto/dsse.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { Frontier } from '../log/frontier.ts';
+import { createTreeHasher } from '../log/hasher.ts';
+
+export const treeHasher = createTreeHasher(sha256);
+
+/** Validity bounds of the epoch: its consensus parameters `maxBlockBytes` (of the encoded body) and `maxBlockTxs`. */
+export type BodyLimits = { readonly maxBlockBytes: number; readonly maxBlockTxs: number };
+
+/** CBOR array of byte strings: the envelopes' exact bytes, in block order. */
+export function encodeBody(envelopes: readonly Uint8Array[]): Uint8Array {
+  return encodeCbor(envelopes);
+}
+
+/** Refusals: `BLOCK_TOO_LARGE` (bytes or count), `BODY_INVALID` (no list of non-empty byte strings ≤ 48 KiB), `CBOR_*`. */
+export function decodeBody(bytes: Uint8Array, limits: BodyLimits): Uint8Array[] {
+  if (bytes.length > limits.maxBlockBytes) {
+    throw new WeftError(
+      'BLOCK_TOO_LARGE',
+      `A body of ${bytes.length} bytes; at most ${limits.maxBlockBytes} are valid.`,
+    );
+  }
+  const value = decodeCbor(bytes, {
+    bytesMax: limits.maxBlockBytes,
+    depthMax: 1,
+    itemsMax: 65_536,
+  });
+  if (!Array.isArray(value)) throw new WeftError('BODY_INVALID', 'A block body is a CBOR array of envelopes.');
+  if (value.length > limits.maxBlockTxs) {
+    throw new WeftError(
+      'BLOCK_TOO_LARGE',
+      `A body of ${value.length} transactions; at most ${limits.maxBlockTxs} are valid.`,
+    );
+  }
+  for (const envelope of value) {
+    if (!(envelope instanceof Uint8Array) || envelope.length === 0 || envelope.length > ENVELOPE_BYTES_MAX) {
+      throw new WeftError('BODY_INVALID', 'A block body holds byte strings of 1 to 49,152 bytes.');
+    }
+  }
+  return value as Uint8Array[];
+}
+
+/** Bytes of the CBOR head of a byte string or array of `length`. */
+export function cborHeadBytes(length: number): number {
+  return length < 24 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
+}
+
+/** RFC 6962 root over the envelope ids (hex, block order), each as a leaf of 32 bytes. Of none: SHA-256 of nothing. */
+export function txRootOf(envelopeIds: readonly string[]): string {
+  let frontier = Frontier.empty(treeHasher);
+  for (const id of envelopeIds) frontier = frontier.append(treeHasher.leafHash(fromHex(id, 32)));
+  return toHex(frontier.root());
+}

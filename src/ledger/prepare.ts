@@ -1,0 +1,1 @@
+export type { PreparedTx, PrepareMode } from './types.ts';
