@@ -1,0 +1,175 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import schema from '../../schemas/rpc.schema.json' with { type: 'json' };
+import { WeftError } from '../codec/error.ts';
+import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
+import type { NodeApi } from '../node/api.ts';
+import { openRpcDocument } from './openRpc.ts';
+
+/**
+ * What each method does, over the one interface to the node. Parameters are checked against `schemas/rpc.schema.json`
+ * before a handler sees them; a handler returns the result or throws a WeftError.
+ */
+export type MethodContext = {
+  readonly api: NodeApi;
+  /** Longest tx.wait. */
+  readonly waitMsMax: number;
+  /** Throws RPC_RATE_LIMITED when the account that the envelope names sent too much; answers what to call once it was admitted. */
+  readonly admit: (envelope: string) => () => void;
+};
+
+type Params = { readonly [name: string]: unknown };
+type Handler = (params: Params, context: MethodContext) => unknown;
+
+const waitMsDefault = 15_000;
+
+const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  [
+    'tx.submit',
+    async (params, { api, admit }) => {
+      const envelope = text(params, 'envelope');
+      const admitted = admit(envelope);
+      const status = await api.submit(encodeUtf8(envelope));
+      admitted();
+      return status;
+    },
+  ],
+  ['tx.get', (params, { api }) => api.transaction(text(params, 'id'))],
+  [
+    'tx.wait',
+    (params, { api, waitMsMax }) =>
+      api.wait(text(params, 'id'), Math.min(integer(params, 'timeoutMs') ?? waitMsDefault, waitMsMax)),
+  ],
+  ['node.status', (_, { api }) => api.status()],
+  [
+    'block.get',
+    (params, { api }) => {
+      const { height, id } = params;
+      if (height !== undefined && id !== undefined) throw invalidParams("give 'height' or 'id', not both");
+      const which =
+        integer(params, 'height') ?? (id === undefined ? api.status().finalized.height : text(params, 'id'));
+      const block = api.block(which);
+      if (block !== undefined) return block;
+      throw new WeftError(
+        'BLOCK_NOT_FOUND',
+        `no finalized block ${which} is here; the newest is ${api.status().finalized.height}`,
+      );
+    },
+  ],
+  [
+    'log.checkpoint',
+    (_, { api }) => {
+      const checkpoint = api.checkpoint();
+      if (checkpoint !== undefined) return { checkpoint };
+      throw new WeftError(
+        'CHECKPOINT_NOT_YET',
+        'no checkpoint has been cosigned by a quorum yet; ask again in a few seconds',
+      );
+    },
+  ],
+  [
+    'log.entry',
+    (params, { api }) => {
+      const index = integer(params, 'index') ?? 0;
+      const entry = api.entry(index);
+      if (entry !== undefined) return { index: entry.index, height: entry.height, leaf: decodeUtf8(entry.leaf) };
+      throw new WeftError(
+        'ENTRY_NOT_FOUND',
+        `the log has no entry ${index} here; its size is ${api.status().finalized.logSize}`,
+      );
+    },
+  ],
+  [
+    'token.get',
+    (params, { api }) => {
+      const index = integer(params, 'index');
+      const record = integer(params, 'record');
+      if ((index === undefined) === (params['tx'] === undefined)) throw invalidParams("give either 'index' or 'tx'");
+      if (index !== undefined) {
+        if (record !== undefined) throw invalidParams("'record' counts the records of a 'tx'; an 'index' needs none");
+        return { token: api.token({ index }) };
+      }
+      return { token: api.token({ tx: text(params, 'tx'), ...(record === undefined ? {} : { record }) }) };
+    },
+  ],
+  [
+    'state.get',
+    (params, { api }) => {
+      const answer = api.state(text(params, 'path'), params['proof'] === true);
+      return { ...answer, value: answer.value ?? null };
+    },
+  ],
+  ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
+  ['chain.trust', (_, { api }) => ({ trust: api.trust() })],
+  ['rpc.discover', (_, { api }) => openRpcDocument(api.status().version)],
+]);
+
+/** Methods that exist only where there is a connection to notify on; `webSocket.ts` handles them. */
+const webSocketMethods: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe']);
+
+/** All names that requests are counted under; anything else counts as `unknown`, so that metrics stay bounded. */
+export const methodNames: ReadonlySet<string> = new Set([...handlers.keys(), ...webSocketMethods]);
+
+let validators: Map<string, ValidateFunction> | undefined;
+
+/** Compiles every parameter schema once; later calls answer the same map. */
+function paramValidators(): Map<string, ValidateFunction> {
+  if (validators !== undefined) return validators;
+  const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: false });
+  ajv.addSchema(schema);
+  validators = new Map();
+  for (const name of methodNames) {
+    const path = encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
+    validators.set(name, ajv.compile({ $ref: `${schema.$id}#/properties/${path}/properties/params` }));
+  }
+  return validators;
+}
+
+/**
+ * Checks parameters (by name) of a method.
+ * @throws WeftError RPC_PARAMS_INVALID, with the wrong member in its message
+ */
+export function checkParams(method: string, params: unknown): Params {
+  const validate = paramValidators().get(method);
+  const given = params ?? {};
+  if (validate?.(given) === true) return given as Params;
+  if (Array.isArray(given)) throw invalidParams(`${method} takes its parameters by name: {"name": value}, not a list`);
+  throw invalidParams(`${method}: ${explain(validate?.errors)}`);
+}
+
+/**
+ * Calls a method by name.
+ * @throws WeftError RPC_METHOD_UNKNOWN, RPC_WEBSOCKET_ONLY, RPC_PARAMS_INVALID, or what the node refuses with
+ */
+export async function callMethod(name: string, params: unknown, context: MethodContext): Promise<unknown> {
+  const handler = handlers.get(name);
+  if (handler !== undefined) return handler(checkParams(name, params), context);
+  if (webSocketMethods.has(name)) {
+    throw new WeftError('RPC_WEBSOCKET_ONLY', `${name} works on a WebSocket only: connect to /ws of this address`);
+  }
+  throw new WeftError('RPC_METHOD_UNKNOWN', `there is no method '${name.slice(0, 64)}'; rpc.discover lists them`);
+}
+
+function explain(errors: readonly ErrorObject[] | null | undefined): string {
+  const error = errors?.[0];
+  if (error === undefined) return 'the parameters are not valid';
+  const at = error.instancePath.slice(1);
+  if (error.keyword === 'additionalProperties')
+    return `unknown member '${String(error.params['additionalProperty']).slice(0, 64)}'`;
+  return `${at === '' ? 'the parameters' : `'${at}'`} ${error.message ?? 'are not valid'}`;
+}
+
+function invalidParams(message: string): WeftError {
+  return new WeftError('RPC_PARAMS_INVALID', message);
+}
+
+/** The schema has checked both already; these only tell the type system. */
+function text(params: Params, name: string): string {
+  const value = params[name];
+  if (typeof value !== 'string') throw invalidParams(`'${name}' must be a string`);
+  return value;
+}
+
+function integer(params: Params, name: string): number | undefined {
+  const value = params[name];
+  return typeof value === 'number' ? value : undefined;
+}

@@ -1,0 +1,194 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: answers of a server under test are looked into freely
+import { createHash } from 'node:crypto';
+import { WeftError } from '../../src/codec/error.ts';
+import type { BlockSummary, NodeApi, NodeEvent, NodeStatus, Subscription, TxStatus } from '../../src/node/api.ts';
+
+/** A node without a ledger: answers from maps that a test fills, and fires events when told. */
+export type FakeNode = NodeApi & {
+  readonly transactions: Map<string, TxStatus>;
+  readonly submitted: string[];
+  /** Thrown by the next submits, in order; `undefined` admits. */
+  readonly submitErrors: (WeftError | undefined)[];
+  fire(event: NodeEvent): void;
+  finalize(id: string, refused?: string): void;
+  subscribers(): number;
+  readonly flags: { ready: boolean; healthy: boolean; checkpoint: boolean; internal: boolean };
+};
+
+export const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export function fakeBlock(height: number): BlockSummary {
+  return {
+    height,
+    blockId: hash(`block ${height}`),
+    epoch: 1,
+    view: height,
+    time: 1_763_712_000_000 + height,
+    proposer: 'v1',
+    transactions: 1,
+    logSize: height * 3 + 1,
+    logRoot: hash(`log ${height}`),
+    stateRoot: hash(`state ${height}`),
+  };
+}
+
+export const checkpointText =
+  'weft-test-000000000000/weft\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— weft AAAA\n';
+export const leafText = '{"type":"genesis","text":"ümläut"}';
+
+export function fakeNode(): FakeNode {
+  const transactions = new Map<string, TxStatus>();
+  const submitted: string[] = [];
+  const submitErrors: (WeftError | undefined)[] = [];
+  const listeners = new Set<{ subscription: Subscription; listener: (event: NodeEvent) => void }>();
+  const waiters = new Map<string, Set<(status: TxStatus) => void>>();
+  const flags = { ready: true, healthy: true, checkpoint: true, internal: false };
+  const newest = fakeBlock(12);
+  const statusOf = (id: string): TxStatus => transactions.get(id) ?? { status: 'unknown', id };
+  const fire = (event: NodeEvent): void => {
+    for (const { subscription, listener } of [...listeners]) {
+      if (subscription.topic !== event.topic) continue;
+      if (subscription.topic === 'tx' && event.topic === 'tx' && subscription.id !== event.status.id) continue;
+      listener(event);
+    }
+  };
+  return {
+    transactions,
+    submitted,
+    submitErrors,
+    flags,
+    fire,
+    finalize(id, refused) {
+      const status: TxStatus = {
+        status: 'finalized',
+        id,
+        height: 13,
+        time: 1_763_712_000_013,
+        index: 40,
+        records: [{ index: 41, record: { type: refused === undefined ? 'packets.committed' : 'tx.refused' } }],
+        ...(refused === undefined ? {} : { refused }),
+      };
+      transactions.set(id, status);
+      for (const resolve of waiters.get(id) ?? []) resolve(status);
+      fire({ topic: 'tx', status });
+    },
+    subscribers: () => listeners.size,
+    status: (): NodeStatus => {
+      if (flags.internal) throw new TypeError('a secret of our insides');
+      return {
+        name: 'v1',
+        version: '0.1.0',
+        chain: 'weft-test-000000000000',
+        origin: 'weft-test-000000000000/weft',
+        genesisHash: hash('genesis'),
+        role: 'validator',
+        ruleset: 1,
+        epoch: 1,
+        view: 12,
+        leader: 'v2',
+        finalized: {
+          height: newest.height,
+          view: newest.view,
+          blockId: newest.blockId,
+          time: newest.time,
+          logSize: newest.logSize,
+          logRoot: newest.logRoot,
+          stateRoot: newest.stateRoot,
+        },
+        catchingUp: false,
+        behind: 0,
+        notVoting: '',
+        validators: [{ name: 'v1', connected: true, heardMs: null }],
+        quorum: 1,
+        mempool: { transactions: transactions.size, bytes: 0 },
+        logKey: 'weft-test-000000000000/weft+00000000+AQ',
+        cosigner: null,
+        finalityMs: { p50: 12.5, p99: null },
+        policy: { version: 1, digest: hash('policy') },
+      };
+    },
+    submit: async (envelope) => {
+      const error = submitErrors.shift();
+      if (error !== undefined) throw error;
+      const text = new TextDecoder().decode(envelope);
+      submitted.push(text);
+      const id = hash(text);
+      if (!transactions.has(id)) transactions.set(id, { status: 'pending', id });
+      return statusOf(id);
+    },
+    transaction: statusOf,
+    wait: (id, timeoutMs) =>
+      new Promise((resolve) => {
+        const now = statusOf(id);
+        if (now.status === 'finalized' || now.status === 'expired') return resolve(now);
+        const set = waiters.get(id) ?? new Set();
+        waiters.set(id, set);
+        const timer = setTimeout(() => {
+          set.delete(done);
+          resolve(statusOf(id));
+        }, timeoutMs);
+        timer.unref();
+        const done = (status: TxStatus): void => {
+          clearTimeout(timer);
+          set.delete(done);
+          resolve(status);
+        };
+        set.add(done);
+      }),
+    block: (which) => {
+      if (typeof which === 'number') return which <= newest.height ? fakeBlock(which) : undefined;
+      for (let height = 0; height <= newest.height; height++)
+        if (fakeBlock(height).blockId === which) return fakeBlock(height);
+      return undefined;
+    },
+    entry: (index) => (index === 0 ? { index, leaf: new TextEncoder().encode(leafText), height: 0 } : undefined),
+    checkpoint: () => (flags.checkpoint ? checkpointText : undefined),
+    token: (which) => {
+      if ('index' in which) return `weft-token/v1\nindex ${which.index}\n`;
+      if (which.record === undefined) {
+        throw new WeftError('TOKEN_RECORD_AMBIGUOUS', 'the transaction has 2 records; say which with record', {
+          indices: '41,42',
+        });
+      }
+      return `weft-token/v1\ntx ${which.tx} ${which.record}\n`;
+    },
+    state: (path, withProof) => ({
+      path,
+      value: path === 'governance/pause/current' ? { paused: false } : undefined,
+      height: newest.height,
+      stateRoot: newest.stateRoot,
+      ...(withProof ? { proof: { siblings: [] } } : {}),
+    }),
+    tile: (path) => {
+      if (path === 'tile/0/000') return { bytes: new Uint8Array(8192).fill(7), full: true };
+      if (path === 'tile/0/001.p/3') return { bytes: new Uint8Array(96), full: false };
+      if (path === 'tile/entries/000') return { bytes: new TextEncoder().encode(leafText.repeat(200)), full: true };
+      return undefined;
+    },
+    trust: () => '# weft trust\nquorum V\n',
+    genesis: () => new TextEncoder().encode('{"format":"weft/genesis/v1"}'),
+    subscribe: (subscription, listener) => {
+      const held = { subscription, listener };
+      listeners.add(held);
+      return () => listeners.delete(held);
+    },
+    metrics: async () => '# HELP weft_height Height.\nweft_height 12\n',
+    healthy: () => flags.healthy,
+    ready: () => (flags.ready ? { ready: true, reason: '' } : { ready: false, reason: 'CATCHING_UP' }),
+  };
+}
+
+/** A JSON-RPC call over fetch: the parsed answer. */
+export async function rpc(url: string, method: string, params: unknown = {}): Promise<{ result?: any; error?: any }> {
+  return post(url, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
+}
+
+export async function post(url: string, body: string | Uint8Array, headers: Record<string, string> = {}): Promise<any> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    body: body as string,
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+  const text = await answer.text();
+  return text === '' ? { status: answer.status } : { status: answer.status, ...JSON.parse(text), ...{ text } };
+}

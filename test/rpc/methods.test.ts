@@ -1,0 +1,124 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: answers of a server under test are looked into freely
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
+import { rpcConfig } from '../../src/node/config.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
+import { checkpointText, fakeBlock, fakeNode, hash, leafText, post, rpc } from './fakeNode.ts';
+
+const schema = JSON.parse(readFileSync(new URL('../../schemas/rpc.schema.json', import.meta.url), 'utf8'));
+
+t.test('every method answers what its schema says', async (t) => {
+  const api = fakeNode();
+  const server = await createRpcServer({ api, config: rpcConfig({ port: 0 }) });
+  t.teardown(() => server.close());
+  const ajv = new Ajv2020({ strict: false });
+  ajv.addSchema(schema);
+  const asked = new Set<string>();
+  const ask = async (method: string, params: unknown): Promise<any> => {
+    const { result, error } = await rpc(server.url, method, params);
+    t.equal(error, undefined, `${method} ${error?.message ?? ''}`);
+    const validate = ajv.compile({ $ref: `${schema.$id}#/properties/${method}/properties/result` });
+    t.ok(validate(result), `${method}: ${JSON.stringify(validate.errors)}`);
+    asked.add(method);
+    return result;
+  };
+
+  const envelope = '{"payload":"ü"}';
+  const id = hash(envelope);
+  t.same(await ask('tx.submit', { envelope }), { status: 'pending', id });
+  t.equal(api.submitted[0], envelope, 'the bytes of the string, exactly');
+  t.equal((await ask('tx.get', { id: hash('nothing') })).status, 'unknown');
+  t.equal((await ask('tx.wait', { id, timeoutMs: 10 })).status, 'pending', 'the status of that moment');
+  const waiting = ask('tx.wait', { id });
+  setTimeout(() => api.finalize(id), 20);
+  t.equal((await waiting).height, 13);
+  t.equal((await ask('node.status', {})).chain, 'weft-test-000000000000');
+  t.same(await ask('block.get', { height: 3 }), fakeBlock(3));
+  t.same(await ask('block.get', { id: fakeBlock(4).blockId }), fakeBlock(4));
+  t.same(await ask('block.get', {}), fakeBlock(12), 'the newest');
+  t.equal((await ask('log.checkpoint', {})).checkpoint, checkpointText);
+  t.equal((await ask('log.entry', { index: 0 })).leaf, leafText);
+  t.match((await ask('token.get', { index: 7 })).token, /index 7/);
+  t.match((await ask('token.get', { tx: id, record: 1 })).token, / 1\n/);
+  t.same((await ask('state.get', { path: 'governance/pause/current', proof: true })).proof, { siblings: [] });
+  t.equal((await ask('state.get', { path: 'a/b/c' })).value, null, 'absent');
+  t.match((await ask('chain.genesis', {})).genesis, /weft\/genesis\/v1/);
+  t.match((await ask('chain.trust', {})).trust, /quorum V/);
+  const document = await ask('rpc.discover', {});
+  const listed = document.methods.map((each: any) => each.name);
+  t.same(listed, Object.keys(schema.properties));
+  t.equal(document.openrpc, '1.3.2');
+  t.notMatch(JSON.stringify(document), /#\/\$defs/, 'references point into the document');
+  for (const each of listed) if (!/subscribe/.test(each)) t.ok(asked.has(each), `${each} was asked`);
+});
+
+t.test('errors have standard numbers and stable codes', async (t) => {
+  const api = fakeNode();
+  const server = await createRpcServer({ api, config: rpcConfig({ port: 0, batchMax: 3 }) });
+  t.teardown(() => server.close());
+  const refused = async (body: string | Uint8Array, number: number, code: string): Promise<any> => {
+    const { error } = await post(server.url, body);
+    t.same([error?.code, error?.data?.code], [number, code], String(body).slice(0, 60));
+    return error;
+  };
+  const request = (method: string, params: unknown = {}): string =>
+    JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+  await refused('{', -32700, 'RPC_PARSE');
+  await refused(new Uint8Array([0xff, 0xfe]), -32700, 'RPC_PARSE');
+  await refused('', -32700, 'RPC_PARSE');
+  await refused('7', -32600, 'RPC_INVALID_REQUEST');
+  await refused('[]', -32600, 'RPC_BATCH_EMPTY');
+  await refused(`[${'1,'.repeat(3)}1]`, -32600, 'RPC_BATCH_TOO_LARGE');
+  await refused('{"jsonrpc":"1.0","id":1,"method":"node.status"}', -32600, 'RPC_INVALID_REQUEST');
+  await refused('{"jsonrpc":"2.0","id":{},"method":"node.status"}', -32600, 'RPC_INVALID_REQUEST');
+  await refused('{"jsonrpc":"2.0","id":1,"method":"node.status","params":7}', -32600, 'RPC_INVALID_REQUEST');
+  await refused(request('no.such'), -32601, 'RPC_METHOD_UNKNOWN');
+  await refused(request('__proto__'), -32601, 'RPC_METHOD_UNKNOWN');
+  await refused(request('subscribe', { topic: 'blocks' }), -32601, 'RPC_WEBSOCKET_ONLY');
+  await refused(request('tx.get', { id: 'XY' }), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('tx.get', ['a']), -32602, 'RPC_PARAMS_INVALID');
+  const unknown = await refused(request('node.status', { extra: 1 }), -32602, 'RPC_PARAMS_INVALID');
+  t.match(unknown.message, /'extra'/);
+  await refused(request('tx.submit', { envelope: 'x'.repeat(49_153) }), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('tx.submit', { envelope: '\ud800' + 'x' }), -32000, 'UTF8_INVALID');
+  await refused(request('token.get', {}), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('token.get', { index: 1, tx: hash('a') }), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('block.get', { height: 1, id: hash('a') }), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('block.get', { height: 99 }), -32001, 'BLOCK_NOT_FOUND');
+  await refused(request('log.entry', { index: 99 }), -32001, 'ENTRY_NOT_FOUND');
+  const ambiguous = await refused(request('token.get', { tx: hash('a') }), -32000, 'TOKEN_RECORD_AMBIGUOUS');
+  t.equal(ambiguous.data.indices, '41,42', 'details travel');
+  api.flags.checkpoint = false;
+  await refused(request('log.checkpoint'), -32001, 'CHECKPOINT_NOT_YET');
+  api.submitErrors.push(new WeftError('TX_EXPIRED', 'too late', { expires: 1 }));
+  const expired = await refused(request('tx.submit', { envelope: '{}' }), -32000, 'TX_EXPIRED');
+  t.same([expired.message, expired.data.expires], ['too late', 1]);
+  api.submitErrors.push(new WeftError('MEMPOOL_FULL', 'full', { retryAfterMs: 5 }));
+  await refused(request('tx.submit', { envelope: '{}' }), -32002, 'MEMPOOL_FULL');
+  api.flags.internal = true;
+  const internal = await refused(request('node.status'), -32603, 'INTERNAL');
+  t.notMatch(internal.message, /secret/, 'nothing of our insides');
+});
+
+t.test('batches and notifications', async (t) => {
+  const api = fakeNode();
+  const server = await createRpcServer({ api, config: rpcConfig({ port: 0 }) });
+  t.teardown(() => server.close());
+  const { text } = await post(
+    server.url,
+    '[{"jsonrpc":"2.0","id":"a","method":"node.status"},{"jsonrpc":"2.0","method":"node.status"},1,{"jsonrpc":"2.0","id":null,"method":"x"}]',
+  );
+  const answers = JSON.parse(text);
+  t.same(
+    answers.map((each: any) => [each.id, each.error?.code]),
+    [
+      ['a', undefined],
+      [null, -32600],
+      [null, -32601],
+    ],
+  );
+  t.equal((await post(server.url, '{"jsonrpc":"2.0","method":"node.status"}')).status, 204);
+  t.equal((await post(`${server.url}/rpc`, '{"jsonrpc":"2.0","id":1,"method":"node.status"}')).result.name, 'v1');
+});
