@@ -1,0 +1,77 @@
+import t from 'tap';
+import { codeOf } from '../../src/codec/error.ts';
+import { fromHex, toHex } from '../../src/codec/hex.ts';
+import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
+import {
+  checkP256PublicKey,
+  generateP256Secret,
+  p256PublicKeyOf,
+  signP256,
+  verifyP256,
+} from '../../src/crypto/p256.ts';
+import { vectors } from './vectors.ts';
+
+type Group = {
+  publicKey: string;
+  tests: { id: number; comment: string; message: string; signature: string; result: string }[];
+};
+
+const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+t.test('Wycheproof: valid and low-S holds; its high-S twin does not', async (t) => {
+  let high = 0;
+  let low = 0;
+  for (const { publicKey, tests } of vectors<Group[]>('wycheproof-p256.json')) {
+    for (const { id, comment, message, signature, result } of tests) {
+      const sig = signature.length % 2 === 0 ? fromHex(signature) : new Uint8Array(0);
+      const s = sig.length === 64 ? BigInt(`0x${signature.slice(64)}`) : 0n;
+      const isLow = s <= order / 2n;
+      const holds = verifyP256(fromHex(message), sig, fromHex(publicKey));
+      const wanted = result === 'valid' && isLow;
+      if (holds !== wanted) t.equal(holds, wanted, `${id} ${comment}`);
+      if (result !== 'valid') continue;
+      const twin = fromHex(signature.slice(0, 64) + (order - s).toString(16).padStart(64, '0'));
+      if (verifyP256(fromHex(message), twin, fromHex(publicKey)) === holds)
+        t.fail(`${id}: both s and n - s have one verdict`);
+      if (isLow) low += 1;
+      else high += 1;
+    }
+  }
+  t.ok(low > 50 && high > 50, `${low} low, ${high} high`);
+});
+
+t.test('signs low-S and deterministically', async (t) => {
+  for (let i = 0; i < 20; i += 1) {
+    const secret = generateP256Secret();
+    const message = encodeUtf8(`message ${i}`);
+    const signature = signP256(message, secret);
+    t.equal(toHex(signature), toHex(signP256(message, secret)));
+    t.ok(BigInt(`0x${toHex(signature.slice(32))}`) <= order / 2n);
+    t.ok(verifyP256(message, signature, p256PublicKeyOf(secret)));
+    t.notOk(verifyP256(encodeUtf8('another'), signature, p256PublicKeyOf(secret)));
+    checkP256PublicKey(p256PublicKeyOf(secret));
+  }
+});
+
+t.test('one spelling of keys', async (t) => {
+  const key = p256PublicKeyOf(new Uint8Array(32).fill(3));
+  const bad: [string, Uint8Array][] = [
+    ['x only', key.slice(1)],
+    ['other prefix', concat(Uint8Array.of(4), key.slice(1))],
+    ['infinity', Uint8Array.of(0)],
+    ['uncompressed length', new Uint8Array(65).fill(4)],
+    ['x beyond the field', concat(Uint8Array.of(2), new Uint8Array(32).fill(255))],
+  ];
+  for (const [name, publicKey] of bad) {
+    let code = '';
+    try {
+      checkP256PublicKey(publicKey);
+    } catch (error) {
+      code = codeOf(error);
+    }
+    t.equal(code, 'KEY_INVALID', name);
+    t.notOk(verifyP256(new Uint8Array(1), new Uint8Array(64).fill(1), publicKey), name);
+  }
+  t.throws(() => signP256(new Uint8Array(1), new Uint8Array(32)), { code: 'KEY_INVALID' }, 'zero is no secret');
+  t.throws(() => p256PublicKeyOf(fromHex(order.toString(16))), { code: 'KEY_INVALID' }, 'nor the order');
+});
