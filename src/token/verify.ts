@@ -77,10 +77,11 @@ export type VerifiedToken = Evidence &
  * TOKEN_TOO_LARGE, TOKEN_MALFORMED (form), TOKEN_ORIGIN (another log), TOKEN_SIGNATURES (not one log line and exactly q
  * cosigner lines of the policy in its order), TOKEN_SIGNATURE_INVALID, TOKEN_PROOF_INVALID, TOKEN_LEAF_INVALID,
  * TOKEN_KIND (the checks are for another kind), TOKEN_DENIED, TOKEN_AUDIENCE, TOKEN_EFFECT, TOKEN_TARGET, TOKEN_PACKET,
- * TOKEN_NOT_YET_VALID, TOKEN_EXPIRED. Freshness and single use are not decided here: they need a status and a consume.
+ * TOKEN_NOT_YET_VALID, TOKEN_EXPIRED; TOKEN_CHECKS_INVALID for options that are no numbers. Freshness and single use are not decided here: they need a status and a consume.
  */
 export function verifyToken(token: string | Uint8Array, options: VerifyTokenOptions): VerifiedToken {
   const { trust, hash, verify } = options;
+  checkClock(options);
   const { leaf, index, hashes, note, checkpoint } = parseToken(token);
   if (checkpoint.origin !== trust.origin) {
     throw new WeftError('TOKEN_ORIGIN', `The token is of the log ${checkpoint.origin}, trust is in ${trust.origin}.`);
@@ -102,6 +103,16 @@ export function verifyToken(token: string | Uint8Array, options: VerifyTokenOpti
     checkpoint: { origin: trust.origin, size, root: toHex(root), time, cosigners },
   };
   return authorised(evidence, record, options);
+}
+
+/** NaN compares as "not expired": what is no time must never be taken for one. */
+function checkClock(checks: TokenChecks): void {
+  for (const name of ['now', 'maxClockSkewMs', 'height'] as const) {
+    const value = checks[name];
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) {
+      throw new WeftError('TOKEN_CHECKS_INVALID', `The option ${name} is not a whole number from 0 on.`);
+    }
+  }
 }
 
 /** One log line, then exactly q lines of distinct cosigners in policy order, and every one of them holds. */
