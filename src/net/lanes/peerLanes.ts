@@ -1,0 +1,170 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import type { KnownPeer } from '../peers.ts';
+import type { Lane, NetworkLimits, NetworkLog, NetworkTimings } from '../types.ts';
+import type { LaneLink } from './link.ts';
+import { Backoff, Budget, Penalty } from './pace.ts';
+
+/**
+ * The lanes of one permitted peer: dialled for ever when it is ours to dial, accepted when it is the peer's. At most one
+ * link per lane. Of two the newer stays: only one side of a pair ever dials, and it dials only when it holds none, so
+ * the older one is dead and we have not noticed yet.
+ */
+export type PeerLanesOptions = { readonly limits: NetworkLimits; readonly timings: NetworkTimings };
+
+export type PeerLanesModules = {
+  readonly log: NetworkLog;
+  readonly nowMs: () => number;
+  readonly dial: (peer: KnownPeer, lane: Lane) => Promise<{ stream: Stream; connection: Connection }>;
+  /** Makes the link; it reports its end through `PeerLanes.ended`. */
+  readonly makeLink: (lanes: PeerLanes, lane: Lane, stream: Stream, connection: Connection) => LaneLink;
+};
+
+type Slot = {
+  link: LaneLink | undefined;
+  dialAtMs: number;
+  readonly backoff: Backoff;
+  readonly penalty: Penalty;
+  /** Kept over reconnects, else a new connection would buy a new budget. */
+  readonly budget: Budget;
+};
+
+export class PeerLanes {
+  /** Replaced when its addresses change. */
+  peer: KnownPeer;
+  readonly #options: PeerLanesOptions;
+  readonly #modules: PeerLanesModules;
+  readonly #slots = new Map<Lane, Slot>();
+  /** Requests of this peer that are being worked on. */
+  answersInFlight = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #dialling = false;
+  #stopped = false;
+
+  constructor(peer: KnownPeer, options: PeerLanesOptions, modules: PeerLanesModules) {
+    this.peer = peer;
+    this.#options = options;
+    this.#modules = modules;
+    const { limits, timings } = options;
+    const nowMs = modules.nowMs();
+    for (const lane of peer.lanes) {
+      this.#slots.set(lane, {
+        link: undefined,
+        dialAtMs: nowMs,
+        backoff: new Backoff(timings.reconnectMinMs, timings.reconnectMaxMs),
+        penalty: new Penalty(timings.penaltyMinMs, timings.penaltyMaxMs),
+        budget: new Budget(limits.laneMessagesPerSecond, limits.laneMessagesBurst, nowMs),
+      });
+    }
+  }
+
+  start(): void {
+    this.#schedule();
+  }
+
+  /** The open link of this lane. */
+  open(lane: Lane): LaneLink | undefined {
+    const link = this.#slots.get(lane)?.link;
+    return link?.isOpen === true ? link : undefined;
+  }
+
+  /** Links in any state but closed. */
+  links(): LaneLink[] {
+    const links: LaneLink[] = [];
+    for (const { link } of this.#slots.values()) if (link !== undefined) links.push(link);
+    return links;
+  }
+
+  isCurrent(link: LaneLink): boolean {
+    return this.#slots.get(link.lane)?.link === link;
+  }
+
+  take(lane: Lane, cost: number): boolean {
+    return this.#slots.get(lane)?.budget.take(cost, this.#modules.nowMs()) ?? false;
+  }
+
+  /** An inbound lane stream. Refused (and its connection cut) when this peer may not open it now. */
+  accept(lane: Lane, stream: Stream, connection: Connection): void {
+    const slot = this.#slots.get(lane);
+    const refusal =
+      this.#stopped || slot === undefined
+        ? 'no such lane between us'
+        : this.peer.dials
+          ? 'it is ours to dial'
+          : slot.penalty.leftMs(this.#modules.nowMs()) > 0
+            ? 'closed for a while after misbehaviour'
+            : this.links().some((link) => link.connection === connection)
+              ? 'each lane needs a connection of its own'
+              : undefined;
+    if (refusal !== undefined || slot === undefined) {
+      this.#modules.log.debug({ peer: this.peer.name, lane, refusal }, 'lane refused');
+      connection.abort(new Error(refusal ?? 'refused'));
+      return;
+    }
+    this.#install(slot, lane, stream, connection);
+  }
+
+  /** Called once by each link of ours when it has ended. True when it was the lane's current one. */
+  ended(link: LaneLink, misbehaved: boolean): boolean {
+    const slot = this.#slots.get(link.lane);
+    if (slot === undefined) return false;
+    const nowMs = this.#modules.nowMs();
+    if (misbehaved) slot.penalty.strike(nowMs);
+    if (slot.link !== link) return false;
+    slot.link = undefined;
+    if (nowMs - link.openedMs > this.#options.timings.reconnectMaxMs) slot.backoff.reset();
+    slot.dialAtMs = nowMs + slot.backoff.next();
+    this.#schedule();
+    return true;
+  }
+
+  stop(reason: string): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const link of this.links()) link.close(reason);
+  }
+
+  #install(slot: Slot, lane: Lane, stream: Stream, connection: Connection): void {
+    const older = slot.link;
+    const link = this.#modules.makeLink(this, lane, stream, connection);
+    slot.link = link;
+    older?.close('replaced by a newer connection');
+    link.start();
+  }
+
+  #schedule(): void {
+    if (this.#stopped || this.#dialling || !this.peer.dials) return;
+    clearTimeout(this.#timer);
+    const nowMs = this.#modules.nowMs();
+    let next: { lane: Lane; slot: Slot; waitMs: number } | undefined;
+    for (const [lane, slot] of this.#slots) {
+      if (slot.link !== undefined) continue;
+      const waitMs = Math.max(0, slot.dialAtMs - nowMs, slot.penalty.leftMs(nowMs));
+      if (next === undefined || waitMs < next.waitMs) next = { lane, slot, waitMs };
+    }
+    if (next === undefined) return;
+    const { lane, slot, waitMs } = next;
+    this.#timer = setTimeout(() => void this.#dial(lane, slot), waitMs);
+  }
+
+  async #dial(lane: Lane, slot: Slot): Promise<void> {
+    this.#dialling = true;
+    const { log, dial, nowMs } = this.#modules;
+    const peer = this.peer;
+    try {
+      if (peer.addresses.length === 0) throw new Error('no address known');
+      const { stream, connection } = await dial(peer, lane);
+      if (this.#stopped || slot.link !== undefined || this.peer.id !== peer.id)
+        connection.abort(new Error('not wanted any more'));
+      else this.#install(slot, lane, stream, connection);
+    } catch (error) {
+      slot.dialAtMs = nowMs() + slot.backoff.next();
+      log.debug(
+        { peer: peer.name, lane, reason: error instanceof Error ? error.message : String(error) },
+        'dial failed',
+      );
+    } finally {
+      this.#dialling = false;
+      this.#schedule();
+    }
+  }
+}
