@@ -1,0 +1,258 @@
+// Makes the frozen vectors of test/vectors/codec. Run by hand, once: `node test/codec/makeVectors.ts`. A file that exists
+// is kept. Bytes are written down by hand (cross-checked with RFC 8949 appendix A), never taken from the code under test.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = join(import.meta.dirname, '..', 'vectors', 'codec');
+
+function save(name: string, content: unknown): void {
+  const path = join(folder, name);
+  if (existsSync(path)) {
+    process.stdout.write(`kept ${name}\n`);
+    return;
+  }
+  writeFileSync(path, `${JSON.stringify(content, null, 1)}\n`);
+  process.stdout.write(`made ${name}\n`);
+}
+
+/** Byte strings are written {"bytes": hex}. */
+const bytes = (hex: string) => ({ bytes: hex });
+const accepted: [unknown, string][] = [
+  [0, '00'],
+  [1, '01'],
+  [23, '17'],
+  [24, '1818'],
+  [255, '18ff'],
+  [256, '190100'],
+  [1000, '1903e8'],
+  [65_535, '19ffff'],
+  [65_536, '1a00010000'],
+  [1_000_000, '1a000f4240'],
+  [4_294_967_295, '1affffffff'],
+  [4_294_967_296, '1b0000000100000000'],
+  [1_000_000_000_000, '1b000000e8d4a51000'],
+  [9_007_199_254_740_991, '1b001fffffffffffff'],
+  [-1, '20'],
+  [-10, '29'],
+  [-24, '37'],
+  [-25, '3818'],
+  [-100, '3863'],
+  [-256, '38ff'],
+  [-257, '390100'],
+  [-1000, '3903e7'],
+  [-4_294_967_296, '3affffffff'],
+  [-4_294_967_297, '3b0000000100000000'],
+  [-9_007_199_254_740_991, '3b001ffffffffffffe'],
+  [false, 'f4'],
+  [true, 'f5'],
+  [null, 'f6'],
+  ['', '60'],
+  ['a', '6161'],
+  ['IETF', '6449455446'],
+  ['"\\', '62225c'],
+  ['\u00fc', '62c3bc'],
+  ['\u6c34', '63e6b0b4'],
+  ['\ud800\udd51', '64f0908591'],
+  ['\ufeffx', '64efbbbf78'],
+  ['x'.repeat(24), `7818${'78'.repeat(24)}`],
+  [bytes(''), '40'],
+  [bytes('01020304'), '4401020304'],
+  [bytes('00'.repeat(32)), `5820${'00'.repeat(32)}`],
+  [[], '80'],
+  [[1, 2, 3], '83010203'],
+  [[1, [2, 3], [4, 5]], '8301820203820405'],
+  [Array.from({ length: 25 }, (_, i) => i + 1), '98190102030405060708090a0b0c0d0e0f101112131415161718181819'],
+  [[[1, 7], 6, bytes('aabb')], '83820107' + '06' + '42aabb'],
+  [[true, null, 'a', [[]]], '84f5f661618180'],
+];
+const refused: [string, string, string][] = [
+  ['nothing', '', 'CBOR_TRUNCATED'],
+  ['two values', '0000', 'CBOR_NOT_CANONICAL'],
+  ['0 in two bytes', '1800', 'CBOR_NOT_CANONICAL'],
+  ['23 in two bytes', '1817', 'CBOR_NOT_CANONICAL'],
+  ['255 in three bytes', '1900ff', 'CBOR_NOT_CANONICAL'],
+  ['65535 in five bytes', '1a0000ffff', 'CBOR_NOT_CANONICAL'],
+  ['2^32 − 1 in nine bytes', '1b00000000ffffffff', 'CBOR_NOT_CANONICAL'],
+  ['-1 in two bytes', '3800', 'CBOR_NOT_CANONICAL'],
+  ['2^53', '1b0020000000000000', 'CBOR_UNSUPPORTED'],
+  ['-2^53', '3b001fffffffffffff', 'CBOR_UNSUPPORTED'],
+  ['2^64 − 1', '1bffffffffffffffff', 'CBOR_UNSUPPORTED'],
+  ['reserved length 28', '1c', 'CBOR_NOT_CANONICAL'],
+  ['reserved length 30', '9e', 'CBOR_NOT_CANONICAL'],
+  ['indefinite bytes', '5f4101ff', 'CBOR_NOT_CANONICAL'],
+  ['indefinite text', '7f6161ff', 'CBOR_NOT_CANONICAL'],
+  ['indefinite array', '9f01ff', 'CBOR_NOT_CANONICAL'],
+  ['break alone', 'ff', 'CBOR_UNSUPPORTED'],
+  ['empty map', 'a0', 'CBOR_UNSUPPORTED'],
+  ['tag', 'c074323031332d30332d32315432303a30343a30305a', 'CBOR_UNSUPPORTED'],
+  ['bignum', 'c249010000000000000000', 'CBOR_UNSUPPORTED'],
+  ['undefined', 'f7', 'CBOR_UNSUPPORTED'],
+  ['simple 16', 'f0', 'CBOR_UNSUPPORTED'],
+  ['false in two bytes', 'f814', 'CBOR_UNSUPPORTED'],
+  ['half float 1.0', 'f93c00', 'CBOR_UNSUPPORTED'],
+  ['single float', 'fa47c35000', 'CBOR_UNSUPPORTED'],
+  ['double float', 'fb3ff199999999999a', 'CBOR_UNSUPPORTED'],
+  ['text cut short', '6261', 'CBOR_TRUNCATED'],
+  ['bytes cut short', '58200000', 'CBOR_TRUNCATED'],
+  ['array cut short', '8200', 'CBOR_TRUNCATED'],
+  ['argument cut short', '1903', 'CBOR_TRUNCATED'],
+  ['text that is not UTF-8', '61ff', 'UTF8_INVALID'],
+  ['text with an encoded surrogate', '63eda080', 'UTF8_INVALID'],
+  ['text in overlong UTF-8', '62c080', 'UTF8_INVALID'],
+  ['array of 2^32 − 1 in five bytes', '9affffffff', 'CBOR_TOO_LARGE'],
+  ['array of 2^53 − 1', '9b001fffffffffffff', 'CBOR_TOO_LARGE'],
+  ['bytes of 2^53 − 1', '5b001fffffffffffff', 'CBOR_TRUNCATED'],
+  ['17 arrays in one another', `${'81'.repeat(17)}00`, 'CBOR_TOO_LARGE'],
+];
+save('cbor.json', {
+  accepted: accepted.map(([value, hex]) => ({ value, hex })),
+  refused: refused.map(([why, hex, code]) => ({ why, hex, code })),
+});
+
+save('hex.json', {
+  accepted: ['', '00', 'ff', '0123456789abcdef'],
+  refused: ['0', 'A0', 'aG', '0x00', ' 00', '00 ', '0\u00e9', '\uff10\uff10'],
+});
+
+save('base64.json', {
+  standard: {
+    accepted: [
+      ['', ''],
+      ['66', 'Zg=='],
+      ['666f', 'Zm8='],
+      ['666f6f', 'Zm9v'],
+      ['666f6f62', 'Zm9vYg=='],
+      ['fbff', '+/8='],
+    ],
+    refused: [
+      'Zg',
+      'Zg=',
+      'Zg===',
+      'Zh==',
+      'Zm9',
+      'Zm9=',
+      'Zm8',
+      '-_8=',
+      'Zm9v\n',
+      ' Zm9v',
+      'Zm 9v',
+      'Zm9v=',
+      'Zm9v====',
+      '=',
+      'Z',
+      'Zm9v\u0000',
+      'Zm9\u00e9',
+    ],
+  },
+  url: {
+    accepted: [
+      ['', ''],
+      ['66', 'Zg'],
+      ['666f', 'Zm8'],
+      ['666f6f', 'Zm9v'],
+      ['fbff', '-_8'],
+      ['abcdef1234567890', 'q83vEjRWeJA'],
+    ],
+    refused: ['Zg==', 'Zh', 'Zm8=', 'Zm9', '+/8', 'Zm9v\n', 'Z', '=', 'Zm9v Zg', 'q83vEjRWeJB'],
+  },
+});
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+save('json.json', {
+  accepted: [
+    'null',
+    'true',
+    '0',
+    '-1',
+    '9007199254740991',
+    '-9007199254740991',
+    '""',
+    '"\u00e9\u6c34\ud83d\ude00"',
+    '"\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f"',
+    '"\u007f\u2028\ufeff"',
+    '"[[[[[[[[[[[[[[[[[[[[[{{{{"',
+    '"\\\\\\"[[[[[[[[[[[[[[[[[[[[["',
+    '"\\\\ud800"',
+    '[]',
+    '{}',
+    '[1,"a",{"b":[]}]',
+    '{"b":1,"a":2}',
+    '{"":0}',
+    '{"01":1,"-1":2,"1.5":3}',
+    '{"constructor":{"prototype":1},"toString":2}',
+    nested(16),
+    `${'{"a":['.repeat(8)}${']}'.repeat(8)}`,
+    '{"chain":"weft-dev-3f09c2a41b7e","account":"router-prime","type":"packets.commit","expires":1763712300000,"nonce":"q83vEjRWeJA","body":{}}',
+  ],
+  refused: [
+    ['nothing', '', 'JSON_INVALID'],
+    ['a space before', ' 1', 'JSON_NOT_CANONICAL'],
+    ['a newline after', '{}\n', 'JSON_NOT_CANONICAL'],
+    ['a space within', '{"a": 1}', 'JSON_NOT_CANONICAL'],
+    ['a member twice', '{"a":1,"a":2}', 'JSON_NOT_CANONICAL'],
+    ['a member twice, equal', '{"a":1,"a":1}', 'JSON_NOT_CANONICAL'],
+    ['a member twice, once escaped', '{"a":1,"\\u0061":1}', 'JSON_NOT_CANONICAL'],
+    ['a needless escape', '"\\u0061"', 'JSON_NOT_CANONICAL'],
+    ['an escaped slash', '"\\/"', 'JSON_NOT_CANONICAL'],
+    ['upper-case escape', '"\\u001F"', 'JSON_NOT_CANONICAL'],
+    ['a long escape', '"\\u000a"', 'JSON_NOT_CANONICAL'],
+    ['an escaped pair', '"\\ud83d\\ude00"', 'JSON_NOT_CANONICAL'],
+    ['exponent', '1e2', 'JSON_NOT_CANONICAL'],
+    ['fraction of zero', '1.0', 'JSON_NOT_CANONICAL'],
+    ['minus zero', '-0', 'JSON_NOT_CANONICAL'],
+    ['leading zero', '01', 'JSON_INVALID'],
+    ['plus', '+1', 'JSON_INVALID'],
+    ['float', '1.5', 'JSON_NUMBER'],
+    ['2^53', '9007199254740992', 'JSON_NUMBER'],
+    ['2^53 + 1', '9007199254740993', 'JSON_NUMBER'],
+    ['-2^53', '-9007199254740992', 'JSON_NUMBER'],
+    ['1e+21', '1e+21', 'JSON_NUMBER'],
+    ['beyond double', '1e999', 'JSON_NUMBER'],
+    ['a small float', '5e-324', 'JSON_NUMBER'],
+    ['NaN', 'NaN', 'JSON_INVALID'],
+    ['two values', '1 2', 'JSON_INVALID'],
+    ['a trailing comma', '[1,]', 'JSON_INVALID'],
+    ['a comment', '/**/1', 'JSON_INVALID'],
+    ['single quotes', "'a'", 'JSON_INVALID'],
+    ['a raw control character', '"\u0001"', 'JSON_INVALID'],
+    ['a byte order mark', '\ufeff{}', 'JSON_INVALID'],
+    ['cut short', '{"a":', 'JSON_INVALID'],
+    ['a string cut in an escape', '"\\', 'JSON_INVALID'],
+    ['a lone high surrogate', '"\\ud800"', 'JSON_TEXT'],
+    ['a lone low surrogate', '"\\udc00"', 'JSON_TEXT'],
+    ['a lone surrogate in a name', '{"\\udfff":1}', 'JSON_TEXT'],
+    ['a pair the wrong way round', '"\\udc00\\ud800"', 'JSON_TEXT'],
+    ['an index as name', '{"0":1}', 'JSON_NAME'],
+    ['indices in order', '{"1":1,"2":2}', 'JSON_NAME'],
+    ['an index after a name', '{"a":1,"7":2}', 'JSON_NAME'],
+    ['2^32 − 1 as name', '{"4294967295":1}', 'JSON_NAME'],
+    ['a long number as name', '{"123456789012345678901234567890":1}', 'JSON_NAME'],
+    ['__proto__', '{"__proto__":{"a":1}}', 'JSON_NAME'],
+    ['__proto__ within', '{"a":[{"__proto__":null}]}', 'JSON_NAME'],
+    ['17 deep', nested(17), 'JSON_TOO_DEEP'],
+    ['17 deep, unclosed', '['.repeat(17), 'JSON_TOO_DEEP'],
+    ['17 deep, mixed', `${'{"a":['.repeat(8)}{}${']}'.repeat(8)}`, 'JSON_TOO_DEEP'],
+  ],
+});
+
+// RFC 8785 §3.2.2-3.2.4 and appendix B, in our words: input as JSON text, output as text.
+save('canonical.json', [
+  ['{"b":2,"a":1}', '{"a":1,"b":2}'],
+  [
+    '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"literals":[null,true,false]}',
+    '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27]}',
+  ],
+  [
+    '{"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/"}',
+    '{"string":"\u20ac$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+  ],
+  [
+    '{"\\u20ac":"Euro Sign","\\r":"Carriage Return","\\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\\ud83d\\ude00":"Emoji: Grinning Face","\\u0080":"Control","\\u00f6":"Latin Small Letter O With Diaeresis"}',
+    '{"\\r":"Carriage Return","1":"One","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis","\u20ac":"Euro Sign","\ud83d\ude00":"Emoji: Grinning Face","\ufb33":"Hebrew Letter Dalet With Dagesh"}',
+  ],
+  [
+    '[-0,0,5e-324,1.7976931348623157e308,9007199254740992,295147905179352830000]',
+    '[0,0,5e-324,1.7976931348623157e+308,9007199254740992,295147905179352830000]',
+  ],
+  ['{"z":{"b":[],"a":{}},"":0}', '{"":0,"z":{"a":{},"b":[]}}'],
+]);
