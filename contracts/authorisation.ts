@@ -1,0 +1,95 @@
+// The one question: may account do transaction type to resource in context? Entities are made from ledger state, and
+// only those that the question names, with their ancestors (roles).
+import type { Decision, Entity, EntityUid, PolicyValue } from '../src/policy/types.ts';
+import type { Question } from './contract.ts';
+import { readModel } from './models/state.ts';
+import { readInstance } from './routing/state.ts';
+import { readAccount } from './signatures.ts';
+import type { BlockContext, Decide, StateReader, Transaction } from './types.ts';
+
+export type Asked = (question: Question) => Decision;
+
+export const accountUid = (name: string): EntityUid => ({ type: 'Account', id: name });
+export const instanceUid = (name: string): EntityUid => ({ type: 'Instance', id: name });
+export const modelUid = (id: string): EntityUid => ({ type: 'Model', id });
+export const tableUid: EntityUid = { type: 'Table', id: 'current' };
+export const serviceUid = (name: 'identity' | 'packets' | 'models'): EntityUid => ({ type: 'Service', id: name });
+
+/** `time` goes along always; the policy adapter leaves it out where no policy of the active set mentions it. */
+export function createAsk(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide): Asked {
+  return (question) => {
+    const closure = new Closure(state);
+    const principal = accountUid(tx.account);
+    closure.add(principal);
+    closure.add(question.resource);
+    for (const value of Object.values(question.context)) closure.addReferences(value);
+    return decide({
+      principal,
+      action: tx.type,
+      resource: question.resource,
+      context: { ...question.context, time: block.time },
+      entities: closure.entities(),
+    });
+  };
+}
+
+/** Entities by type and id, in the order in which they were first named: the same question gives the same text. */
+class Closure {
+  readonly #state: StateReader;
+  readonly #entities = new Map<string, Entity>();
+
+  constructor(state: StateReader) {
+    this.#state = state;
+  }
+
+  add(uid: EntityUid): void {
+    const key = `${uid.type}/${uid.id}`;
+    if (this.#entities.has(key)) return;
+    const entity = this.#make(uid);
+    this.#entities.set(key, entity);
+    for (const parent of entity.parents) this.add(parent);
+    for (const value of Object.values(entity.attrs)) this.addReferences(value);
+  }
+
+  addReferences(value: PolicyValue): void {
+    if (typeof value !== 'object') return;
+    if (isReference(value)) this.add(value.__entity);
+    else for (const each of Object.values(value) as PolicyValue[]) this.addReferences(each);
+  }
+
+  entities(): Entity[] {
+    return [...this.#entities.values()];
+  }
+
+  #make(uid: EntityUid): Entity {
+    switch (uid.type) {
+      case 'Account': {
+        const account = readAccount(this.#state, uid.id);
+        return {
+          uid,
+          attrs: { suspended: account?.status === 'suspended' },
+          parents: (account?.roles ?? []).map((role) => ({ type: 'Role', id: role })),
+        };
+      }
+      case 'Instance': {
+        const instance = readInstance(this.#state, uid.id);
+        return { uid, attrs: { account: { __entity: accountUid(uid.id) }, up: instance?.state === 'up' }, parents: [] };
+      }
+      case 'Model': {
+        const model = readModel(this.#state, uid.id);
+        if (model === undefined) return { uid, attrs: {}, parents: [] };
+        return {
+          uid,
+          attrs: { registrant: { __entity: accountUid(model.registrant) }, status: model.status },
+          parents: [],
+        };
+      }
+      default:
+        return { uid, attrs: {}, parents: [] };
+    }
+  }
+}
+
+function isReference(value: object): value is { readonly __entity: EntityUid } {
+  return '__entity' in value;
+}

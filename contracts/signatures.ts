@@ -1,0 +1,39 @@
+// Keys of accounts, as state holds them. A key counts while it stands in its account; suspended accounts keep their keys.
+import type { AccountRecord } from '../schemas/types/account-record.ts';
+import { fromBase64Url } from '../src/codec/base64.ts';
+import { verifyConsensus } from '../src/crypto/ed25519.ts';
+import { verifyP256 } from '../src/crypto/p256.ts';
+import type { StateReader } from './types.ts';
+
+export type SigningKey = { readonly alg: 'ed25519' | 'p256'; readonly publicKey: Uint8Array };
+
+export function accountPath(account: string): string {
+  return `identity/account/${account}`;
+}
+
+export function readAccount(state: StateReader, account: string): AccountRecord | undefined {
+  // State holds at this path what `identity` and genesis wrote there, and nothing else.
+  return state.get(accountPath(account)) as AccountRecord | undefined;
+}
+
+/**
+ * The signing key `keyid` of a registered account, or undefined when the account has none such now. X25519 keys never
+ * sign. Whether the account may send at all is `isActive`.
+ */
+export function activeKey(state: StateReader, account: string, keyid: string): SigningKey | undefined {
+  const key = readAccount(state, account)?.keys.find((each) => each.keyid === keyid);
+  if (key === undefined || key.alg === 'x25519') return undefined;
+  return { alg: key.alg, publicKey: fromBase64Url(key.publicKey) };
+}
+
+/** Registered and not suspended. */
+export function isActive(state: StateReader, account: string): boolean {
+  return readAccount(state, account)?.status === 'active';
+}
+
+/** By the rule that decides about blocks (ZIP 215 for Ed25519, low-S for P-256). Never throws. */
+export function verifyWith(key: SigningKey, message: Uint8Array, signature: Uint8Array): boolean {
+  return key.alg === 'ed25519'
+    ? verifyConsensus(message, signature, key.publicKey)
+    : verifyP256(message, signature, key.publicKey);
+}

@@ -1,0 +1,134 @@
+// A transaction as bytes: what is read here has one encoding, one reading and the form of its type. Nothing is said yet
+// about signatures, state or time; those are prepare's and apply's.
+
+import { hasSchema, validate } from '../schemas/validators.ts';
+import { WeftError } from '../src/codec/error.ts';
+import { parseStrictJson, stringifyJson } from '../src/codec/json.ts';
+import { encodeUtf8 } from '../src/codec/utf8.ts';
+import { envelopeIdOf, txIdOf } from '../src/crypto/digests.ts';
+import {
+  decodeEnvelope,
+  type EnvelopeSignature,
+  encodeEnvelope,
+  pae,
+  type SignatureAlgorithm,
+  sortSignatures,
+} from '../src/crypto/dsse.ts';
+import { LIMITS } from './limits.ts';
+import type { JsonObject, Transaction } from './types.ts';
+
+export const TRANSACTION_PAYLOAD_TYPE = 'application/vnd.weft.tx+json';
+
+const envelopeLimits = { payloadBytesMax: LIMITS.bodyBytesMax, envelopeBytesMax: LIMITS.envelopeBytesMax };
+
+/** What a sender writes; members in the order in which the body holds them. */
+export type TransactionFields = {
+  readonly chain: string;
+  readonly account: string;
+  readonly type: string;
+  /** Milliseconds UTC; at most `maxTxLifetimeMs` after the time of the block that is to hold it. */
+  readonly expires: number;
+  /** base64url of 8 bytes that the sender draws at random. */
+  readonly nonce: string;
+  readonly body: JsonObject;
+};
+
+export type TransactionSigner = {
+  readonly keyid: string;
+  /** Default `ed25519`. */
+  readonly alg?: SignatureAlgorithm;
+  /** Signs the PAE; 64 bytes. */
+  sign(message: Uint8Array): Uint8Array;
+};
+
+/**
+ * Reads an envelope's exact bytes.
+ * @param options.chain when given, another chain's transaction is refused
+ * @throws WeftError `ENVELOPE_*` (not the one encoding, too large, an algorithm that is not checked), `JSON_*` (not the one
+ *   reading), `TX_PAYLOAD_TYPE`, `TX_FORM` (members), `TX_CHAIN`, `TX_TYPE_UNKNOWN`, `TX_BODY` (the form of its type)
+ */
+export function decodeTransaction(bytes: Uint8Array, options: { readonly chain?: string } = {}): Transaction {
+  const { payload, payloadType, signatures } = decodeEnvelope(bytes, envelopeLimits);
+  if (payloadType !== TRANSACTION_PAYLOAD_TYPE) {
+    throw new WeftError('TX_PAYLOAD_TYPE', `The envelope holds ${payloadType}, not ${TRANSACTION_PAYLOAD_TYPE}.`);
+  }
+  const fields = parseStrictJson(payload, { bytesMax: LIMITS.bodyBytesMax, depthMax: LIMITS.bodyDepthMax });
+  checkFields(fields);
+  if (options.chain !== undefined && fields.chain !== options.chain) {
+    throw new WeftError('TX_CHAIN', `The transaction is for chain ${fields.chain}, this is ${options.chain}.`, {
+      chain: fields.chain,
+      expected: options.chain,
+    });
+  }
+  return {
+    txId: txIdOf({ payloadType, payload }),
+    envelopeId: envelopeIdOf(bytes),
+    envelope: bytes,
+    payload,
+    chain: fields.chain,
+    account: fields.account,
+    type: fields.type,
+    expires: fields.expires,
+    nonce: fields.nonce,
+    body: fields.body,
+    signatures,
+  };
+}
+
+/**
+ * The body's bytes, as they are signed.
+ * @throws WeftError as `decodeTransaction` does: what is built here can be read there
+ */
+export function buildTransactionBody(fields: TransactionFields): Uint8Array {
+  const { chain, account, type, expires, nonce, body } = fields;
+  const ordered: TransactionFields = { chain, account, type, expires, nonce, body };
+  checkFields(ordered);
+  const payload = encodeUtf8(stringifyJson(ordered, LIMITS.bodyDepthMax));
+  if (payload.length > LIMITS.bodyBytesMax) {
+    throw new WeftError(
+      'JSON_TOO_LARGE',
+      `A body of ${payload.length} bytes; at most ${LIMITS.bodyBytesMax} are accepted.`,
+    );
+  }
+  return payload;
+}
+
+/** What each signer signs: PAE of the body. */
+export function signingBytes(payload: Uint8Array): Uint8Array {
+  return pae(TRANSACTION_PAYLOAD_TYPE, payload);
+}
+
+/** The envelope of a body and signatures made elsewhere, in any order. @throws WeftError `ENVELOPE_*` */
+export function sealTransaction(payload: Uint8Array, signatures: readonly EnvelopeSignature[]): Uint8Array {
+  return encodeEnvelope(
+    { payload, payloadType: TRANSACTION_PAYLOAD_TYPE, signatures: sortSignatures(signatures) },
+    envelopeLimits,
+  );
+}
+
+/**
+ * Builds, signs and encodes a transaction: the bytes to submit.
+ * @throws WeftError as `buildTransactionBody` and `sealTransaction` do
+ */
+export function buildEnvelope(fields: TransactionFields, signers: readonly TransactionSigner[]): Uint8Array {
+  const payload = buildTransactionBody(fields);
+  const message = signingBytes(payload);
+  return sealTransaction(
+    payload,
+    signers.map(({ keyid, alg = 'ed25519', sign }) => ({ keyid, alg, sig: sign(message) })),
+  );
+}
+
+function checkFields(fields: unknown): asserts fields is TransactionFields {
+  const wrong = validate('transaction', fields);
+  if (wrong !== undefined) throw new WeftError('TX_FORM', `Not a transaction: ${wrong}.`);
+  const { type, body } = fields as TransactionFields;
+  const schema = `tx/${type}`;
+  if (!hasSchema(schema)) {
+    throw new WeftError('TX_TYPE_UNKNOWN', `No transaction has the type ${type}; schemas/tx/ lists those there are.`, {
+      type,
+    });
+  }
+  const wrongBody = validate(schema, body);
+  if (wrongBody !== undefined) throw new WeftError('TX_BODY', `Body of ${type}: ${wrongBody}.`, { type });
+}

@@ -1,0 +1,192 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+
+/**
+ * Configuration of one node: a YAML or JSON file, WEFT_* environment variables over it, flags over those. Paths are relative to the file.
+ */
+export interface ConfigFile {
+  /**
+   * The name of this validator or observer, as in genesis.
+   */
+  name: string;
+  /**
+   * A validator votes; an observer follows.
+   */
+  role?: 'validator' | 'observer';
+  /**
+   * The genesis document.
+   */
+  genesis?: string;
+  /**
+   * The key file (mode 0600). An encrypted one asks for WEFT_PASSPHRASE or a prompt.
+   */
+  keys?: string;
+  /**
+   * The data folder: blocks, log, state, vote journal.
+   */
+  data?: string;
+  /**
+   * How other nodes reach this one, and where it finds them.
+   */
+  peer?: {
+    /**
+     * Multiaddrs to listen on.
+     *
+     * @maxItems 16
+     *
+     * Items: /ip4/…/tcp/…
+     */
+    listen?: string[];
+    /**
+     * Addresses of the other nodes, by their names in genesis.
+     *
+     * @maxItems 1024
+     */
+    peers?: {
+      name: string;
+      /**
+       * Multiaddr.
+       */
+      address: string;
+    }[];
+  };
+  /**
+   * The door for clients.
+   */
+  rpc?: {
+    /**
+     * False starts the node without RPC.
+     */
+    enabled?: boolean;
+    /**
+     * Interface to bind. The default is reachable from this machine only.
+     */
+    host?: string;
+    /**
+     * 0 takes any free port.
+     */
+    port?: number;
+    /**
+     * Serve HTTPS. With clientCa, clients must present a certificate of that authority (mTLS).
+     */
+    tls?: {
+      /**
+       * PEM file.
+       */
+      cert: string;
+      /**
+       * PEM file.
+       */
+      key: string;
+      /**
+       * PEM file.
+       */
+      clientCa?: string;
+    };
+    /**
+     * Web origins (https://…) whose pages may call methods. Log and checkpoint may be read from anywhere.
+     *
+     * @maxItems 64
+     */
+    allowOrigins?: string[];
+    /**
+     * One HTTP body or WebSocket message.
+     */
+    bodyBytesMax?: number;
+    /**
+     * Requests in one JSON-RPC batch.
+     */
+    batchMax?: number;
+    /**
+     * Per client address (IPv6: /64), sustained. 0 switches the limit off.
+     */
+    requestsPerSecond?: number;
+    /**
+     * Per client address, at once.
+     */
+    requestsBurst?: number;
+    /**
+     * Transactions per account, sustained. 0 switches the limit off.
+     */
+    submitsPerSecond?: number;
+    /**
+     * Transactions per account, at once.
+     */
+    submitsBurst?: number;
+    /**
+     * Addresses and accounts whose rate is remembered; the longest idle is forgotten first.
+     */
+    trackedMax?: number;
+    /**
+     * Open TCP connections.
+     */
+    connectionsMax?: number;
+    /**
+     * Open WebSockets.
+     */
+    webSocketsMax?: number;
+    /**
+     * Open WebSockets of one client address.
+     */
+    webSocketsPerAddressMax?: number;
+    /**
+     * Subscriptions of one WebSocket.
+     */
+    subscriptionsMax?: number;
+    /**
+     * Bytes that may wait for one WebSocket; more closes it with 4008 SLOW_SUBSCRIBER.
+     */
+    bufferedBytesMax?: number;
+    /**
+     * Interval of WebSocket heartbeats; a client that misses two is cut off.
+     */
+    heartbeatMs?: number;
+    /**
+     * Longest tx.wait.
+     */
+    waitMsMax?: number;
+    /**
+     * Requests being answered at one time, waits included.
+     */
+    pendingMax?: number;
+  };
+  /**
+   * The process's own log (not the ledger's).
+   */
+  log?: {
+    level?: 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+    /**
+     * Append to this file instead of standard error.
+     */
+    file?: string;
+  };
+  /**
+   * Bounds of what waits for a block.
+   */
+  mempool?: {
+    transactionsMax?: number;
+    bytesMax?: number;
+    transactionsPerAccountMax?: number;
+  };
+  /**
+   * Optional indexes.
+   */
+  index?: {
+    /**
+     * Look up packets by id. Costs disk; on in development.
+     */
+    packets?: boolean;
+  };
+  /**
+   * What is kept. Tiles and checkpoints always stay.
+   */
+  retention?: {
+    /**
+     * Newest block bodies kept; 0 keeps all.
+     */
+    keepBlocks?: number;
+    /**
+     * Newest log entries kept; 0 keeps all.
+     */
+    keepLog?: number;
+  };
+}

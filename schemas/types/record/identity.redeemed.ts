@@ -1,0 +1,74 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+
+/**
+ * Sorted, none twice.
+ *
+ * @minItems 0
+ * @maxItems 16
+ *
+ * Items: A role: what policy knows an account by.
+ */
+export type Roles = string[];
+
+/**
+ * Log record `identity.redeemed`, members in this order. An enrolment ticket was used up and its account exists.
+ */
+export interface IdentityRedeemedRecord {
+  /**
+   * Type of the record.
+   */
+  type: 'identity.redeemed';
+  /**
+   * Block.
+   */
+  height: number;
+  /**
+   * Time of the block.
+   */
+  time: number;
+  /**
+   * txId of the transaction that caused it.
+   */
+  tx: string;
+  /**
+   * Sender of the transaction.
+   */
+  by: string;
+  /**
+   * SHA-256, 64 lower-case hex digits.
+   */
+  digest: string;
+  /**
+   * A registered name.
+   */
+  issuer: string;
+  /**
+   * A registered name.
+   */
+  account: string;
+  roles: Roles;
+  /**
+   * Its keys.
+   *
+   * @minItems 1
+   * @maxItems 8
+   */
+  keys: NamedKey[];
+}
+/**
+ * A key with its id.
+ */
+export interface NamedKey {
+  /**
+   * First 16 hex digits of SHA-256(algorithm byte, public key).
+   */
+  keyid: string;
+  /**
+   * Algorithm.
+   */
+  alg: 'ed25519' | 'p256' | 'x25519';
+  /**
+   * 32 or 33 bytes in base64url.
+   */
+  publicKey: string;
+}

@@ -1,0 +1,64 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+
+/**
+ * Log record `identity.rotated`, members in this order. Keys of an account changed.
+ */
+export interface IdentityRotatedRecord {
+  /**
+   * Type of the record.
+   */
+  type: 'identity.rotated';
+  /**
+   * Block.
+   */
+  height: number;
+  /**
+   * Time of the block.
+   */
+  time: number;
+  /**
+   * txId of the transaction that caused it.
+   */
+  tx: string;
+  /**
+   * Sender of the transaction.
+   */
+  by: string;
+  /**
+   * A registered name.
+   */
+  account: string;
+  /**
+   * New keys.
+   *
+   * @minItems 0
+   * @maxItems 8
+   */
+  added: NamedKey[];
+  /**
+   * Ended keys.
+   *
+   * @minItems 0
+   * @maxItems 16
+   *
+   * Items: First 16 hex digits of SHA-256(algorithm byte, public key).
+   */
+  removed: string[];
+}
+/**
+ * A key with its id.
+ */
+export interface NamedKey {
+  /**
+   * First 16 hex digits of SHA-256(algorithm byte, public key).
+   */
+  keyid: string;
+  /**
+   * Algorithm.
+   */
+  alg: 'ed25519' | 'p256' | 'x25519';
+  /**
+   * 32 or 33 bytes in base64url.
+   */
+  publicKey: string;
+}

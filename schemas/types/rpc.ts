@@ -1,0 +1,401 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxStatus".
+ */
+export type TxStatus = TxPending | TxFinalized | TxExpired | TxUnknown;
+/**
+ * 32 bytes, lower-case hex.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "Hash".
+ */
+export type Hash = string;
+/**
+ * A height, a log index, a size.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "Counter".
+ */
+export type Counter = number;
+/**
+ * Milliseconds UTC.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "Milliseconds".
+ */
+export type Milliseconds = number;
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "Account".
+ */
+export type Account = string;
+
+/**
+ * Every JSON-RPC 2.0 method of a Weft node: its parameters (by name) and its result. The OpenRPC document of rpc.discover and the types of weft/client are made from this.
+ */
+export interface RpcMethods {
+  /**
+   * Hands over a signed transaction envelope. Answers once it is in the mempool (or already final); the same envelope may be sent again without harm. A refusal is an error with a stable code and changes nothing.
+   */
+  'tx.submit': {
+    params: {
+      /**
+       * The exact bytes of the DSSE envelope, as a JSON string.
+       */
+      envelope: string;
+    };
+    result: TxStatus;
+  };
+  /**
+   * What is known of a transaction.
+   */
+  'tx.get': {
+    params: {
+      id: Hash;
+    };
+    result: TxStatus;
+  };
+  /**
+   * Like tx.get, but answers when the fate is final (finalized or expired) or when timeoutMs has passed, with the status of that moment.
+   */
+  'tx.wait': {
+    params: {
+      id: Hash;
+      /**
+       * Default 15000; the node caps it.
+       */
+      timeoutMs?: number;
+    };
+    result: TxStatus;
+  };
+  /**
+   * Where this node stands.
+   */
+  'node.status': {
+    params: {};
+    result: NodeStatus;
+  };
+  /**
+   * One finalized block by height or by id; without either, the newest.
+   */
+  'block.get': {
+    params: {
+      height?: Counter;
+      id?: Hash;
+    };
+    result: BlockSummary;
+  };
+  /**
+   * The newest published checkpoint: a C2SP signed note with one log line and q cosignature lines.
+   */
+  'log.checkpoint': {
+    params: {};
+    result: {
+      /**
+       * The note, as it stands.
+       */
+      checkpoint: string;
+    };
+  };
+  /**
+   * One log entry, byte for byte.
+   */
+  'log.entry': {
+    params: {
+      index: Counter;
+    };
+    result: {
+      index: Counter;
+      height: Counter;
+      /**
+       * The exact bytes of the leaf (JSON text), as a JSON string.
+       */
+      leaf: string;
+    };
+  };
+  /**
+   * An execution token (weft-token/v1): a log leaf with its proof under the newest checkpoint. By log index, or by transaction and number of its record (from 0; needed when it has several).
+   */
+  'token.get': {
+    params: {
+      index?: Counter;
+      tx?: Hash;
+      record?: number;
+    };
+    result: {
+      /**
+       * The token text, as it stands.
+       */
+      token: string;
+    };
+  };
+  /**
+   * One value of the ledger state; with proof: true also its proof under the state root.
+   */
+  'state.get': {
+    params: {
+      /**
+       * contract/kind/id
+       */
+      path: string;
+      proof?: boolean;
+    };
+    result: StateAnswer;
+  };
+  /**
+   * The genesis document.
+   */
+  'chain.genesis': {
+    params: {};
+    result: {
+      /**
+       * The canonical bytes (RFC 8785), as a JSON string.
+       */
+      genesis: string;
+    };
+  };
+  /**
+   * The C2SP tlog-policy that verifies tokens of this chain now. Whoever does not trust this node compares it with another node or walks from genesis.
+   */
+  'chain.trust': {
+    params: {};
+    result: {
+      /**
+       * The policy text, as it stands.
+       */
+      trust: string;
+    };
+  };
+  /**
+   * This interface as an OpenRPC document.
+   */
+  'rpc.discover': {
+    params: {};
+    result: {
+      [k: string]: unknown;
+    };
+  };
+  /**
+   * WebSocket only. Starts sending `subscription` notifications: new blocks, records by filter, or what becomes of a transaction.
+   */
+  subscribe: {
+    params:
+      | {
+          topic: 'blocks';
+        }
+      | {
+          topic: 'records';
+          /**
+           * Record type, for example packets.committed.
+           */
+          type?: string;
+          account?: Account;
+        }
+      | {
+          topic: 'tx';
+          id: Hash;
+        };
+    result: {
+      /**
+       * Names this subscription in notifications; pass it to unsubscribe.
+       */
+      subscription: string;
+    };
+    notification: SubscriptionNotification;
+  };
+  /**
+   * WebSocket only. Ends a subscription.
+   */
+  unsubscribe: {
+    params: {
+      subscription: string;
+    };
+    result: {
+      removed: boolean;
+    };
+  };
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxPending".
+ */
+export interface TxPending {
+  status: 'pending';
+  id: Hash;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxFinalized".
+ */
+export interface TxFinalized {
+  status: 'finalized';
+  id: Hash;
+  height: Counter;
+  time: Milliseconds;
+  index: Counter;
+  records: {
+    index: Counter;
+    record: unknown;
+  }[];
+  /**
+   * Present when the ledger refused it: the stable code. Its id is consumed all the same.
+   */
+  refused?: string;
+}
+/**
+ * Final: a finalized block is past its expiry and it is in none.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxExpired".
+ */
+export interface TxExpired {
+  status: 'expired';
+  id: Hash;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxUnknown".
+ */
+export interface TxUnknown {
+  status: 'unknown';
+  id: Hash;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "NodeStatus".
+ */
+export interface NodeStatus {
+  name: string;
+  version: string;
+  chain: string;
+  /**
+   * Name of the log.
+   */
+  origin: string;
+  genesisHash: Hash;
+  role: 'validator' | 'observer';
+  ruleset: Counter;
+  epoch: Counter;
+  view: Counter;
+  leader: string;
+  finalized: {
+    height: Counter;
+    view: Counter;
+    blockId: Hash;
+    time: Milliseconds;
+    logSize: Counter;
+    logRoot: Hash;
+    stateRoot: Hash;
+  };
+  catchingUp: boolean;
+  /**
+   * Blocks that peers have finalized and this node has not.
+   */
+  behind: number;
+  /**
+   * Empty when this node votes; else why it does not.
+   */
+  notVoting: string;
+  validators: {
+    name: string;
+    connected: boolean;
+    /**
+     * Milliseconds since it was last heard.
+     */
+    heardMs: number | null;
+  }[];
+  quorum: number;
+  mempool: {
+    transactions: Counter;
+    bytes: Counter;
+  };
+  /**
+   * vkey of this node's log signature.
+   */
+  logKey: string;
+  /**
+   * vkey of its cosignature; null on observers.
+   */
+  cosigner: string | null;
+  finalityMs: {
+    p50: number | null;
+    p99: number | null;
+  };
+  policy: {
+    version: Counter;
+    digest: string;
+  };
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "BlockSummary".
+ */
+export interface BlockSummary {
+  height: Counter;
+  blockId: Hash;
+  epoch: Counter;
+  view: Counter;
+  time: Milliseconds;
+  proposer: string;
+  transactions: Counter;
+  logSize: Counter;
+  logRoot: Hash;
+  stateRoot: Hash;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "StateAnswer".
+ */
+export interface StateAnswer {
+  path: string;
+  /**
+   * null when absent.
+   */
+  value: {
+    [k: string]: unknown;
+  };
+  height: Counter;
+  stateRoot: Hash;
+  /**
+   * schemas/state-proof
+   */
+  proof?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "SubscriptionNotification".
+ */
+export interface SubscriptionNotification {
+  subscription: string;
+  event: BlockEvent | RecordEvent | TxEvent;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "BlockEvent".
+ */
+export interface BlockEvent {
+  topic: 'blocks';
+  block: BlockSummary;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "RecordEvent".
+ */
+export interface RecordEvent {
+  topic: 'records';
+  height: Counter;
+  index: Counter;
+  record: unknown;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "TxEvent".
+ */
+export interface TxEvent {
+  topic: 'tx';
+  status: TxStatus;
+}
