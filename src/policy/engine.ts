@@ -9,10 +9,11 @@
  *    counts; its trap is `deny`; its host error is no answer at all but `POLICY_HOST_FAILED`, on which the node stops
  *    voting: a machine without memory must not deny what the others allow.
  */
-import type { AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs';
+import type { AuthorizationAnswer, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { WeftError } from '../codec/error.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { sha256Hex } from '../crypto/hash.ts';
+import { actionsWithTime } from './blockTime.ts';
 import { DecisionCache } from './cache.ts';
 import { digestPolicySet } from './document.ts';
 import { type CedarInstance, failureOf, openInstance } from './instance.ts';
@@ -98,12 +99,19 @@ export function createPolicyEngine(
     }
   }
 
+  // Block time makes every request a new one. It goes along only where a policy could ask for it; the word anywhere in a
+  // text is enough, since there are several ways to spell the access.
+  const mentionsTime = document.policies.some(({ text }) => text.includes('time'));
+
   const first = fresh();
-  for (const { id, text } of document.policies) annotations.set(id, annotationsOf(text, first));
+  const { schema, policies } = readBack(document, first);
+  for (const [id, policy] of policies) annotations.set(id, annotationsOf(policy));
+  const timed = actionsWithTime(schema, [...policies.values()]);
 
   return {
     digest,
-    decide(request) {
+    decide(full) {
+      const request = mentionsTime ? full : withoutTime(full);
       // The set's digest need not be in the key: the cache belongs to this engine, and the engine to one set.
       const key = sha256Hex(encodeUtf8(requestText(request)));
       const known = cache.get(key);
@@ -118,6 +126,11 @@ export function createPolicyEngine(
     },
     counts: () => ({ ...counts }),
   };
+}
+
+function withoutTime(request: PolicyRequest): PolicyRequest {
+  const { time, ...context } = request.context;
+  return time === undefined ? request : { ...request, context };
 }
 
 const denyWithErrors: Decision = Object.freeze({
@@ -182,13 +195,34 @@ function loadSet(document: PolicySetDocument, { calls }: CedarInstance): void {
   }
 }
 
-function annotationsOf(text: string, { calls }: CedarInstance): Readonly<Record<string, string>> {
-  const answer = calls.policyToJson(text);
-  if (answer.type !== 'success')
-    throw new WeftError('POLICY_SET_INVALID', 'Cedar cannot read back a policy that it loaded');
+type ReadBack = {
+  readonly schema: Parameters<typeof actionsWithTime>[0];
+  readonly policies: ReadonlyMap<string, PolicyJson>;
+};
+
+/** The set as Cedar understood it. */
+function readBack(document: PolicySetDocument, { calls }: CedarInstance): ReadBack {
+  const policies = new Map<string, PolicyJson>();
+  for (const { id, text } of document.policies) {
+    const answer = calls.policyToJson(text);
+    if (answer.type !== 'success') throw new WeftError('POLICY_SET_INVALID', `Cedar cannot read back policy ${id}`);
+    policies.set(id, answer.json);
+  }
+  const answer = calls.schemaToJsonWithResolvedTypes(document.schema);
+  if (answer.type !== 'success') throw new WeftError('POLICY_SET_INVALID', 'Cedar cannot read back the schema');
+  return { schema: answer.json, policies };
+}
+
+function annotationsOf(policy: PolicyJson): Readonly<Record<string, string>> {
   // An annotation without a value (`@critical`) is one with an empty value.
-  const named = Object.entries(answer.json.annotations ?? {}).map(([name, value]) => [name, value ?? ''] as const);
+  const named = Object.entries(policy.annotations ?? {}).map(([name, value]) => [name, value ?? ''] as const);
   return Object.freeze(Object.fromEntries(named.sort(([a], [b]) => byCodeUnit(a, b))));
+}
+
+function withoutTime(request: PolicyRequest): PolicyRequest {
+  if (!('time' in request.context)) return request;
+  const { time: _, ...context } = request.context;
+  return { ...request, context };
 }
 
 function openOrFail(open: () => CedarInstance): CedarInstance {

@@ -110,3 +110,52 @@ t.test('a set that Cedar cannot load is refused', async (t) => {
   };
   t.throws(() => createPolicyEngine(set, {}, { open: trapping }), { code: 'POLICY_SET_TRAPPED' });
 });
+
+t.test('block time is part of a question only where the set reads it', async (t) => {
+  const schema = (context: string) =>
+    `entity A; type Timed = { time?: Long }; action act, other appliesTo { principal: A, resource: A, context: ${context} };`;
+  const request = (time: number) => ({
+    principal: { type: 'A', id: 'a' },
+    action: 'act',
+    resource: { type: 'A', id: 'a' },
+    context: { time },
+    entities: [],
+  });
+  const cases: readonly [string, string, number, string][] = [
+    ['{ time?: Long }', permitAll, 1, 'nobody reads it'],
+    ['Timed', permitAll, 1, 'nobody reads it, the context has a name'],
+    ['{}', permitAll, 1, 'the schema does not know it'],
+    ['{ time: Long }', permitAll, 2, 'the schema demands it'],
+    ['Timed', permitWhen('context has time && context.time > 0'), 2, 'a policy reads it'],
+    ['{ time?: Long }', permitWhen('context["time"] == 1 || true'), 2, 'a policy reads it by index'],
+    [
+      '{ time?: Long }',
+      permitWhen('!(context == {a: 1}) && [context].contains(context)'),
+      2,
+      'a policy takes the whole context',
+    ],
+    ['{ time?: Long, of?: { time?: Long } }', permitWhen('!(context has of.time)'), 2, 'something of that name'],
+    ['{ time?: Long, at?: Long }', permitWhen('!(context has at) || context.at > 0'), 1, 'another attribute is read'],
+  ];
+  for (const [context, text, questions, why] of cases) {
+    const engine = createPolicyEngine({ schema: schema(context), policies: [{ id: 'a', text }] });
+    const decisions = [engine.decide(request(1)), engine.decide(request(2))];
+    t.equal(engine.counts().decisions, questions, why);
+    if (!text.includes('"time"') && !text.includes('{a'))
+      t.match(decisions, [{ decision: 'allow' }, { decision: 'allow' }], why);
+  }
+});
+
+t.test('block time reaches only a set that could ask for it, so that it does not spoil the cache', async (t) => {
+  const at = (time: number) => {
+    const request = sampleRequest();
+    return { ...request, context: { ...request.context, time } };
+  };
+  // The sample schema does not declare `time`: had it been sent, the request would not fit and be denied.
+  const without = createPolicyEngine(sampleSet('permit (principal, action, resource);'));
+  t.equal(without.decide(at(1)).decision, 'allow');
+  t.equal(without.decide(at(2)).decision, 'allow');
+  t.equal(without.counts().cacheHits, 1);
+  const asking = createPolicyEngine(sampleSet('permit (principal, action, resource) unless { "time" == "now" };'));
+  t.equal(asking.decide(at(1)).errors, true, 'it was sent');
+});
