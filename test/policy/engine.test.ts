@@ -145,17 +145,3 @@ t.test('block time is part of a question only where the set reads it', async (t)
       t.match(decisions, [{ decision: 'allow' }, { decision: 'allow' }], why);
   }
 });
-
-t.test('block time reaches only a set that could ask for it, so that it does not spoil the cache', async (t) => {
-  const at = (time: number) => {
-    const request = sampleRequest();
-    return { ...request, context: { ...request.context, time } };
-  };
-  // The sample schema does not declare `time`: had it been sent, the request would not fit and be denied.
-  const without = createPolicyEngine(sampleSet('permit (principal, action, resource);'));
-  t.equal(without.decide(at(1)).decision, 'allow');
-  t.equal(without.decide(at(2)).decision, 'allow');
-  t.equal(without.counts().cacheHits, 1);
-  const asking = createPolicyEngine(sampleSet('permit (principal, action, resource) unless { "time" == "now" };'));
-  t.equal(asking.decide(at(1)).errors, true, 'it was sent');
-});
