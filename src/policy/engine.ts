@@ -99,10 +99,6 @@ export function createPolicyEngine(
     }
   }
 
-  // Block time makes every request a new one. It goes along only where a policy could ask for it; the word anywhere in a
-  // text is enough, since there are several ways to spell the access.
-  const mentionsTime = document.policies.some(({ text }) => text.includes('time'));
-
   const first = fresh();
   const { schema, policies } = readBack(document, first);
   for (const [id, policy] of policies) annotations.set(id, annotationsOf(policy));
@@ -110,8 +106,8 @@ export function createPolicyEngine(
 
   return {
     digest,
-    decide(full) {
-      const request = mentionsTime ? full : withoutTime(full);
+    decide(asked) {
+      const request = timed.has(asked.action) ? asked : withoutTime(asked);
       // The set's digest need not be in the key: the cache belongs to this engine, and the engine to one set.
       const key = sha256Hex(encodeUtf8(requestText(request)));
       const known = cache.get(key);
@@ -126,11 +122,6 @@ export function createPolicyEngine(
     },
     counts: () => ({ ...counts }),
   };
-}
-
-function withoutTime(request: PolicyRequest): PolicyRequest {
-  const { time, ...context } = request.context;
-  return time === undefined ? request : { ...request, context };
 }
 
 const denyWithErrors: Decision = Object.freeze({

@@ -9,7 +9,7 @@ import type { Decision, Entity, EntityUid, PolicyValue } from '../../src/policy/
 const set = readDefaultPolicySet();
 const engine = createPolicyEngine(set);
 
-type Test = typeof t;
+type Test = Pick<typeof t, 'strictSame'>;
 type Who = { readonly name: string; readonly roles?: readonly string[]; readonly suspended?: boolean };
 
 const uid = (type: string, id: string): EntityUid => ({ type, id });
