@@ -1,5 +1,4 @@
 import { noise } from '@chainsafe/libp2p-noise';
-import { yamux } from '@chainsafe/libp2p-yamux';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { GossipSub } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
@@ -10,6 +9,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { WeftError } from '../codec/error.ts';
 import type { gossipService } from './gossip.ts';
+import { safeYamux } from './muxer.ts';
 import type { KnownPeer } from './peers.ts';
 import type { Lane } from './types.ts';
 
@@ -58,7 +58,7 @@ export class Host {
       addresses: { listen: [...options.listen] },
       transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
       connectionEncrypters: [tls(), noise()],
-      streamMuxers: [yamux({ maxInboundStreams: 32, maxOutboundStreams: 32 })],
+      streamMuxers: [safeYamux(32)],
       connectionGater: {
         denyDialPeer: denies('outbound'),
         denyDialMultiaddr: () => false,
