@@ -25,6 +25,7 @@ export function checkPublicKey(publicKey: Uint8Array): void {
     throw invalidKey(`${publicKey.length} bytes long, not ${ED25519_KEY_BYTES}`);
   let point: InstanceType<typeof ed25519.Point>;
   try {
+    // Strict decoding. The checks below would refuse the same keys: every point with a second encoding has torsion.
     point = ed25519.Point.fromBytes(publicKey, false);
   } catch {
     throw invalidKey('no canonical encoding of a point');

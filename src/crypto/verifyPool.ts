@@ -46,6 +46,7 @@ export class VerifyPool {
   readonly #jobsMax: number;
   readonly #bytesMax: number;
   readonly #inlineMax: number;
+  readonly #startWorker: () => Worker;
   readonly #threads = new Set<Thread>();
   readonly #urgent: Chunk[] = [];
   readonly #admission: Chunk[] = [];
@@ -53,7 +54,8 @@ export class VerifyPool {
   #bytes = 0;
   #closed = false;
 
-  constructor(options: VerifyPoolOptions = {}) {
+  constructor(options: VerifyPoolOptions = {}, modules: { readonly startWorker?: () => Worker } = {}) {
+    this.#startWorker = modules.startWorker ?? startVerifyWorker;
     this.#workersMax = options.workers ?? 1;
     this.#jobsMax = options.jobsMax ?? 16_384;
     this.#bytesMax = options.bytesMax ?? 32 * 1024 * 1024;
@@ -171,18 +173,12 @@ export class VerifyPool {
   #idleThread(): Thread | undefined {
     for (const thread of this.#threads) if (thread.running.length === 0) return thread;
     if (this.#threads.size >= this.#workersMax) return undefined;
-    // This file's own extension: TypeScript in a clone, JavaScript in a published package.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`./verifyWorker.${extension}`, import.meta.url), {
-      execArgv: [],
-      name: 'weft-verify',
-    });
+    const worker = this.#startWorker();
     const thread: Thread = { worker, running: [] };
     this.#threads.add(thread);
     worker.on('message', (answer: BatchAnswer) => this.#answered(thread, answer));
     worker.on('error', (error) => this.#died(thread, error instanceof Error ? error.message : String(error)));
     worker.on('exit', (code) => this.#died(thread, `exit code ${code}`));
-    worker.unref();
     return thread;
   }
 
@@ -239,6 +235,12 @@ export class VerifyPool {
     this.#threads.delete(thread);
     await thread.worker.terminate();
   }
+}
+
+function startVerifyWorker(): Worker {
+  // This file's own extension: TypeScript in a clone, JavaScript in a published package.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new Worker(new URL(`./verifyWorker.${extension}`, import.meta.url), { execArgv: [], name: 'weft-verify' });
 }
 
 /** Verdicts that libsodium alone can give; undefined where a slower answer is needed, which the event loop must not wait for. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { codeOf } from '../../src/codec/error.ts';
 import { fromHex } from '../../src/codec/hex.ts';
@@ -91,6 +92,53 @@ t.test('verifyAll ends at the first that does not hold', async (t) => {
   );
 });
 
+t.test('one call never decides another', async (t) => {
+  const pool = poolFor(t);
+  const busy = pool.verifyMany(Array.from({ length: 200 }, (_, i) => job(i)));
+  const answers = [
+    pool.verifyAll([job(1, false)]),
+    pool.verifyAll([job(2)]),
+    pool.verifyAll([job(3, false), job(4)]),
+    pool.verifyAll([job(5)]),
+  ];
+  t.same(await Promise.all(answers), [false, true, false, true]);
+  t.ok((await busy).every((holds) => holds));
+});
+
+t.test('what waits behind a decided block check still gets its answer', async (t) => {
+  const pool = poolFor(t);
+  const bad = Array.from({ length: 1_000 }, (_, i) => job(i, i > 0));
+  t.same(await Promise.all([pool.verifyAll(bad), pool.verifyMany([job(1), job(2, false)])]), [false, [true, false]]);
+});
+
+t.test('a thread that dies costs its calls, not the pool', async (t) => {
+  let started = 0;
+  const modules = {
+    startWorker: () => {
+      started += 1;
+      if (started === 1)
+        return new Worker(
+          "require('node:worker_threads').parentPort.on('message', () => { throw new Error('struck'); })",
+          { eval: true },
+        );
+      if (started === 2)
+        return new Worker("require('node:worker_threads').parentPort.on('message', () => process.exit(3))", {
+          eval: true,
+        });
+      return new Worker(new URL('../../src/crypto/verifyWorker.ts', import.meta.url));
+    },
+  };
+  const pool = new VerifyPool({ inlineMax: 0 }, modules);
+  t.teardown(() => pool.close());
+  const full = Array.from({ length: 256 }, (_, i) => job(i));
+  const [first, second, third] = [pool.verifyMany(full), pool.verifyMany(full), pool.verifyMany(full)];
+  await t.rejects(first, { code: 'VERIFY_FAILED', message: 'struck' });
+  await t.rejects(second, { code: 'VERIFY_FAILED', message: 'exit code 3' });
+  t.ok((await third).every((holds) => holds));
+  t.equal(started, 3);
+  t.equal(pool.pending, 0);
+});
+
 t.test('wrong lengths and algorithms are plain refusals', async (t) => {
   const pool = poolFor(t);
   const good = job(1);
@@ -112,11 +160,11 @@ t.test('wrong lengths and algorithms are plain refusals', async (t) => {
 });
 
 t.test('the queue is bounded and says so', async (t) => {
-  const pool = poolFor(t, { jobsMax: 100, bytesMax: 2_000 });
+  const pool = poolFor(t, { jobsMax: 100, bytesMax: 1_000 });
   const jobs = Array.from({ length: 60 }, (_, i) => job(i));
   const running = pool.verifyMany(jobs);
   t.equal(await pool.verifyMany(jobs).catch(codeOf), 'VERIFY_QUEUE_FULL');
-  t.equal(await pool.verifyMany([{ ...job(1), message: new Uint8Array(2_000) }]).catch(codeOf), 'VERIFY_QUEUE_FULL');
+  t.equal(await pool.verifyMany([{ ...job(1), message: new Uint8Array(1_000) }]).catch(codeOf), 'VERIFY_QUEUE_FULL');
   t.ok((await running).every((holds) => holds));
   t.ok(
     (await pool.verifyMany(jobs)).every((holds) => holds),
