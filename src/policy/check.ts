@@ -108,15 +108,19 @@ function askCedar(document: PolicySetDocument, { calls }: CedarInstance): void {
       refuse('POLICY_ID_MISMATCH', `policy ${id} calls itself ${named}: @id must say the id that records will show`);
     }
   }
+  const staticPolicies = Object.fromEntries(policies.map(({ id, text }) => [id, text]));
   const answer = calls.validate({
     schema,
-    policies: { staticPolicies: Object.fromEntries(policies.map(({ id, text }) => [id, text])) },
+    policies: { staticPolicies },
     validationSettings: { mode: 'strict' },
   });
   if (answer.type !== 'success') refuse('POLICY_TEXT_INVALID', first(answer.errors));
   // `validate` reports in the order of a hash map: name the smallest, so that the message is the same everywhere too.
   const errors = answer.validationErrors.map(({ policyId, error }) => `policy ${policyId}: ${error.message}`).sort();
   if (errors[0] !== undefined) refuse('POLICY_SET_UNSOUND', errors[0]);
+  // Last, what every engine does with it first: a set that passes here is never one that a node then cannot load.
+  const loaded = calls.preparsePolicySet('check', { staticPolicies });
+  if (loaded.type !== 'success') refuse('POLICY_TEXT_INVALID', first(loaded.errors));
 }
 
 function first(errors: readonly { readonly message: string }[]): string {

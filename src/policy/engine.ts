@@ -65,13 +65,7 @@ export function createPolicyEngine(
     const instance = openOrFail(open);
     counts.instances++;
     decidedByCurrent = 0;
-    try {
-      loadSet(document, instance);
-    } catch (error) {
-      if (error instanceof WeftError) throw error;
-      if (failureOf(error, instance) === 'host') throw hostFailed(error);
-      throw new WeftError('POLICY_SET_TRAPPED', `Cedar breaks on policy set ${digest}`, { digest });
-    }
+    prepare(instance, () => loadSet(document, instance));
     current = instance;
     return instance;
   }
@@ -100,7 +94,7 @@ export function createPolicyEngine(
   }
 
   const first = fresh();
-  const { schema, policies } = readBack(document, first);
+  const { schema, policies } = prepare(first, () => readBack(document, first));
   for (const [id, policy] of policies) annotations.set(id, annotationsOf(policy));
   const timed = actionsWithTime(schema, [...policies.values()]);
 
@@ -183,6 +177,17 @@ function loadSet(document: PolicySetDocument, { calls }: CedarInstance): void {
         `Cedar cannot load the set: ${answer.errors[0]?.message ?? 'no reason'}`,
       );
     }
+  }
+}
+
+/** A step before the first question: here a trap is the set's fault, and a set that traps is not taken. */
+function prepare<Result>(instance: CedarInstance, step: () => Result): Result {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof WeftError) throw error;
+    if (failureOf(error, instance) === 'host') throw hostFailed(error);
+    throw new WeftError('POLICY_SET_TRAPPED', 'Cedar breaks on this policy set; simplify it');
   }
 }
 
