@@ -3,21 +3,11 @@ import { WeftError } from '../codec/error.ts';
 import { publicKeyOf } from '../crypto/ed25519.ts';
 import { Gossip, gossipService, newGossipCounters } from './gossip.ts';
 import { Host } from './host.ts';
+import { Exchange } from './lanes/exchange.ts';
 import {
-  absent,
-  answered,
   answerKind,
-  busy,
-  decodeAnswer,
   decodePing,
-  decodeRelay,
-  decodeRelayed,
-  decodeRequest,
-  encodeAnswer,
   encodePing,
-  encodeRelay,
-  encodeRelayed,
-  encodeRequest,
   ownerKindMax,
   pingKind,
   relayedKind,
@@ -27,8 +17,7 @@ import {
 import { type LaneCounters, LaneLink } from './lanes/link.ts';
 import { PeerLanes } from './lanes/peerLanes.ts';
 import { Presence } from './lanes/presence.ts';
-import { RelayMemory } from './lanes/relayMemory.ts';
-import { failure, Requests } from './lanes/requests.ts';
+import { Relay } from './lanes/relay.ts';
 import { checkLimits, checkTimings } from './limits.ts';
 import { PeerSet, samePeer } from './peers.ts';
 import type {
@@ -46,6 +35,7 @@ import type {
   NetworkPeer,
   NetworkStats,
   NetworkTimings,
+  RelayVerdict,
   Role,
   SendHint,
 } from './types.ts';
@@ -71,18 +61,14 @@ class LaneNetwork implements Network {
   readonly #timings: NetworkTimings;
   readonly #ownKey: Uint8Array;
   readonly #presence: Presence;
-  readonly #requests: Requests;
-  readonly #relayMemory: RelayMemory;
-  /** What we delivered to our owner out of relays: several relays bring the same message. */
-  readonly #relayedMemory: RelayMemory;
+  readonly #exchange: Exchange;
+  readonly #relay: Relay;
   readonly #lanes = new Map<string, PeerLanes>();
   /** Peers told as up, with the link that made them so. */
   readonly #up = new Map<string, LaneLink>();
   readonly #heardAtMs = new Map<string, number>();
   readonly #counters: Readonly<Record<Lane, LaneCounters>> = { urgent: newLaneCounters(), bulk: newLaneCounters() };
   readonly #gossipCounters = newGossipCounters();
-  readonly #relayed = { sent: 0, forwarded: 0, received: 0, refused: 0 };
-  readonly #asked = { sent: 0, answered: 0, failed: 0, served: 0, busy: 0 };
   #unreachable = 0;
   #strangers = 0;
   #handlerErrors = 0;
@@ -93,7 +79,6 @@ class LaneNetwork implements Network {
   #ticker: NodeJS.Timeout | undefined;
   #ticks = 0;
   #tickedMs = 0;
-  #relayTurn = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: NetworkOptions, modules: NetworkModules) {
@@ -109,9 +94,27 @@ class LaneNetwork implements Network {
     this.#ownKey = publicKeyOf(options.peerSeed);
     this.#peers = new PeerSet({ name: this.name, role: this.#role, peerKey: this.#ownKey }, options.peers);
     this.#presence = new Presence(this.#timings.relayAfterMs);
-    this.#requests = new Requests(this.#limits.requestsInFlightMax);
-    this.#relayMemory = new RelayMemory(this.#limits.relayMemory, this.#timings.relayOnceMs);
-    this.#relayedMemory = new RelayMemory(this.#limits.relayMemory, this.#timings.relayOnceMs);
+    this.#exchange = new Exchange(this.#limits, {
+      bulk: (peer) => this.#lanes.get(peer)?.open('bulk'),
+      serve: (peer, kind, payload) => modules.handlers.onRequest(peer, kind, payload),
+      onServeFailed: (error) => this.#failed('onRequest', error),
+    });
+    this.#relay = new Relay(
+      { name: this.name, memory: this.#limits.relayMemory, onceMs: this.#timings.relayOnceMs },
+      {
+        presence: this.#presence,
+        nowMs: now,
+        validators: () => this.#peers.validators().length + (this.#role === 'validator' ? 1 : 0),
+        isValidator: (peer) => this.#peers.named(peer)?.role === 'validator',
+        urgent: (peer) => this.#lanes.get(peer)?.open('urgent'),
+        verify: (kind, payload) =>
+          this.#guard<RelayVerdict>('verifyRelayed', () => modules.handlers.verifyRelayed(kind, payload), 'unknown'),
+        deliver: (link, signer, kind, payload) => {
+          if (signer !== undefined && this.#presence.indirect(signer, now())) this.#tellHeard(signer);
+          return this.#deliver(link, signer ?? link.peer, true, kind, payload);
+        },
+      },
+    );
   }
 
   async start(): Promise<void> {
@@ -155,10 +158,7 @@ class LaneNetwork implements Network {
     // Between an observer and a validator there is only the bulk lane.
     const through = small && known.lanes.includes(lane) ? lane : 'bulk';
     const direct = this.#lanes.get(peer)?.open(through)?.send(kind, payload, hint) ?? false;
-    const relays =
-      small && known.role === 'validator' && this.#presence.needsRelay(peer, now()) && isRelayable(hint)
-        ? this.#relay(peer, kind, payload, hint)
-        : 0;
+    const relays = small && known.role === 'validator' ? this.#relay.send(peer, kind, payload, hint) : 0;
     if (direct || relays > 0) return true;
     this.#unreachable++;
     return false;
@@ -169,33 +169,13 @@ class LaneNetwork implements Network {
       if (peer.role === 'validator') this.send(peer.name, lane, kind, payload, hint);
   }
 
-  async request(
+  request(
     peer: string,
     kind: FrameKind,
     payload: Uint8Array,
     options: { readonly timeoutMs: number },
   ): Promise<Uint8Array | undefined> {
-    this.#asked.sent++;
-    try {
-      if (this.#closing !== undefined) throw failure('NET_CLOSED', peer, 'the network is closed');
-      if (payload.length > this.#limits.requestBytesMax || !(kind >= 0 && kind <= ownerKindMax)) {
-        throw failure(
-          'NET_MESSAGE_TOO_LARGE',
-          peer,
-          `payload above ${this.#limits.requestBytesMax} bytes; ask for less`,
-        );
-      }
-      const link = this.#lanes.get(peer)?.open('bulk');
-      if (link === undefined) throw failure('NET_NO_LANE', peer, 'no open bulk lane; ask another peer');
-      const answer = await this.#requests.ask(peer, options.timeoutMs, (id) =>
-        link.send(requestKind, encodeRequest({ id, kind, payload })),
-      );
-      this.#asked.answered++;
-      return answer;
-    } catch (error) {
-      this.#asked.failed++;
-      throw error;
-    }
+    return this.#exchange.ask(peer, kind, payload, options.timeoutMs);
   }
 
   connected(peer: string): boolean {
@@ -239,8 +219,8 @@ class LaneNetwork implements Network {
     return {
       urgent: lane('urgent'),
       bulk: lane('bulk'),
-      relay: { ...this.#relayed },
-      requests: { ...this.#asked },
+      relay: this.#relay.stats(),
+      requests: this.#exchange.stats(),
       gossip: { ...this.#gossipCounters, peers: this.#gossip?.peers ?? 0 },
       unreachable: this.#unreachable,
       strangers: this.#strangers,
@@ -255,7 +235,7 @@ class LaneNetwork implements Network {
 
   async #close(): Promise<void> {
     clearInterval(this.#ticker);
-    this.#requests.close();
+    this.#exchange.close();
     for (const lanes of this.#lanes.values()) lanes.stop('network closed');
     this.#lanes.clear();
     this.#up.clear();
@@ -357,7 +337,7 @@ class LaneNetwork implements Network {
     if (misbehaved) log.warn(details, 'lane closed: the peer sent what no honest node sends');
     else log.debug(details, 'lane closed');
     lanes.ended(link, misbehaved);
-    if (link.lane === 'bulk' && lanes.open('bulk') === undefined) this.#requests.lost(link.peer);
+    if (link.lane === 'bulk' && lanes.open('bulk') === undefined) this.#exchange.lost(link.peer);
     if (this.#up.get(link.peer) !== link) return;
     this.#up.delete(link.peer);
     this.#guard('onDown', () => handlers.onDown?.(link.peer), undefined);
@@ -366,17 +346,18 @@ class LaneNetwork implements Network {
   /** False = no honest node sends this. */
   #onMessage(lanes: PeerLanes, link: LaneLink, kind: number, payload: Uint8Array): boolean {
     this.#heard(link.peer, true);
-    if (kind === answerKind) return this.#onAnswer(link, payload);
+    if (kind === answerKind) return this.#onAnswer(lanes, link, payload);
     const cost = kind === relayKind || kind === relayedKind ? relayCost : 1;
     if (!lanes.take(link.lane, cost)) {
       this.#counters[link.lane].budgetDropped++;
+      if (kind === requestKind) this.#exchange.refuse(link.peer, payload);
       return true;
     }
     if (kind <= ownerKindMax) return this.#deliver(link, link.peer, false, kind, payload);
     if (kind === pingKind) return this.#onPing(link, payload);
-    if (kind === requestKind && link.lane === 'bulk') return this.#onRequest(lanes, link, payload);
-    if (kind === relayKind && link.lane === 'urgent') return this.#onRelay(link, payload);
-    if (kind === relayedKind && link.lane === 'urgent') return this.#onRelayed(link, payload);
+    if (kind === requestKind && link.lane === 'bulk') return this.#exchange.onRequest(link.peer, payload);
+    if (kind === relayKind && link.lane === 'urgent') return this.#relay.onRelay(link, payload);
+    if (kind === relayedKind && link.lane === 'urgent') return this.#relay.onRelayed(link, payload);
     return false;
   }
 
@@ -392,112 +373,12 @@ class LaneNetwork implements Network {
     return true;
   }
 
-  #onRequest(lanes: PeerLanes, link: LaneLink, payload: Uint8Array): boolean {
-    const request = decodeRequest(payload);
-    if (request === undefined || request.payload.length > this.#limits.requestBytesMax) return false;
-    const reply = (status: typeof answered | typeof absent | typeof busy, bytes = new Uint8Array(0)): void => {
-      // Through the lane that is open then: the answer finds its request by number.
-      lanes.open('bulk')?.send(answerKind, encodeAnswer({ id: request.id, status, payload: bytes }));
-    };
-    if (lanes.answersInFlight >= this.#limits.answersInFlightMax) {
-      this.#asked.busy++;
-      reply(busy);
-      return true;
-    }
-    lanes.answersInFlight++;
-    void this.#serve(link.peer, request.kind, request.payload).then((answer) => {
-      lanes.answersInFlight--;
-      if (answer === undefined) return reply(absent);
-      // An answer that would overflow the queue displaces others: rather say at once that it must be asked for again.
-      const queued = lanes.open('bulk')?.queuedBytes ?? 0;
-      if (queued + answer.length > this.#limits.queueBytesMax) {
-        this.#asked.busy++;
-        return reply(busy);
-      }
-      this.#asked.served++;
-      return reply(answered, answer as Uint8Array<ArrayBuffer>);
-    });
-    return true;
-  }
-
-  async #serve(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      const answer = await this.#modules.handlers.onRequest(peer, kind, payload);
-      if (answer === undefined || answer.length <= this.#limits.answerBytesMax) return answer;
-      throw new WeftError('NET_MESSAGE_TOO_LARGE', `answer of ${answer.length} bytes is above answerBytesMax`);
-    } catch (error) {
-      this.#failed('onRequest', error);
-      return undefined;
-    }
-  }
-
-  #onAnswer(link: LaneLink, payload: Uint8Array): boolean {
-    const answer = link.lane === 'bulk' ? decodeAnswer(payload) : undefined;
-    if (answer === undefined) return false;
-    // A late answer finds nobody waiting, which is no fault of the peer's; but a flood of them costs budget.
-    if (!this.#requests.answer(link.peer, answer) && this.#lanes.get(link.peer)?.take('bulk', 1) !== true) {
-      this.#counters.bulk.budgetDropped++;
-    }
-    return true;
-  }
-
-  /** Sends through up to f + 1 validators that say they hear the target: one of them at least is honest. */
-  #relay(to: string, kind: number, payload: Uint8Array, hint: SendHint): number {
-    const relays = this.#presence.relaysTo(to, now());
-    if (relays.length === 0) return 0;
-    const validators = this.#peers.validators().length + (this.#role === 'validator' ? 1 : 0);
-    const wanted = Math.min(relays.length, Math.floor((validators - 1) / 3) + 1);
-    const bytes = encodeRelay({ to, kind, payload });
-    let sent = 0;
-    for (let index = 0; index < wanted; index++) {
-      const relay = relays[(this.#relayTurn + index) % relays.length] ?? '';
-      if (this.#lanes.get(relay)?.open('urgent')?.send(relayKind, bytes, hint) === true) sent++;
-    }
-    this.#relayTurn = (this.#relayTurn + 1) % 0x10000;
-    this.#relayed.sent += sent;
-    return sent;
-  }
-
-  #onRelay(link: LaneLink, payload: Uint8Array): boolean {
-    const relay = decodeRelay(payload);
-    if (relay === undefined || relay.to === this.name || relay.to === link.peer) return false;
-    const target = this.#peers.named(relay.to);
-    const nowMs = now();
-    const key = this.#relayMemory.key(relay.to, relay.kind, relay.payload);
-    // The two ends may know different sets around an epoch's end: nobody is to blame.
-    if (target?.role !== 'validator' || this.#relayMemory.has(key, nowMs)) return true;
-    const verdict = this.#verify(relay.kind, relay.payload);
-    if (verdict === 'invalid' || verdict === 'unknown') {
-      this.#relayed.refused++;
-      return verdict !== 'invalid';
-    }
-    const next = this.#lanes.get(relay.to)?.open('urgent');
-    if (next?.send(relayedKind, encodeRelayed(relay.kind, relay.payload)) !== true) return true;
-    this.#relayMemory.add(key, nowMs);
-    this.#relayed.forwarded++;
-    return true;
-  }
-
-  #onRelayed(link: LaneLink, payload: Uint8Array): boolean {
-    const inner = decodeRelayed(payload);
-    if (inner === undefined) return false;
-    const nowMs = now();
-    const key = this.#relayedMemory.key(this.name, inner.kind, inner.payload);
-    if (this.#relayedMemory.has(key, nowMs)) return true;
-    const verdict = this.#verify(inner.kind, inner.payload);
-    if (verdict === 'invalid' || verdict === 'unknown') {
-      this.#relayed.refused++;
-      return verdict !== 'invalid';
-    }
-    this.#relayedMemory.add(key, nowMs);
-    this.#relayed.received++;
-    const { signer } = verdict;
-    if (signer !== undefined && this.#presence.indirect(signer, nowMs)) this.#tellHeard(signer);
-    return this.#deliver(link, signer ?? link.peer, true, inner.kind, inner.payload);
-  }
-
-  #verify(kind: number, payload: Uint8Array): 'invalid' | 'unknown' | { readonly signer?: string } {
-    return this.#guard('verifyRelayed', () => this.#modules.handlers.verifyRelayed(kind, payload), 'unknown' as const);
+  #onAnswer(lanes: PeerLanes, link: LaneLink, payload: Uint8Array): boolean {
+    if (link.lane !== 'bulk') return false;
+    const fate = this.#exchange.onAnswer(link.peer, payload);
+    // A late answer is no fault of the peer's; but a flood of them costs budget.
+    if (fate === 'late' && !lanes.take('bulk', 1)) this.#counters.bulk.budgetDropped++;
+    return fate !== 'malformed';
   }
 
   async #judge(topic: GossipTopic, data: Uint8Array, from: string): Promise<GossipVerdict> {
@@ -566,10 +447,6 @@ class LaneNetwork implements Network {
   #log(message: string, error: unknown): void {
     this.#modules.log.warn({ reason: error instanceof Error ? error.message : String(error) }, message);
   }
-}
-
-function isRelayable(hint: SendHint): boolean {
-  return hint.class === 'vote' || hint.class === 'certificate' || hint.class === 'proposal';
 }
 
 function newLaneCounters(): LaneCounters {

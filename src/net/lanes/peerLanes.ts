@@ -34,8 +34,6 @@ export class PeerLanes {
   readonly #options: PeerLanesOptions;
   readonly #modules: PeerLanesModules;
   readonly #slots = new Map<Lane, Slot>();
-  /** Requests of this peer that are being worked on. */
-  answersInFlight = 0;
   #timer: NodeJS.Timeout | undefined;
   #dialling = false;
   #stopped = false;
