@@ -1,4 +1,5 @@
-// The only entry point: one event in, its effects out. README.md is the specification; rule numbers are cited where they act.
+// The only entry point, and the folder's door: one event in, its effects out. README.md is the specification; rule numbers are cited where they act.
+import { ownParent } from './ancestry.ts';
 import { castFinalize } from './ballot.ts';
 import {
   certificateIsNew,
@@ -29,6 +30,12 @@ import {
   type Vote,
 } from './types.ts';
 import { countVote, inWindow, joinNullify, onVote, voteIsNeeded } from './votes.ts';
+
+export { checkConfig, faultsOf, leaderOf, quorumOf } from './config.ts';
+export { liveRecords, replay, viewOfRecord } from './journal.ts';
+export { packRecord, unpackRecord } from './records.ts';
+export { answerView } from './resolver.ts';
+export { createState, type Modules, type State } from './state.ts';
 
 /** A step that does not come to rest is a bug, not a load. */
 const roundsMax = 10_000;
@@ -251,7 +258,10 @@ export type Status = {
   epoch: number;
   view: number;
   leader: number;
+  /** The tip that new transactions must be valid against (W5), and what its view is. */
   certifiedView: number;
+  /** Absent while its block has not been seen here. */
+  certifiedBlock: BlockFacts | undefined;
   finalizedView: number;
   floorView: number;
   voting: boolean;
@@ -269,6 +279,7 @@ export function statusOf(state: State): Status {
     view: state.view,
     leader: viewOf(state, state.view).leader,
     certifiedView: state.certifiedView,
+    certifiedBlock: ownParent(state).block,
     finalizedView: state.finalizedView,
     floorView: state.floor.view,
     voting: state.voting,

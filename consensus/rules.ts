@@ -1,7 +1,8 @@
 // The rules that safety rests on, each a predicate of its own, so that a test can take one out and must see it missed.
 import { quorumOf } from './config.ts';
 import type { State } from './state.ts';
-import type { BlockId, JournalRecord } from './types.ts';
+import { sameSubject } from './tally.ts';
+import type { BlockId, JournalRecord, Vote } from './types.ts';
 import type { ViewRecord } from './view.ts';
 
 export type Rules = {
@@ -17,6 +18,8 @@ export type Rules = {
   parentHolds(state: State, parentView: number, parent: BlockId): boolean;
   /** S4: every view between the parent's and the current one holds a nullification. */
   gapClosed(state: State, parentView: number): boolean;
+  /** W11: is a vote signed by our key, that a peer holds, one that the journal lacks? `own`: the journaled one of its kind and view. */
+  isForeign(vote: Vote, own: Vote | undefined): boolean;
   /** W1: what replay takes back: every record above the floor. */
   replays(record: JournalRecord): boolean;
 };
@@ -56,6 +59,10 @@ export const rules: Rules = {
 
   gapClosed(state, parentView) {
     return state.runStart <= parentView + 1;
+  },
+
+  isForeign(vote, own) {
+    return own === undefined || !sameSubject(own.subject, vote.subject);
   },
 
   replays() {

@@ -1,6 +1,6 @@
 // W11: a validator whose journal lost votes must not vote again. Peers and certificates remember what we signed.
 import { emit, halt, type State, viewOf } from './state.ts';
-import { sameSubject, voteOf } from './tally.ts';
+import { voteOf } from './tally.ts';
 import type { Certificate, ValidatorIndex, Vote } from './types.ts';
 import type { ViewRecord } from './view.ts';
 
@@ -16,7 +16,7 @@ export function checkOwnVote(state: State, vote: Vote): boolean {
   const { view } = vote.subject;
   if (view <= state.journalFloorView || view < state.viewsFrom) return false;
   const own = ownVote(state.views.get(view), vote.kind);
-  if (own !== undefined && sameSubject(own.subject, vote.subject)) return false;
+  if (!state.rules.isForeign(vote, own)) return false;
   const detail = `a ${vote.kind} vote for view ${view} is signed by our key and is not in our journal`;
   halt(state, 'JOURNAL_ROLLED_BACK', view, detail, own === undefined ? [vote] : [own, vote]);
   return true;
