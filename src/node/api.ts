@@ -46,7 +46,11 @@ export type NodeStatus = {
   readonly behind: number;
   /** Empty when this node votes; else why it does not (`CATCHING_UP`, `WAITING_FOR_PEERS`, `JOURNAL_ROLLED_BACK`, `STATE_DIVERGED`, `DISK_FAILED`). */
   readonly notVoting: string;
-  readonly validators: readonly { readonly name: string; readonly connected: boolean; readonly heardMs: number | null }[];
+  readonly validators: readonly {
+    readonly name: string;
+    readonly connected: boolean;
+    readonly heardMs: number | null;
+  }[];
   readonly quorum: number;
   readonly mempool: { readonly transactions: number; readonly bytes: number };
   readonly logKey: string;

@@ -1,5 +1,5 @@
 import { WeftError } from '../codec/error.ts';
-import type { PreparedTx } from '../ledger/prepare.ts';
+import type { PreparedTx } from '../ledger/types.ts';
 
 /**
  * Transactions that are admitted and not yet finalized. Bounded in count, bytes and per account; fair: the builder takes

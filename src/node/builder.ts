@@ -1,0 +1,45 @@
+import type { Ledger } from '../ledger/ledger.ts';
+import type { BuildContext, ExecutedBlock } from '../ledger/types.ts';
+import type { Mempool } from './mempool.ts';
+
+export type BuilderLimits = {
+  /** W8: the builder stops here; local, the counts of the epoch are validity. */
+  readonly buildBudgetMs: number;
+};
+
+/** Codes after which a transaction may still enter a later block; any other one makes it worthless. */
+const transient = new Set(['TX_DUPLICATE', 'TX_NOT_YET_VALID', 'TX_UNPREPARED']);
+
+/** After so many that no longer fit, the block is full: smaller ones wait for the next. */
+const missesMax = 16;
+
+/**
+ * Builds the block that follows `parent`: fair turns from the mempool until a bound is met. The block is executed while it
+ * is built and is not executed again (W8). Undefined when there is nothing to propose and an empty block is not wanted.
+ */
+export function buildBlock(
+  ledger: Ledger,
+  mempool: Mempool,
+  parent: string,
+  context: BuildContext,
+  mayBeEmpty: boolean,
+  limits: BuilderLimits,
+  monotonicMs: () => number,
+): ExecutedBlock | undefined {
+  const until = monotonicMs() + limits.buildBudgetMs;
+  const builder = ledger.startBlock(parent, context);
+  const worthless: string[] = [];
+  let misses = 0;
+  for (const { prepared } of mempool.inTurn()) {
+    const answer = builder.tryAdd(prepared);
+    if (answer === 'full') {
+      misses += 1;
+      if (misses >= missesMax) break;
+    } else if (answer !== 'added' && !transient.has(answer)) worthless.push(prepared.tx.envelopeId);
+    if (monotonicMs() >= until) break;
+  }
+  for (const envelopeId of worthless) mempool.remove(envelopeId);
+  mempool.rotateTurns();
+  if (builder.count === 0 && !mayBeEmpty) return undefined;
+  return builder.seal();
+}

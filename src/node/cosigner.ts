@@ -1,0 +1,232 @@
+import { fromHex, toHex } from '../codec/hex.ts';
+import { formatCheckpoint, type Sign, signCheckpoint, type Verify } from '../log/checkpoint.ts';
+import { cosign, publishCheckpoint, verifyCosignature } from '../log/cosignature.ts';
+import type { NoteSignature } from '../log/note.ts';
+import type { Vkey } from '../log/vkey.ts';
+
+/**
+ * Checkpoints (2-formats, "Cosigning"): signs those of finalized blocks that this node executed itself, collects the others'
+ * cosignatures, publishes as soon as q are there. Which heights is decided by the chain alone, so that quorums form.
+ */
+
+/** What is signed: the log as it stood after a finalized block. */
+export type CosignedBlock = {
+  readonly height: number;
+  /** Milliseconds UTC, from the header. */
+  readonly time: number;
+  readonly logSize: number;
+  /** Hex. */
+  readonly logRoot: string;
+  readonly closing: boolean;
+};
+
+export type Cosignature = {
+  readonly size: number;
+  /** Hex. */
+  readonly root: string;
+  readonly line: NoteSignature;
+};
+
+export type CosignerOptions = {
+  readonly origin: string;
+  readonly logKey: Vkey;
+  readonly signLog: Sign;
+  /** Absent for observers: they collect and publish, and sign nothing but their log line. */
+  readonly own?: { readonly key: Vkey; readonly sign: Sign };
+  /** All cosigners of the epoch in policy order. */
+  readonly policy: readonly Vkey[];
+  readonly quorum: number;
+  readonly cosignEveryBlocks: number;
+  readonly recosignMs: number;
+};
+
+export type CosignerModules = {
+  readonly verify: Verify;
+  /**
+   * Makes (size, root) durable before anything is signed; resolves to false when a smaller size or another root of the same
+   * size would be signed (then nothing is).
+   */
+  readonly remember: (size: number, root: string) => Promise<boolean>;
+  readonly send: (cosignature: Cosignature) => void;
+  readonly published: (note: string, size: number) => void;
+  /** Two cosignatures of one size with different roots by one key (W12). */
+  readonly conflict: (key: Vkey, a: Cosignature, b: Cosignature) => void;
+  readonly wallMs: () => number;
+};
+
+/** Sizes for which cosignatures are kept, newest first; a node that is further behind gets newer ones anyway. */
+const sizesMax = 64;
+/** A cosignature from further in the future is dropped before it is counted, so that one liar cannot spoil a token. */
+const futureMsMax = 2000;
+
+type Collected = { root: string | undefined; readonly lines: Map<string, Cosignature> };
+
+export class Cosigner {
+  readonly #options: CosignerOptions;
+  readonly #modules: CosignerModules;
+  readonly #bySize = new Map<number, Collected>();
+  #newest: CosignedBlock | undefined;
+  /** The time of the last block that was chosen for cosigning. */
+  #chosenTime = 0;
+  /** Wall time of the own newest cosignature. */
+  #signedAtMs = 0;
+  #publishedSize = 0;
+  #published: string | undefined;
+  #dropped = 0;
+  /** Signing waits for the disk; one after the other keeps sizes ascending. */
+  #chain: Promise<void> = Promise.resolve();
+
+  constructor(options: CosignerOptions, modules: CosignerModules) {
+    this.#options = options;
+    this.#modules = modules;
+  }
+
+  get published(): string | undefined {
+    return this.#published;
+  }
+
+  get publishedSize(): number {
+    return this.#publishedSize;
+  }
+
+  /** Cosignatures dropped without blame: not verifying, not ours to count, from the future. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Takes up the checkpoint that was published before a restart. It was checked when it was made. */
+  restore(note: string, size: number): void {
+    this.#published = note;
+    this.#publishedSize = size;
+  }
+
+  /** After each commit, in height order. */
+  committed(block: CosignedBlock): void {
+    if (block.height < 1) return;
+    this.#newest = block;
+    this.#collected(block.logSize).root = block.logRoot;
+    this.#dropForeignRoots(block.logSize);
+    const chosen =
+      block.height % this.#options.cosignEveryBlocks === 0 ||
+      block.closing ||
+      block.time >= this.#chosenTime + this.#options.recosignMs;
+    if (chosen) {
+      this.#chosenTime = block.time;
+      this.#sign(block);
+    }
+    this.#publish(block.logSize);
+  }
+
+  /** Called every now and then: freshness must depend neither on blocks nor on their rate. */
+  tick(): void {
+    if (this.#newest === undefined) return;
+    if (this.#modules.wallMs() - this.#signedAtMs >= this.#options.recosignMs) this.#sign(this.#newest);
+  }
+
+  /** The own newest cosignature, for a peer that has just connected. */
+  ownNewest(): Cosignature | undefined {
+    const name = this.#options.own?.key.name;
+    if (name === undefined || this.#newest === undefined) return undefined;
+    return this.#bySize.get(this.#newest.logSize)?.lines.get(name);
+  }
+
+  /** A cosignature from a lane or from gossip. What does not verify is dropped without blame: foreign tools refuse it too. */
+  receive(cosignature: Cosignature): 'new' | 'dropped' {
+    const { size, root, line } = cosignature;
+    const key = this.#options.policy.find(({ name, keyId }) => name === line.name && keyId === line.keyId);
+    const known = key === undefined ? undefined : this.#bySize.get(size)?.lines.get(key.name);
+    if (key === undefined || size <= this.#oldestSize()) return this.#drop();
+    if (known !== undefined && sameBytes(known.line.blob, line.blob)) return 'dropped';
+    const text = formatCheckpoint({ origin: this.#options.origin, size, root: fromHex(root, 32) });
+    const timeS = verifyCosignature(text, line, key, this.#modules.verify);
+    if (timeS === undefined || timeS * 1000 > this.#modules.wallMs() + futureMsMax) return this.#drop();
+    const collected = this.#collected(size);
+    const expected = collected.root ?? known?.root;
+    if (known !== undefined && known.root !== root) this.#modules.conflict(key, known, cosignature);
+    if (expected !== undefined && expected !== root) return this.#drop();
+    if (known !== undefined && timeOf(known.line) >= timeS) return 'dropped';
+    collected.lines.set(key.name, cosignature);
+    this.#publish(size);
+    return 'new';
+  }
+
+  /** Resolves when nothing is being signed any more. */
+  async settle(): Promise<void> {
+    await this.#chain;
+  }
+
+  #sign(block: CosignedBlock): void {
+    const own = this.#options.own;
+    this.#signedAtMs = this.#modules.wallMs();
+    if (own === undefined) {
+      this.#publish(block.logSize);
+      return;
+    }
+    this.#chain = this.#chain.then(async () => {
+      if (!(await this.#modules.remember(block.logSize, block.logRoot))) return;
+      const text = this.#text(block.logSize, block.logRoot);
+      const line = cosign(text, Math.floor(this.#modules.wallMs() / 1000), own.key, own.sign);
+      const cosignature: Cosignature = { size: block.logSize, root: block.logRoot, line };
+      this.#collected(block.logSize).lines.set(own.key.name, cosignature);
+      this.#modules.send(cosignature);
+      this.#publish(block.logSize);
+    });
+  }
+
+  /** Publishes `size` when it is at least as new as what is published, executed here, and q cosigned it. */
+  #publish(size: number): void {
+    const collected = this.#bySize.get(size);
+    if (collected?.root === undefined || size < this.#publishedSize || collected.lines.size < this.#options.quorum)
+      return;
+    const text = this.#text(size, collected.root);
+    const note = publishCheckpoint({
+      text,
+      log: signCheckpoint(text, this.#options.logKey, this.#options.signLog),
+      cosignatures: [...collected.lines.values()].map(({ line }) => line),
+      policy: this.#options.policy,
+      quorum: this.#options.quorum,
+    });
+    if (note === undefined || note === this.#published) return;
+    this.#published = note;
+    this.#publishedSize = size;
+    this.#modules.published(note, size);
+  }
+
+  #text(size: number, root: string): string {
+    return formatCheckpoint({ origin: this.#options.origin, size, root: fromHex(root, 32) });
+  }
+
+  #collected(size: number): Collected {
+    let collected = this.#bySize.get(size);
+    if (collected === undefined) {
+      collected = { root: undefined, lines: new Map() };
+      this.#bySize.set(size, collected);
+      if (this.#bySize.size > sizesMax) this.#bySize.delete(Math.min(...this.#bySize.keys()));
+    }
+    return collected;
+  }
+
+  #dropForeignRoots(size: number): void {
+    const collected = this.#collected(size);
+    for (const [name, cosignature] of collected.lines) {
+      if (cosignature.root !== collected.root) collected.lines.delete(name);
+    }
+  }
+
+  #oldestSize(): number {
+    return this.#bySize.size < sizesMax ? 0 : Math.min(...this.#bySize.keys());
+  }
+
+  #drop(): 'dropped' {
+    this.#dropped += 1;
+    return 'dropped';
+  }
+}
+
+function timeOf(line: NoteSignature): number {
+  return Number(new DataView(line.blob.buffer, line.blob.byteOffset, 8).getBigUint64(0));
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return toHex(a) === toHex(b);
+}

@@ -1,0 +1,127 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { NetworkStats } from '../net/types.ts';
+
+/** What a node counts. Values that are known elsewhere are read when somebody asks (`sample`). */
+export type Sample = {
+  readonly height: number;
+  readonly view: number;
+  readonly epoch: number;
+  readonly logSize: number;
+  readonly behind: number;
+  readonly voting: boolean;
+  readonly mempoolTransactions: number;
+  readonly mempoolBytes: number;
+  readonly blocksUnderWay: number;
+  readonly journalBytes: number;
+  readonly cosignaturesDropped: number;
+  readonly invalidSignatures: number;
+  readonly slowPathVerifications: number;
+  readonly admissionRefused: number;
+  readonly spreadDropped: number;
+  readonly network: NetworkStats;
+};
+
+export class NodeMetrics {
+  readonly #registry = new Registry();
+  readonly finality: Histogram;
+  readonly blocks: Counter;
+  readonly transactions: Counter<'outcome'>;
+  readonly evidence: Counter;
+
+  constructor(sample: () => Sample) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.finality = new Histogram({
+      name: 'weft_finality_seconds',
+      help: "From a block's own time to its finalization here.",
+      buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers,
+    });
+    this.blocks = new Counter({ name: 'weft_blocks_finalized_total', help: 'Blocks finalized here.', registers });
+    this.transactions = new Counter({
+      name: 'weft_transactions_finalized_total',
+      help: 'Transactions in finalized blocks, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.evidence = new Counter({
+      name: 'weft_evidence_total',
+      help: 'Pairs of messages seen that no honest validator signs.',
+      registers,
+    });
+    const gauge = (name: string, help: string, read: (sample: Sample) => number): void => {
+      const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read(sample())) });
+    };
+    gauge('weft_finalized_height', 'Height of the last finalized block.', (s) => s.height);
+    gauge('weft_view', 'Current view.', (s) => s.view);
+    gauge('weft_epoch', 'Current epoch.', (s) => s.epoch);
+    gauge('weft_log_size', 'Leaves in the log.', (s) => s.logSize);
+    gauge('weft_blocks_behind', 'Blocks that a peer has finalized and this node has not.', (s) => s.behind);
+    gauge('weft_voting', '1 when this node votes.', (s) => (s.voting ? 1 : 0));
+    gauge('weft_mempool_transactions', 'Pending transactions.', (s) => s.mempoolTransactions);
+    gauge('weft_mempool_bytes', 'Bytes of pending transactions.', (s) => s.mempoolBytes);
+    gauge('weft_blocks_under_way', 'Unfinalized blocks held.', (s) => s.blocksUnderWay);
+    gauge('weft_journal_bytes', 'Bytes of the journal since it was last rewritten.', (s) => s.journalBytes);
+    gauge('weft_cosignatures_dropped_total', 'Cosignatures that were not counted.', (s) => s.cosignaturesDropped);
+    gauge('weft_signatures_invalid_total', 'Votes and certificates that did not verify.', (s) => s.invalidSignatures);
+    gauge(
+      'weft_slow_verifications_total',
+      'Signatures that had to be judged by the reference path.',
+      (s) => s.slowPathVerifications,
+    );
+    gauge('weft_admission_refused_total', 'Transactions refused before the mempool.', (s) => s.admissionRefused);
+    gauge(
+      'weft_spread_dropped_total',
+      'Transactions dropped from the outgoing queues of peers.',
+      (s) => s.spreadDropped,
+    );
+    for (const lane of ['urgent', 'bulk'] as const) {
+      gauge(
+        `weft_lane_${lane}_received_bytes_total`,
+        `Bytes received on ${lane} lanes.`,
+        (s) => s.network[lane].bytesIn,
+      );
+      gauge(`weft_lane_${lane}_sent_bytes_total`, `Bytes sent on ${lane} lanes.`, (s) => s.network[lane].bytesOut);
+      gauge(
+        `weft_lane_${lane}_queued_messages`,
+        `Messages queued on ${lane} lanes.`,
+        (s) => s.network[lane].queuedMessages,
+      );
+      gauge(
+        `weft_lane_${lane}_dropped_total`,
+        `Messages dropped on ${lane} lanes.`,
+        (s) => s.network[lane].overflowDropped,
+      );
+      gauge(
+        `weft_lane_${lane}_misbehaved_total`,
+        `Times a ${lane} lane was closed on a misbehaving peer.`,
+        (s) => s.network[lane].misbehaved,
+      );
+    }
+    gauge(
+      'weft_strangers_refused_total',
+      'Connections of peers that the ledger does not list.',
+      (s) => s.network.strangers,
+    );
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
+
+/** Finality of the newest blocks, for people: median and 99th percentile over a sliding window. */
+export class FinalityWindow {
+  readonly #values: number[] = [];
+
+  add(ms: number): void {
+    this.#values.push(ms);
+    if (this.#values.length > 512) this.#values.shift();
+  }
+
+  quantile(fraction: number): number | null {
+    if (this.#values.length === 0) return null;
+    const sorted = [...this.#values].sort((a, b) => a - b);
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? null;
+  }
+}

@@ -1,0 +1,886 @@
+import { performance } from 'node:perf_hooks';
+import type { Finalization } from '../../consensus/types.ts';
+import { fromBase64Url } from '../codec/base64.ts';
+import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { fromHex, toHex } from '../codec/hex.ts';
+import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
+import { ed25519Signer, slowPathCount, verifyConsensus } from '../crypto/ed25519.ts';
+import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
+import { VerifyPool } from '../crypto/verifyPool.ts';
+import { decodeBody } from '../ledger/body.ts';
+import { decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import { blockIdOfBytes, decodeHeader, isClosing } from '../ledger/header.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
+import { formatVkey } from '../log/vkey.ts';
+import { createNetwork } from '../net/network.ts';
+import type {
+  Frame,
+  FrameVerdict,
+  GossipTopic,
+  GossipVerdict,
+  Network,
+  NetworkHandlers,
+  NetworkPeer,
+} from '../net/types.ts';
+import { Admission, type Admitted } from './admission.ts';
+import type { NodeApi, NodeStatus, TxStatus } from './api.ts';
+import { BlockPool } from './blocks.ts';
+import type { Config } from './config.ts';
+import { Consensus, type LocalTimings, type Log } from './consensus.ts';
+import { Cosigner } from './cosigner.ts';
+import { Fates } from './fates.ts';
+import { Mempool } from './mempool.ts';
+import { FinalityWindow, NodeMetrics, type Sample } from './metrics.ts';
+import {
+  blockOf,
+  cosignerKeyOf,
+  entryOf,
+  finalizedTx,
+  logKeyOf,
+  stateOf,
+  summaryOf,
+  tokenOf,
+  trustOf,
+} from './queries.ts';
+import { Spread } from './spread.ts';
+import { Subscribers } from './subscribers.ts';
+import { decodeRun, encodeRun, runAnswerBytesMax, Sync } from './sync.ts';
+import {
+  decodeBlock,
+  decodeCosignature,
+  decodeEnvelopes,
+  decodeEnvelopesRequest,
+  decodeHello,
+  decodeNumbers,
+  encodeBlock,
+  encodeCosignature,
+  encodeEnvelopes,
+  encodeEnvelopesRequest,
+  encodeHello,
+  encodeNumbers,
+  frameKinds,
+  requestKinds,
+} from './wire.ts';
+
+/** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
+
+export type NodeOptions = {
+  readonly config: Config;
+  /** Bytes of the genesis document. */
+  readonly genesis: Uint8Array;
+  readonly keys: ValidatorKeys;
+  readonly version: string;
+  readonly log: Log;
+  /** Seams for tests. */
+  readonly openLedger?: (options: Parameters<typeof Ledger.open>[0]) => Promise<Ledger>;
+  readonly timings?: Partial<LocalTimings>;
+  readonly wallMs?: () => number;
+};
+
+const defaultTimings: LocalTimings = {
+  blockIntervalMs: 20,
+  buildBudgetMs: 40,
+  finalizeGraceMs: 50,
+  leaderSilentMs: 2000,
+  maxClockDriftMs: 500,
+  targetBlockBytes: 256 * 1024,
+};
+
+const requestTimeoutMs = 3000;
+const batchBytesMax = 256 * 1024;
+const batchTransactionsMax = 2048;
+const blockBytesMax = 4 * 1024 * 1024;
+const publishedNote = 'checkpoint';
+/** An observer asks so many validators more than may lie, and answers once one accepted. */
+const heightEveryMs = 1000;
+const againEveryMs = 100;
+
+export class WeftNode {
+  readonly api: NodeApi;
+  readonly #options: NodeOptions;
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #ledger: Ledger;
+  readonly #verifier: VerifyPool;
+  readonly #mempool: Mempool;
+  readonly #fates = new Fates();
+  readonly #subscribers = new Subscribers();
+  readonly #finality = new FinalityWindow();
+  readonly #metrics: NodeMetrics;
+  readonly #admission: Admission;
+  readonly #spread: Spread;
+  readonly #blocks: BlockPool;
+  readonly #cosigner: Cosigner;
+  readonly #sync: Sync;
+  readonly #timings: LocalTimings;
+  readonly #wallMs: () => number;
+  readonly #index: number | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #consensus: Consensus;
+  #network: Network | undefined;
+  #notVoting = 'WAITING_FOR_PEERS';
+  #toldHeight = 0;
+  #closed: Promise<void> | undefined;
+
+  /** Opens the data folder and starts. @throws WeftError LEDGER_*, GENESIS_*, NET_*, NODE_UNKNOWN, KEYS_FOREIGN */
+  static async start(options: NodeOptions): Promise<WeftNode> {
+    const verifier = new VerifyPool();
+    const open = options.openLedger ?? ((ledgerOptions) => Ledger.open(ledgerOptions));
+    const ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
+    try {
+      const node = new WeftNode(options, ledger, verifier);
+      await node.#start();
+      return node;
+    } catch (error) {
+      await ledger.close();
+      await verifier.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: NodeOptions, ledger: Ledger, verifier: VerifyPool) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#log = options.log;
+    this.#ledger = ledger;
+    this.#verifier = verifier;
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#wallMs = options.wallMs ?? Date.now;
+    const { epoch } = ledger;
+    const place = epoch.validators.findIndex(({ name }) => name === options.config.name);
+    this.#index = options.config.role === 'validator' && place >= 0 ? place : undefined;
+    this.#checkKeys();
+    this.#mempool = new Mempool(options.config.mempool);
+    const monotonicMs = (): number => performance.now();
+    this.#metrics = new NodeMetrics(() => this.#sample());
+    this.#spread = new Spread({
+      monotonicMs,
+      send: async (peer, envelopes) => {
+        await this.#net.request(peer, requestKinds.transactions, encodeEnvelopes(envelopes), {
+          timeoutMs: requestTimeoutMs,
+        });
+      },
+    });
+    this.#admission = new Admission({
+      ledger,
+      mempool: this.#mempool,
+      monotonicMs,
+      wallMs: this.#wallMs,
+      admitted: (prepared, own) => this.#admitted(prepared, own),
+    });
+    this.#blocks = new BlockPool({
+      pooled: (envelopeId) => this.#mempool.get(envelopeId)?.prepared.tx.envelope,
+      facts: (header, transactions) => ledger.factsOf(header, transactions),
+      nameOf: (index) => this.#consensus.nameOf(index),
+      askable: () => this.#validatorsAskable(),
+      fetchEnvelopes: (peer, blockId, positions) => this.#fetchEnvelopes(peer, blockId, positions),
+      fetchBlock: (peer, blockId) => this.#fetchBlock(peer, blockId),
+      sleep,
+    });
+    const { chain, origin } = ledger.genesis;
+    const logSigner = ed25519Signer(options.keys.log.seed);
+    const cosignSigner = ed25519Signer(options.keys.cosigner.seed);
+    const own = this.#index === undefined ? undefined : epoch.validators[this.#index];
+    this.#cosigner = new Cosigner(
+      {
+        origin,
+        logKey: logKeyOf(origin, logSigner.publicKey),
+        signLog: (message) => logSigner.sign(message),
+        ...(own === undefined
+          ? {}
+          : { own: { key: cosignerKeyOf(chain, own), sign: (message: Uint8Array) => cosignSigner.sign(message) } }),
+        policy: epoch.validators.map((validator) => cosignerKeyOf(chain, validator)),
+        quorum: epoch.quorum,
+        cosignEveryBlocks: epoch.consensus.cosignEveryBlocks,
+        recosignMs: epoch.consensus.recosignMs,
+      },
+      {
+        verify: verifyConsensus,
+        remember: (size, root) => ledger.rememberCheckpoint(size, root),
+        send: (cosignature) => this.#sendCosignature(encodeCosignature(cosignature)),
+        published: (note, size) => this.#published(note, size),
+        conflict: (key, a, b) =>
+          this.#evidence(`cosignature-${key.name}-${a.size}`, encodeCosignature(a), encodeCosignature(b)),
+        wallMs: this.#wallMs,
+      },
+    );
+    this.#sync = new Sync({
+      ledger,
+      askable: () => this.#net.askable(),
+      fetchRun: (peer, fromHeight, bytesMax) => this.#fetchRun(peer, fromHeight, bytesMax),
+      imported: (blocks) => {
+        this.#consensus.imported(blocks);
+        this.#committed(blocks);
+      },
+      blame: (peer, code) => this.#log.warn({ peer, code }, 'a peer sent a run of blocks that no honest node sends'),
+      halted: (code, detail) => this.#halted(code, detail),
+      log: this.#log,
+      sleep,
+    });
+    this.#consensus = this.#makeConsensus(this.#mayVote() ? this.#index : undefined);
+    this.api = this.#makeApi();
+  }
+
+  async #start(): Promise<void> {
+    const { ledger } = { ledger: this.#ledger };
+    const published = ledger.note(publishedNote);
+    if (published !== undefined) {
+      const [size, note] = readPublished(published);
+      this.#cosigner.restore(note, size);
+    }
+    const { finalized } = ledger;
+    if (finalized.header.height > 0)
+      this.#cosigner.committed({ ...cosigned(finalized.header), height: finalized.header.height });
+    const { config } = this.#options;
+    this.#network = await createNetwork(
+      {
+        chain: ledger.genesis.chain,
+        name: config.name,
+        role: this.#index === undefined ? 'observer' : 'validator',
+        peerSeed: this.#options.keys.peer.seed,
+        listen: config.peer.listen,
+        peers: this.#peers(),
+        limits: { answerBytesMax: runAnswerBytesMax, messageBytesMax: runAnswerBytesMax },
+      },
+      { log: this.#log, handlers: this.#handlers() },
+    );
+    await this.#consensus.start();
+    this.#timers.push(
+      setInterval(() => this.#cosigner.tick(), 250),
+      setInterval(() => this.#tellHeight(), heightEveryMs),
+      setInterval(() => this.#housekeeping(), againEveryMs),
+    );
+    if (this.#ledger.epoch.validators.length === 1) this.#sync.follows();
+    this.#log.info(
+      { chain: ledger.genesis.chain, height: finalized.header.height, listen: this.#net.addresses() },
+      'node started',
+    );
+  }
+
+  /** Stops in order: no new work, no votes, nothing lost; the data folder is unlocked last. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#spread.close();
+    await this.#sync.stop();
+    await this.#consensus.stop();
+    await this.#cosigner.settle();
+    await this.#network?.close();
+    await this.#verifier.close();
+    await this.#ledger.close();
+    this.#log.info({ height: this.#ledger.finalized.header.height }, 'node stopped');
+  }
+
+  get #net(): Network {
+    if (this.#network === undefined) throw new WeftError('NODE_NOT_STARTED', 'the network is not up yet');
+    return this.#network;
+  }
+
+  #checkKeys(): void {
+    const { config, keys } = this.#options;
+    const validator = this.#ledger.epoch.validators.find(({ name }) => name === config.name);
+    const observer = this.#ledger.genesis.document.observers.find(({ name }) => name === config.name);
+    const listed = validator?.peer ?? (observer === undefined ? undefined : peerKeyOf(observer.peer));
+    if (listed === undefined) {
+      throw new WeftError(
+        'NODE_UNKNOWN',
+        `the ledger lists no validator or observer named '${config.name}'; correct \`name\` in the configuration`,
+      );
+    }
+    const same = (a: Uint8Array, b: Uint8Array): boolean => toHex(a) === toHex(b);
+    const fits =
+      same(listed, keys.peer.publicKey) &&
+      (validator === undefined ||
+        (same(validator.vote, keys.vote.publicKey) &&
+          same(validator.log, keys.log.publicKey) &&
+          same(validator.cosigner, keys.cosigner.publicKey)));
+    if (!fits) {
+      throw new WeftError(
+        'KEYS_FOREIGN',
+        `the key file is not that of '${config.name}' on this chain; point \`keys\` at the right file`,
+      );
+    }
+  }
+
+  /** W11: without a complete journal this vote key is never used again in this epoch. */
+  #mayVote(): boolean {
+    if (this.#ledger.journal.replay.state !== 'damaged') return true;
+    this.#notVoting = 'JOURNAL_DAMAGED';
+    return false;
+  }
+
+  #makeConsensus(me: number | undefined): Consensus {
+    const ledger = this.#ledger;
+    const consensus = new Consensus(
+      {
+        epoch: ledger.epoch,
+        genesisHash: ledger.genesis.genesisHash,
+        chain: ledger.genesis.chain,
+        me,
+        signer: me === undefined ? undefined : ed25519Signer(this.#options.keys.vote.seed),
+        timings: this.#timings,
+      },
+      {
+        ledger,
+        mempool: this.#mempool,
+        blocks: this.#blocks,
+        network: () => this.#net,
+        log: this.#log,
+        monotonicMs: () => performance.now(),
+        wallMs: this.#wallMs,
+      },
+      {
+        committed: (blocks) => this.#committed(blocks),
+        behind: (certificate) => this.#behind(certificate),
+        voting: () => {
+          this.#notVoting = '';
+          this.#log.info({ epoch: ledger.epoch.epoch }, 'voting');
+        },
+        halted: (code, detail) => this.#halted(code, detail),
+        evidence: (offender, a, b, view) => this.#evidence(`vote-${offender}-${view}`, a, b),
+      },
+    );
+    consensus.fetchWhole = (peer, blockId) => this.#fetchBlock(peer, blockId);
+    return consensus;
+  }
+
+  #peers(): NetworkPeer[] {
+    const { config } = this.#options;
+    const addresses = (name: string): string[] =>
+      config.peer.peers.filter((peer) => peer.name === name).map(({ address }) => address);
+    const observers = this.#ledger.genesis.document.observers;
+    return [
+      ...this.#ledger.epoch.validators.map(({ name, peer }) => ({
+        name,
+        role: 'validator' as const,
+        peerKey: peer,
+        addresses: addresses(name),
+      })),
+      ...observers.map(({ name, peer }) => ({
+        name,
+        role: 'observer' as const,
+        peerKey: peerKeyOf(peer),
+        addresses: addresses(name),
+      })),
+    ].filter(({ name }) => name !== config.name);
+  }
+
+  #validatorsAskable(): readonly string[] {
+    const askable = this.#net.askable();
+    return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => askable.includes(name));
+  }
+
+  #otherValidators(): string[] {
+    return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => name !== this.#config.name);
+  }
+
+  // --- network in -----------------------------------------------------------------------------------------------------
+
+  #handlers(): NetworkHandlers {
+    return {
+      hello: () => this.#hello(),
+      onHello: (peer, payload) => this.#onHello(peer, payload),
+      onFrame: (frame) => this.#onFrame(frame),
+      onRequest: (peer, kind, payload) => this.#onRequest(peer, kind, payload),
+      verifyRelayed: (kind, payload) => this.#consensus.verifyRelayed(kind, payload),
+      onUp: (peer) => this.#onUp(peer),
+      onDown: (peer) => this.#sync.forget(peer),
+      onHeard: (validator) => this.#consensus.heard(validator),
+      onGossip: (topic, data) => this.#onGossip(topic, data),
+    };
+  }
+
+  #hello(): Uint8Array {
+    const { finalized, epoch, genesis } = this.#ledger;
+    return encodeHello({
+      chain: genesis.chain,
+      ruleset: epoch.ruleset,
+      epoch: epoch.epoch,
+      view: this.#consensus.status().view,
+      finalizedHeight: finalized.header.height,
+      finalizedView: finalized.certificate?.subject.view ?? 0,
+    });
+  }
+
+  #onHello(peer: string, payload: Uint8Array): FrameVerdict {
+    try {
+      const hello = decodeHello(payload);
+      if (hello.chain !== this.#ledger.genesis.chain) return 'invalid';
+      this.#sync.heard(peer, hello.finalizedHeight);
+      this.#consensus.connected(peer, hello);
+      const { height } = this.#ledger.finalized.header;
+      if (hello.finalizedHeight > height + 1) this.#sync.catchUpTo(hello.finalizedHeight);
+      else this.#sync.follows();
+      return undefined;
+    } catch {
+      return 'invalid';
+    }
+  }
+
+  #onUp(peer: string): void {
+    const newest = this.#cosigner.ownNewest();
+    if (newest !== undefined) {
+      this.#net.send(peer, 'urgent', frameKinds.cosignature, encodeCosignature(newest), { class: 'other' });
+    }
+  }
+
+  #onFrame(frame: Frame): FrameVerdict {
+    try {
+      switch (frame.kind) {
+        case frameKinds.cosignature:
+          this.#cosigner.receive(decodeCosignature(frame.payload));
+          return undefined;
+        case frameKinds.finalizedHeight: {
+          const [height = 0] = decodeNumbers(frame.payload, 1);
+          this.#sync.heard(frame.peer, height);
+          // What is a block or two away comes by consensus; more than that does not come by itself.
+          if (height > this.#ledger.finalized.header.height + 2) this.#sync.catchUpTo(height);
+          else this.#sync.follows();
+          return undefined;
+        }
+        default:
+          return this.#consensus.onFrame(frame);
+      }
+    } catch (error) {
+      if (error instanceof WeftError) return 'invalid';
+      throw error;
+    }
+  }
+
+  async #onRequest(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
+    switch (kind) {
+      case requestKinds.transactions: {
+        await this.#admission.receive(
+          decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }),
+        );
+        return new Uint8Array();
+      }
+      case requestKinds.block: {
+        const found = this.#blockBytes(toHex(payload.subarray(0, 32)));
+        return found === undefined ? undefined : encodeBlock(found.header, found.body);
+      }
+      case requestKinds.envelopes: {
+        const { blockId, positions } = decodeEnvelopesRequest(payload);
+        const found = this.#blockBytes(blockId);
+        if (found === undefined) return undefined;
+        const envelopes = decodeBody(found.body, { maxBlockBytes: found.body.length, maxBlockTxs: 65_535 });
+        const wanted = positions.map((position) => envelopes[position]);
+        return wanted.some((envelope) => envelope === undefined)
+          ? undefined
+          : encodeEnvelopes(wanted.filter((envelope) => envelope !== undefined));
+      }
+      case requestKinds.run: {
+        const [fromHeight = 0, bytesMax = 0] = decodeNumbers(payload, 2);
+        const run = this.#ledger.exportRun(fromHeight, Math.min(bytesMax, runAnswerBytesMax / 2));
+        return run === undefined ? undefined : encodeRun(run);
+      }
+      case requestKinds.submit: {
+        try {
+          const admitted = await this.#admission.submit(payload);
+          return encodeCbor(['ok', admitted.status]);
+        } catch (error) {
+          return encodeCbor(['refused', codeOf(error), error instanceof Error ? error.message : String(error)]);
+        }
+      }
+      default:
+        this.#log.debug({ peer, kind }, 'unknown request');
+        return undefined;
+    }
+  }
+
+  #blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
+    const stored = this.#ledger.blockBytes(blockId);
+    if (stored !== undefined) return stored;
+    const pooled = this.#blocks.get(blockId);
+    const body = this.#blocks.bodyNow(blockId);
+    return pooled === undefined || body === undefined ? undefined : { header: pooled.headerBytes, body };
+  }
+
+  async #onGossip(topic: GossipTopic, data: Uint8Array): Promise<GossipVerdict> {
+    try {
+      switch (topic) {
+        case 'headers':
+          return this.#onHeader(data);
+        case 'transactions':
+          await this.#admission.submit(data);
+          return 'accept';
+        case 'checkpoints': {
+          return this.#cosigner.receive(decodeCosignature(data)) === 'new' ? 'accept' : 'ignore';
+        }
+        default:
+          return 'ignore';
+      }
+    } catch (error) {
+      return error instanceof WeftError && error.code.startsWith('MEMPOOL') ? 'ignore' : 'reject';
+    }
+  }
+
+  #onHeader(data: Uint8Array): GossipVerdict {
+    const { header: headerBytes, body: certificateBytes } = decodeBlock(data, 64 * 1024);
+    const { epoch, genesis, finalized } = this.#ledger;
+    const header = decodeHeader(headerBytes);
+    if (header.epoch !== epoch.epoch || header.chain !== genesis.chain) return 'ignore';
+    if (header.height <= finalized.header.height) return 'ignore';
+    const certificate = decodeCertificate(certificateBytes, epoch.validators.length);
+    if (certificate.kind !== 'finalize' || certificate.subject.blockId !== blockIdOfBytes(headerBytes)) return 'reject';
+    if (!verifyCertificate(certificate, genesis.genesisHash, epoch.validators)) return 'reject';
+    this.#consensus.certificate(certificate);
+    if (this.#index === undefined) this.#sync.catchUpTo(header.height);
+    return 'accept';
+  }
+
+  // --- network out ----------------------------------------------------------------------------------------------------
+
+  async #ask(
+    peer: string,
+    kind: number,
+    payload: Uint8Array,
+    timeoutMs = requestTimeoutMs,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#net.request(peer, kind, payload, { timeoutMs });
+    } catch (error) {
+      this.#log.debug({ peer, kind, code: codeOf(error) }, 'request failed');
+      return undefined;
+    }
+  }
+
+  async #fetchBlock(peer: string, blockId: string): Promise<{ header: Uint8Array; body: Uint8Array } | undefined> {
+    const answer = await this.#ask(peer, requestKinds.block, fromHex(blockId, 32));
+    return decoded(answer, (bytes) => decodeBlock(bytes, blockBytesMax));
+  }
+
+  async #fetchEnvelopes(
+    peer: string,
+    blockId: string,
+    positions: readonly number[],
+  ): Promise<readonly Uint8Array[] | undefined> {
+    const answer = await this.#ask(peer, requestKinds.envelopes, encodeEnvelopesRequest(blockId, positions));
+    return decoded(answer, (bytes) => decodeEnvelopes(bytes, { bytesMax: blockBytesMax, countMax: positions.length }));
+  }
+
+  async #fetchRun(
+    peer: string,
+    fromHeight: number,
+    bytesMax: number,
+  ): ReturnType<() => Promise<ReturnType<typeof decodeRun> | undefined>> {
+    const answer = await this.#ask(peer, requestKinds.run, encodeNumbers(fromHeight, bytesMax), 10_000);
+    return decoded(answer, decodeRun);
+  }
+
+  #sendCosignature(payload: Uint8Array): void {
+    this.#net.broadcast('urgent', frameKinds.cosignature, payload, { class: 'other' });
+    if (this.#hasObservers()) void this.#net.publish('checkpoints', payload);
+  }
+
+  #tellHeight(): void {
+    const { height } = this.#ledger.finalized.header;
+    if (height === this.#toldHeight) return;
+    this.#toldHeight = height;
+    const payload = encodeNumbers(height);
+    this.#net.broadcast('urgent', frameKinds.finalizedHeight, payload, { class: 'other' });
+    for (const { name } of this.#ledger.genesis.document.observers) {
+      if (name !== this.#config.name)
+        this.#net.send(name, 'bulk', frameKinds.finalizedHeight, payload, { class: 'other' });
+    }
+  }
+
+  #hasObservers(): boolean {
+    return this.#ledger.genesis.document.observers.length > 0;
+  }
+
+  #housekeeping(): void {
+    if (this.#mempool.size === 0) return;
+    const leader = this.#consensus.status().leader;
+    const name = this.#consensus.nameOf(leader);
+    this.#spread.sendAgain(this.#mempool, name === this.#config.name ? undefined : name, this.#otherValidators());
+    this.#consensus.remindOfWork();
+  }
+
+  // --- what happens -----------------------------------------------------------------------------------------------------
+
+  #admitted(prepared: PreparedTx, own: boolean): void {
+    this.#fates.saw(prepared.tx.txId, prepared.tx.expires);
+    if (own) this.#spread.push(this.#otherValidators(), prepared.tx.envelopeId, prepared.tx.envelope);
+    this.#consensus.workChanged();
+  }
+
+  #committed(blocks: readonly CommittedBlock[]): void {
+    const now = this.#wallMs();
+    for (const block of blocks) {
+      const { header } = block;
+      this.#finality.add(Math.max(0, now - header.time));
+      this.#metrics.finality.observe(Math.max(0, now - header.time) / 1000);
+      this.#metrics.blocks.inc();
+      this.#cosigner.committed(cosigned(header));
+      for (const { txId, refused } of block.transactions) {
+        this.#metrics.transactions.inc({ outcome: refused === undefined ? 'applied' : 'refused' });
+        this.#fates.finalized(txId);
+        if (this.#subscribers.wants(txId)) {
+          const status = finalizedTx(this.#ledger, txId);
+          if (status !== undefined) this.#subscribers.transaction(status);
+        }
+      }
+      this.#fates.passed(header.time);
+      this.#subscribers.committed(block, this.#summary(block));
+      this.#gossipHeader(block);
+    }
+    this.#sync.follows();
+  }
+
+  #summary(block: CommittedBlock): ReturnType<typeof summaryOf> {
+    const { blockId, header, transactions } = block;
+    const stored = {
+      blockId,
+      header,
+      headerBytes: new Uint8Array(),
+      transactions: transactions.length,
+      certificate: undefined,
+    };
+    return summaryOf(stored, this.#ledger.epochOf(header.epoch));
+  }
+
+  /** The proposer tells everybody else; validators have it already. */
+  #gossipHeader(block: CommittedBlock): void {
+    if (!this.#hasObservers() || block.certificate === undefined || block.header.proposer !== this.#index) return;
+    const stored = this.#ledger.block(block.blockId);
+    if (stored === undefined) return;
+    const certificate = encodeCertificate(block.certificate, this.#ledger.epoch.validators.length);
+    void this.#net.publish('headers', encodeBlock(stored.headerBytes, certificate));
+  }
+
+  #behind(certificate: Finalization): void {
+    this.#log.debug({ view: certificate.subject.view }, 'a finalized block is not here: catching up');
+    this.#sync.catchUpTo(
+      Math.max(this.#ledger.finalized.header.height + 1, this.#ledger.finalized.header.height + this.#sync.behind),
+    );
+  }
+
+  #halted(code: string, detail: string): void {
+    this.#notVoting = code;
+    this.#log.error({ code, detail }, 'this node has stopped voting');
+    if (code !== 'JOURNAL_ROLLED_BACK') return;
+    // It follows on without a vote: only a new vote key may vote again (W11).
+    const stopped = this.#consensus;
+    this.#consensus = this.#makeConsensus(undefined);
+    void stopped
+      .stop()
+      .then(() => this.#consensus.start())
+      .catch((error: unknown) => this.#log.error({ error: String(error) }, 'cannot follow'));
+  }
+
+  #evidence(name: string, a: Uint8Array, b: Uint8Array): void {
+    const key = `evidence-${name}`.slice(0, 64);
+    if (this.#ledger.note(key) !== undefined) return;
+    this.#metrics.evidence.inc();
+    this.#log.error({ evidence: name, a: toHex(a), b: toHex(b) }, 'two messages that no honest validator signs');
+    this.#ledger.putNote(key, encodeCbor([a, b])).catch((error: unknown) => {
+      this.#log.error({ error: String(error) }, 'evidence could not be stored');
+    });
+  }
+
+  #published(note: string, size: number): void {
+    this.#ledger.putNote(publishedNote, encodeCbor([size, encodeUtf8(note)])).catch((error: unknown) => {
+      this.#log.warn({ error: String(error) }, 'the checkpoint could not be stored');
+    });
+  }
+
+  // --- faces ------------------------------------------------------------------------------------------------------------
+
+  #makeApi(): NodeApi {
+    const ledger = this.#ledger;
+    return {
+      status: () => this.#status(),
+      submit: (envelope) => this.#submit(envelope),
+      transaction: (id) => this.#transaction(id),
+      wait: (id, timeoutMs) => this.#wait(id, timeoutMs),
+      block: (heightOrId) => blockOf(ledger, heightOrId),
+      entry: (index) => entryOf(ledger, index),
+      checkpoint: () => this.#cosigner.published,
+      token: (which) => tokenOf(ledger, which, this.#cosigner.published, this.#cosigner.publishedSize),
+      state: (path, withProof) => stateOf(ledger, path, withProof),
+      tile: (path) => ledger.tile(path),
+      trust: () => trustOf(ledger.genesis.chain, ledger.genesis.origin, ledger.epoch, this.#wallMs()),
+      genesis: () => ledger.genesis.bytes,
+      subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
+      metrics: () => this.#metrics.text(),
+      healthy: () => !['DISK_FAILED', 'STATE_DIVERGED', 'INTERNAL'].includes(this.#notVoting),
+      ready: () => this.#ready(),
+    };
+  }
+
+  async #submit(envelope: Uint8Array): Promise<TxStatus> {
+    const admitted = this.#index === undefined ? await this.#passOn(envelope) : await this.#admission.submit(envelope);
+    if (admitted.status === 'finalized') {
+      return finalizedTx(this.#ledger, admitted.txId) ?? { status: 'pending', id: admitted.txId };
+    }
+    return { status: 'pending', id: admitted.prepared.tx.txId };
+  }
+
+  /** An observer passes a transaction to f+1 validators and answers only after one accepted it. */
+  async #passOn(envelope: Uint8Array): Promise<Admitted> {
+    const { epoch } = this.#ledger;
+    const [answer] = await this.#ledger.prepare([envelope], 'admission');
+    if (answer instanceof WeftError) throw answer;
+    if (answer === undefined) throw new WeftError('INTERNAL', 'a submission without an answer');
+    const { txId, expires } = answer.tx;
+    if (this.#ledger.seen(txId)) return { status: 'finalized', txId };
+    const targets = this.#validatorsAskable().slice(0, epoch.validators.length - epoch.quorum + 1);
+    const answers = await Promise.all(targets.map((peer) => this.#ask(peer, requestKinds.submit, envelope)));
+    const read = answers
+      .filter((bytes) => bytes !== undefined)
+      .map((bytes) => decodeCbor(bytes, { bytesMax: 4096 }) as string[]);
+    if (read.some(([verdict]) => verdict === 'ok')) {
+      this.#fates.saw(txId, expires);
+      return { status: 'pending', prepared: answer };
+    }
+    const refused = read[0];
+    if (refused === undefined)
+      throw new WeftError('VALIDATORS_UNREACHABLE', 'no validator could be reached; try again shortly', {
+        retryAfterMs: 1000,
+      });
+    throw new WeftError(refused[1] ?? 'TX_REFUSED', refused[2] ?? 'refused by a validator');
+  }
+
+  #transaction(id: string): TxStatus {
+    const finalized = finalizedTx(this.#ledger, id);
+    if (finalized !== undefined) return finalized;
+    const expires = this.#fates.expiryOf(id);
+    if (expires !== undefined && this.#ledger.finalized.header.time >= expires) return { status: 'expired', id };
+    if (expires !== undefined || this.#mempool.hasTx(id)) return { status: 'pending', id };
+    return { status: 'unknown', id };
+  }
+
+  #wait(id: string, timeoutMs: number): Promise<TxStatus> {
+    const now = this.#transaction(id);
+    if (now.status === 'finalized' || now.status === 'expired') return Promise.resolve(now);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        stop();
+        resolve(this.#transaction(id));
+      };
+      const stop = this.#fates.wait(id, done);
+      const timer = setTimeout(done, timeoutMs);
+    });
+  }
+
+  #ready(): { ready: boolean; reason: string } {
+    if (this.#sync.catchingUp) return { ready: false, reason: 'CATCHING_UP' };
+    if (this.#index !== undefined && this.#notVoting !== '') return { ready: false, reason: this.#notVoting };
+    return { ready: true, reason: '' };
+  }
+
+  #status(): NodeStatus {
+    const ledger = this.#ledger;
+    const { epoch, genesis, finalized } = ledger;
+    const engine = this.#consensus.status();
+    const policy = ledger.state.get('governance/policy/current') as { version: number; digest: string } | undefined;
+    const own = this.#index === undefined ? undefined : epoch.validators[this.#index];
+    const { header } = finalized;
+    const observing = this.#index === undefined ? '' : this.#notVoting;
+    return {
+      name: this.#config.name,
+      version: this.#options.version,
+      chain: genesis.chain,
+      origin: genesis.origin,
+      genesisHash: genesis.genesisHash,
+      role: this.#index === undefined ? 'observer' : 'validator',
+      ruleset: epoch.ruleset,
+      epoch: epoch.epoch,
+      view: engine.view,
+      leader: this.#consensus.nameOf(engine.leader) ?? '',
+      finalized: {
+        height: header.height,
+        view: header.view,
+        blockId: finalized.blockId,
+        time: header.time,
+        logSize: header.logSize,
+        logRoot: header.logRoot,
+        stateRoot: header.stateRoot,
+      },
+      catchingUp: this.#sync.catchingUp,
+      behind: this.#sync.behind,
+      notVoting:
+        observing === 'WAITING_FOR_PEERS' && this.#sync.catchingUp && this.#sync.behind > 0 ? 'CATCHING_UP' : observing,
+      validators: epoch.validators.map(({ name }) => {
+        const heard = name === this.#config.name ? 0 : this.#net.heardMs(name);
+        return {
+          name,
+          connected: name === this.#config.name || this.#net.connected(name),
+          heardMs: Number.isFinite(heard) ? Math.round(heard) : null,
+        };
+      }),
+      quorum: epoch.quorum,
+      mempool: { transactions: this.#mempool.size, bytes: this.#mempool.bytes },
+      logKey: formatVkey(logKeyOf(genesis.origin, this.#options.keys.log.publicKey)),
+      cosigner: own === undefined ? null : formatVkey(cosignerKeyOf(genesis.chain, own)),
+      finalityMs: { p50: this.#finality.quantile(0.5), p99: this.#finality.quantile(0.99) },
+      policy: { version: policy?.version ?? 0, digest: policy?.digest ?? '' },
+    };
+  }
+
+  #sample(): Sample {
+    const engine = this.#consensus.status();
+    const { header } = this.#ledger.finalized;
+    return {
+      height: header.height,
+      view: engine.view,
+      epoch: this.#ledger.epoch.epoch,
+      logSize: header.logSize,
+      behind: this.#sync.behind,
+      voting: this.#consensus.voting,
+      mempoolTransactions: this.#mempool.size,
+      mempoolBytes: this.#mempool.bytes,
+      blocksUnderWay: this.#blocks.size,
+      journalBytes: this.#ledger.journal.bytes,
+      cosignaturesDropped: this.#cosigner.dropped,
+      invalidSignatures: this.#consensus.invalidSignatures,
+      slowPathVerifications: slowPathCount(),
+      admissionRefused: this.#admission.refused,
+      spreadDropped: this.#spread.dropped,
+      network: this.#net.stats(),
+    };
+  }
+}
+
+function cosigned(header: ReturnType<typeof decodeHeader>): {
+  height: number;
+  time: number;
+  logSize: number;
+  logRoot: string;
+  closing: boolean;
+} {
+  const { height, time, logSize, logRoot } = header;
+  return { height, time, logSize, logRoot, closing: isClosing(header) };
+}
+
+function readPublished(bytes: Uint8Array): [size: number, note: string] {
+  const value = decodeCbor(bytes, { bytesMax: 128 * 1024 });
+  if (!Array.isArray(value)) return [0, ''];
+  const [size, note] = value as [number, Uint8Array];
+  return [size, decodeUtf8(note)];
+}
+
+function decoded<T>(answer: Uint8Array | undefined, decode: (bytes: Uint8Array) => T): T | undefined {
+  if (answer === undefined) return undefined;
+  try {
+    return decode(answer);
+  } catch {
+    return undefined;
+  }
+}
+
+function peerKeyOf(text: string): Uint8Array {
+  return fromBase64Url(text, 32);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,147 @@
+import { WeftError } from '../codec/error.ts';
+import { decodeUtf8 } from '../codec/utf8.ts';
+import { sha256 } from '../crypto/hash.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { StoredBlock } from '../ledger/types.ts';
+import type { Epoch, Validator } from '../ledger/validatorSet.ts';
+import { stateProofToJson } from '../log/stateProof.ts';
+import { algCosigner, algLog, createVkey, type Vkey } from '../log/vkey.ts';
+import { encodeToken } from '../token/form.ts';
+import { cosignerName, formatTrust } from '../token/trust.ts';
+import type { BlockSummary, LogEntry, StateAnswer, TxStatus } from './api.ts';
+
+/** What a node answers about finalized history: reads of the ledger in the shapes of `api.ts`. */
+
+const statePath = /^[A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{1,128}){1,3}$/;
+
+export function summaryOf(block: StoredBlock, epoch: Epoch | undefined): BlockSummary {
+  const { header } = block;
+  return {
+    height: header.height,
+    blockId: block.blockId,
+    epoch: header.epoch,
+    view: header.view,
+    time: header.time,
+    proposer: epoch?.validators[header.proposer]?.name ?? String(header.proposer),
+    transactions: block.transactions,
+    logSize: header.logSize,
+    logRoot: header.logRoot,
+    stateRoot: header.stateRoot,
+  };
+}
+
+export function blockOf(ledger: Ledger, heightOrId: number | string): BlockSummary | undefined {
+  const block = ledger.block(heightOrId);
+  return block === undefined ? undefined : summaryOf(block, ledger.epochOf(block.header.epoch));
+}
+
+/** The finalized transaction, or undefined when it is in no block. */
+export function finalizedTx(ledger: Ledger, id: string): Extract<TxStatus, { status: 'finalized' }> | undefined {
+  const found = ledger.transaction(id);
+  if (found === undefined) return undefined;
+  return {
+    status: 'finalized',
+    id,
+    height: found.height,
+    time: found.time,
+    index: found.index,
+    records: found.records.map(({ index, leaf }) => ({ index, record: JSON.parse(decodeUtf8(leaf)) as unknown })),
+    ...(found.refused === undefined ? {} : { refused: found.refused }),
+  };
+}
+
+export function entryOf(ledger: Ledger, index: number): LogEntry | undefined {
+  const entry = Number.isSafeInteger(index) && index >= 0 ? ledger.entry(index) : undefined;
+  return entry === undefined ? undefined : { index, ...entry };
+}
+
+/** @throws WeftError STATE_PATH_INVALID */
+export function stateOf(ledger: Ledger, path: string, withProof: boolean): StateAnswer {
+  if (!statePath.test(path)) {
+    throw new WeftError(
+      'STATE_PATH_INVALID',
+      `'${path.slice(0, 80)}' is no state path; use contract/kind/id, for example identity/account/alice`,
+    );
+  }
+  const { header } = ledger.finalized;
+  if (!withProof)
+    return { path, value: ledger.state.get(path) ?? null, height: header.height, stateRoot: header.stateRoot };
+  const { value, proof, height } = ledger.stateProof(path);
+  return { path, value: value ?? null, height, stateRoot: header.stateRoot, proof: stateProofToJson(proof) };
+}
+
+/**
+ * Token of a leaf under the newest published checkpoint.
+ * @throws WeftError TX_UNKNOWN, TX_WITHOUT_RECORDS, RECORD_AMBIGUOUS, RECORD_ABSENT, ENTRY_ABSENT, CHECKPOINT_NOT_YET
+ */
+export function tokenOf(
+  ledger: Ledger,
+  which: { readonly index: number } | { readonly tx: string; readonly record?: number },
+  checkpoint: string | undefined,
+  size: number,
+): string {
+  const index = 'index' in which ? which.index : recordIndex(ledger, which.tx, which.record);
+  const entry = entryOf(ledger, index);
+  if (entry === undefined) {
+    throw new WeftError(
+      'ENTRY_ABSENT',
+      `the log has no entry ${index} here; it ends at ${ledger.finalized.header.logSize - 1}`,
+    );
+  }
+  if (checkpoint === undefined || index >= size) {
+    throw new WeftError(
+      'CHECKPOINT_NOT_YET',
+      `entry ${index} is final, but no checkpoint with a quorum of cosignatures covers it yet; ask again in a moment`,
+      { retryAfterMs: 100 },
+    );
+  }
+  return encodeToken({ leaf: entry.leaf, index, hashes: ledger.logProof(index, size), checkpoint });
+}
+
+function recordIndex(ledger: Ledger, tx: string, record: number | undefined): number {
+  const found = ledger.transaction(tx);
+  if (found === undefined) {
+    throw new WeftError('TX_UNKNOWN', `no finalized transaction ${tx} here; ask for it with tx.get to learn its fate`);
+  }
+  const indices = found.records.map(({ index }) => index);
+  if (indices.length === 0)
+    throw new WeftError(
+      'TX_WITHOUT_RECORDS',
+      `transaction ${tx} caused no record; its own leaf is entry ${found.index}`,
+    );
+  if (record === undefined && indices.length > 1) {
+    throw new WeftError(
+      'RECORD_AMBIGUOUS',
+      `transaction ${tx} caused ${indices.length} records; say which (record 0 to ${indices.length - 1}, log entries ${indices.join(', ')})`,
+      { records: indices.length },
+    );
+  }
+  const index = indices[record ?? 0];
+  if (index === undefined)
+    throw new WeftError('RECORD_ABSENT', `transaction ${tx} has records 0 to ${indices.length - 1}`);
+  return index;
+}
+
+export function logKeyOf(origin: string, publicKey: Uint8Array): Vkey {
+  return createVkey(sha256, origin, algLog, publicKey);
+}
+
+export function cosignerKeyOf(chain: string, validator: Validator): Vkey {
+  return createVkey(sha256, cosignerName(chain, validator.name), algCosigner, validator.cosigner);
+}
+
+/** The trust file of an epoch: all log lines, all witness lines, one group, its quorum. */
+export function trustOf(chain: string, origin: string, epoch: Epoch, checkedAt: number): string {
+  return formatTrust(sha256, {
+    chain,
+    origin,
+    logs: epoch.validators.map((validator) => logKeyOf(origin, validator.log)),
+    cosigners: epoch.validators.map((validator) => ({
+      name: validator.name,
+      key: cosignerKeyOf(chain, validator),
+      url: validator.url,
+    })),
+    quorum: epoch.quorum,
+    checkedAt,
+  });
+}

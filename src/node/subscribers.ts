@@ -1,0 +1,61 @@
+import { decodeUtf8 } from '../codec/utf8.ts';
+import type { CommittedBlock } from '../ledger/types.ts';
+import type { BlockSummary, NodeEvent, Subscription, TxStatus } from './api.ts';
+
+type Listener = (event: NodeEvent) => void;
+
+/** Who wants to hear of finalized blocks and records. Leaves are parsed only when somebody listens for them. */
+export class Subscribers {
+  readonly #blocks = new Set<Listener>();
+  readonly #records = new Set<{ readonly type?: string; readonly account?: string; readonly listener: Listener }>();
+  readonly #txs = new Map<string, Set<Listener>>();
+
+  add(subscription: Subscription, listener: Listener): () => void {
+    switch (subscription.topic) {
+      case 'blocks':
+        this.#blocks.add(listener);
+        return () => this.#blocks.delete(listener);
+      case 'records': {
+        const entry = { ...subscription.filter, listener };
+        this.#records.add(entry);
+        return () => this.#records.delete(entry);
+      }
+      case 'tx': {
+        const listeners = this.#txs.get(subscription.id) ?? new Set<Listener>();
+        this.#txs.set(subscription.id, listeners);
+        listeners.add(listener);
+        return () => {
+          listeners.delete(listener);
+          if (listeners.size === 0) this.#txs.delete(subscription.id);
+        };
+      }
+    }
+  }
+
+  committed(block: CommittedBlock, summary: BlockSummary): void {
+    for (const listener of this.#blocks) listener({ topic: 'blocks', block: summary });
+    if (this.#records.size > 0) this.#tellRecords(block);
+  }
+
+  /** Whether anybody waits for this transaction: its status is made only then. */
+  wants(txId: string): boolean {
+    return this.#txs.has(txId);
+  }
+
+  transaction(status: TxStatus): void {
+    for (const listener of this.#txs.get(status.id) ?? []) listener({ topic: 'tx', status });
+  }
+
+  #tellRecords(block: CommittedBlock): void {
+    for (const { index, leaf, type } of block.records) {
+      const owner = block.transactions.find((tx) => index >= tx.index && index <= tx.index + tx.records);
+      let record: unknown;
+      for (const wanted of this.#records) {
+        if (wanted.type !== undefined && wanted.type !== type) continue;
+        if (wanted.account !== undefined && wanted.account !== owner?.account) continue;
+        record ??= JSON.parse(decodeUtf8(leaf));
+        wanted.listener({ topic: 'records', height: block.header.height, index, record });
+      }
+    }
+  }
+}
