@@ -1,5 +1,5 @@
 import { WeftError } from '../codec/error.ts';
-import { concat, encodeUtf8, equalBytes } from '../codec/utf8.ts';
+import { encodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { type Hash, hashBytes } from './hasher.ts';
 
 /** Root of the empty tree, and the hash of every empty subtree. */
@@ -36,13 +36,23 @@ export function stateKey(hash: Hash, path: string): Uint8Array {
 }
 
 /** H("weft/leaf/v1" ‖ key ‖ H(value)). */
-export function stateLeafHash(hash: Hash, leaf: StateLeaf): Uint8Array {
-  return hash(concat(leafTag, leaf.key, leaf.valueHash));
+export function stateLeafHash(hash: Hash, { key, valueHash }: StateLeaf): Uint8Array {
+  return hashPair(hash, leafTag, key, valueHash);
 }
 
 /** H("weft/node/v1" ‖ left ‖ right). */
 export function stateNodeHash(hash: Hash, left: Uint8Array, right: Uint8Array): Uint8Array {
-  return hash(concat(nodeTag, left, right));
+  return hashPair(hash, nodeTag, left, right);
+}
+
+// Both tags have 12 bytes. One buffer for all: `hash` is synchronous and keeps nothing, and a block hashes thousands.
+const pair = new Uint8Array(leafTag.length + 2 * hashBytes);
+
+function hashPair(hash: Hash, tag: Uint8Array, first: Uint8Array, second: Uint8Array): Uint8Array {
+  pair.set(tag);
+  pair.set(first, tag.length);
+  pair.set(second, tag.length + hashBytes);
+  return hash(pair);
 }
 
 /** Bit `depth` of a key, the most significant bit of its first byte first. */
