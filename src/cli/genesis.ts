@@ -1,0 +1,173 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Genesis, Validator } from '../../schemas/types/genesis.ts';
+import { toBase64Url } from '../codec/base64.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import { WeftError } from '../codec/error.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { provePossession, type ValidatorKeys } from '../crypto/validatorKeys.ts';
+import { loadGenesis } from '../ledger/genesis.ts';
+import { readDefaultPolicySet } from '../policy/defaultSet.ts';
+import { POLICY_ENGINE_ID } from '../policy/engineId.ts';
+import { note, print, printFields, printJson, usage } from './output.ts';
+
+/** What a validator's operator gives to the others: public keys with proofs, and where it is found. */
+export type ValidatorRecord = {
+  readonly format: 'weft/validator-record/v1';
+  readonly network: string;
+  /** Multiaddr on which its peer port is reached. */
+  readonly address: string;
+  readonly validator: Validator;
+  readonly account: GenesisAccount;
+};
+
+export type GenesisAccount = Genesis['accounts'][number];
+
+export type GenesisParts = {
+  readonly network: string;
+  readonly records: readonly ValidatorRecord[];
+  /** Besides those of the validators. */
+  readonly accounts?: readonly GenesisAccount[];
+  /** Default: the validators' accounts, a majority of them. */
+  readonly council?: Genesis['council'];
+  readonly consensus?: Partial<Genesis['consensus']>;
+  /** Milliseconds UTC. Default now. */
+  readonly time?: number;
+};
+
+const consensusDefaults: Genesis['consensus'] = {
+  leaderTimeoutMs: 1000,
+  certificationTimeoutMs: 2000,
+  retryMs: 2000,
+  fetchMs: 1000,
+  skipMs: 30_000,
+  idleBlockMs: 10_000,
+  maxBlockBytes: 1_048_576,
+  maxBlockTxs: 4096,
+  maxTxLifetimeMs: 300_000,
+  cosignEveryBlocks: 1,
+  recosignMs: 2000,
+  retentionViews: 256,
+};
+
+/** The public record of a validator. `network` is the name without the hash: the chain id depends on these proofs. */
+export function validatorRecord(
+  network: string,
+  name: string,
+  keys: ValidatorKeys,
+  places: { readonly url: string; readonly address: string },
+): ValidatorRecord {
+  const proof = (role: 'peer' | 'vote' | 'log' | 'cosigner'): string =>
+    toBase64Url(provePossession(network, name, role, keys[role].seed));
+  return {
+    format: 'weft/validator-record/v1',
+    network,
+    address: places.address,
+    validator: {
+      name,
+      peer: toBase64Url(keys.peer.publicKey),
+      vote: toBase64Url(keys.vote.publicKey),
+      log: toBase64Url(keys.log.publicKey),
+      cosigner: toBase64Url(keys.cosigner.publicKey),
+      account: name,
+      url: places.url,
+      proofs: { peer: proof('peer'), vote: proof('vote'), log: proof('log'), cosigner: proof('cosigner') },
+    },
+    account: { name, roles: [], keys: [{ alg: 'ed25519', publicKey: toBase64Url(keys.account.publicKey) }] },
+  };
+}
+
+/** The genesis document and the chain id that it makes. @throws WeftError GENESIS_INVALID */
+export function makeGenesis(parts: GenesisParts): { readonly bytes: Uint8Array; readonly chain: string } {
+  const byName = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+    [...list].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const validators = byName(parts.records.map(({ validator }) => validator));
+  const members = validators.map(({ account }) => account).sort();
+  const { schema, policies } = readDefaultPolicySet();
+  const document: Genesis = {
+    format: 'weft/genesis/v1',
+    name: parts.network,
+    time: parts.time ?? Date.now(),
+    ruleset: 1,
+    consensus: { ...consensusDefaults, ...parts.consensus },
+    validators,
+    observers: [],
+    accounts: byName([...parts.records.map(({ account }) => account), ...(parts.accounts ?? [])]),
+    council: parts.council ?? { threshold: Math.floor(members.length / 2) + 1, members },
+    policy: { engine: { ...POLICY_ENGINE_ID }, schema, policies: policies.map(({ id, text }) => ({ id, text })) },
+  };
+  const bytes = encodeUtf8(canonicalJson(document));
+  return { bytes, chain: loadGenesis(bytes).chain };
+}
+
+export function genesisCommand(program: Command): void {
+  program
+    .command('genesis')
+    .description(
+      'Makes the genesis document of the public records (weft init) of all validators. Whoever makes it from the same records and time gets the same bytes.',
+    )
+    .argument('<record...>', 'files with the public record of each validator')
+    .requiredOption('--out <file>', 'where to write the genesis document')
+    .option(
+      '--time <ms>',
+      'time of the genesis, milliseconds UTC (default: now); agree on it to get equal files',
+      Number,
+    )
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample: weft genesis v1.json v2.json v3.json v4.json --out genesis.json')
+    .action((files: string[], options: { out: string; time?: number; json?: boolean }) => {
+      if (options.time !== undefined && !Number.isSafeInteger(options.time))
+        throw usage('--time takes milliseconds UTC');
+      const records = files.map(readRecord);
+      const network = records[0]?.network ?? '';
+      const other = records.find((each) => each.network !== network);
+      if (other !== undefined) {
+        throw new WeftError(
+          'GENESIS_INVALID',
+          `the record of ${other.validator.name} is for network ${other.network}, the first for ${network}`,
+        );
+      }
+      const { bytes, chain } = makeGenesis({
+        network,
+        records,
+        ...(options.time === undefined ? {} : { time: options.time }),
+      });
+      writeFileSync(options.out, bytes, { flag: 'wx' });
+      const peers = records.map(({ validator, address }) => ({ name: validator.name, address }));
+      if (options.json) return printJson({ genesis: options.out, chain, validators: records.length, peers });
+      printFields([
+        ['genesis', options.out],
+        ['chain', chain],
+        ['validators', records.map(({ validator }) => validator.name).join(' ')],
+      ]);
+      print('\nput under peer: in every config.yaml');
+      print('  peers:');
+      for (const { name, address } of peers) print(`    - { name: ${name}, address: ${address} }`);
+      note('\nGive the file to every operator; all must see the same chain id. Then each: weft start --home DIR');
+    });
+}
+
+function readRecord(path: string): ValidatorRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new WeftError(
+      'RECORD_INVALID',
+      `${path} is no public record: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+  const { format, network, validator, account, address } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Partial<ValidatorRecord>;
+  if (
+    format !== 'weft/validator-record/v1' ||
+    typeof network !== 'string' ||
+    typeof address !== 'string' ||
+    validator === undefined ||
+    account === undefined
+  ) {
+    throw new WeftError('RECORD_INVALID', `${path} is no public record of a validator; weft init prints it`);
+  }
+  return { format, network, address, validator, account };
+}

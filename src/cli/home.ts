@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { WeftError } from '../codec/error.ts';
+import type { NamedSecret } from '../crypto/keySeal.ts';
+import { askPassphrase } from './passphrase.ts';
+
+/** Where things are in a home folder (README.md). `weft dev` keeps its home in `.weft-dev`. */
+export type Home = {
+  readonly dir: string;
+  readonly genesis: string;
+  readonly trust: string;
+  readonly accounts: string;
+  accountKeys(account: string): string;
+  validator(name: string): ValidatorHome;
+};
+
+export type ValidatorHome = {
+  readonly dir: string;
+  readonly config: string;
+  readonly keys: string;
+  readonly data: string;
+};
+
+export function homeAt(dir: string): Home {
+  return {
+    dir,
+    genesis: join(dir, 'genesis.json'),
+    trust: join(dir, 'trust.txt'),
+    accounts: join(dir, 'accounts'),
+    accountKeys: (account) => join(dir, 'accounts', `${account}.key.json`),
+    validator: (name) => {
+      const own = join(dir, name);
+      return { dir: own, config: join(own, 'config.yaml'), keys: join(own, 'keys.json'), data: join(own, 'data') };
+    },
+  };
+}
+
+/** Chain id of the home's genesis document. @throws WeftError HOME_NOT_FOUND, GENESIS_* */
+export async function chainOfHome(home: Home): Promise<string> {
+  if (!existsSync(home.genesis)) {
+    throw new WeftError(
+      'HOME_NOT_FOUND',
+      `there is no ${home.genesis}; point --home at the folder of a network (weft dev makes .weft-dev), or give --chain`,
+      { path: home.genesis },
+    );
+  }
+  const { loadGenesis } = await import('../ledger/genesis.ts');
+  return loadGenesis(new Uint8Array(readFileSync(home.genesis))).chain;
+}
+
+/** Opens a key file; asks for its passphrase (WEFT_PASSPHRASE, else a prompt) only when it is encrypted. */
+export async function openKeys(path: string): Promise<NamedSecret[]> {
+  const { readKeyFile } = await import('../crypto/keyfile.ts');
+  try {
+    return await readKeyFile(path, null);
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'KEY_PASSPHRASE_NEEDED') throw error;
+  }
+  return readKeyFile(path, await askPassphrase(`Passphrase of ${path}: `));
+}
+
+/**
+ * The key with which an account signs: from `accounts/`, or from the keys of the validator of that name.
+ * @throws WeftError ACCOUNT_KEY_NOT_FOUND, KEY_*
+ */
+export async function signingSeed(home: Home, account: string): Promise<Uint8Array> {
+  const own = home.accountKeys(account);
+  const path = existsSync(own) ? own : home.validator(account).keys;
+  if (!existsSync(path)) {
+    throw new WeftError('ACCOUNT_KEY_NOT_FOUND', `there is no key of account ${account}: neither ${own} nor ${path}`, {
+      account,
+    });
+  }
+  const secrets = await openKeys(path);
+  const found = secrets.find(({ name, algorithm }) => name === 'account' && algorithm === 'ed25519');
+  if (found !== undefined) return found.secret;
+  throw new WeftError('ACCOUNT_KEY_NOT_FOUND', `${path} holds no Ed25519 key named 'account'`, { account });
+}

@@ -1,0 +1,112 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { WeftError } from '../codec/error.ts';
+import { loadConfig } from '../node/config.ts';
+import { homeAt } from './home.ts';
+import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
+import { askPassphrase } from './passphrase.ts';
+
+type Options = { home?: string; validator?: string; config?: string; set: string[]; json?: boolean };
+
+export function startCommand(program: Command): void {
+  program
+    .command('start')
+    .description('Runs a node until it is told to stop (SIGINT, SIGTERM).')
+    .option('--home <dir>', 'home folder; the configuration is <home>/<validator>/config.yaml')
+    .option('--validator <name>', 'which one, when the home has several')
+    .option('--config <file>', 'configuration file, instead of --home')
+    .option(
+      '--set <key=value>',
+      'a setting over file and environment, for example rpc.port=7611 (repeatable)',
+      (each: string, all: string[]) => [...all, each],
+      [],
+    )
+    .option('--json', 'print one line of JSON once it is ready')
+    .addHelpText('after', '\nExample: weft start --home net --validator v1 --set log.level=debug')
+    .action(start);
+}
+
+async function start(options: Options): Promise<void> {
+  const path = configPath(options);
+  const flags: Record<string, string> = {};
+  for (const each of options.set) {
+    const at = each.indexOf('=');
+    if (at <= 0) throw usage('--set takes key=value');
+    flags[each.slice(0, at)] = each.slice(at + 1);
+  }
+  const config = loadConfig(path, process.env, flags);
+  await unlockKeys(config.keys);
+  const [{ startNode }, { createRpcServer }, { pino }] = await Promise.all([
+    import('../node/start.ts'),
+    import('../rpc/server.ts'),
+    import('pino'),
+  ]);
+  const logger = pino({ level: config.log.level, name: config.name }, pino.destination(config.log.file ?? 2));
+  const node = await startNode(config);
+  const server = config.rpc.enabled
+    ? await createRpcServer({ api: node.api, config: config.rpc, logger }).catch(async (error: unknown) => {
+        await node.close();
+        throw error;
+      })
+    : undefined;
+  const { chain, origin } = node.api.status();
+  if (options.json)
+    printJson({ ready: true, name: config.name, chain, origin, rpc: server?.url ?? null, peer: config.peer.listen });
+  else {
+    printFields([
+      ['node', good(`${config.name} (${config.role}) runs`)],
+      ['chain', chain],
+      ['peers', config.peer.listen.join(' ')],
+      ['rpc', server?.url ?? 'off'],
+      ['data', config.data],
+    ]);
+    note('Stop it with Ctrl-C. Its state: weft query status --rpc URL');
+  }
+  await stopSignal();
+  await server?.close();
+  await node.close();
+  process.exit(exitCodes.holds);
+}
+
+function configPath({ home, validator, config }: Options): string {
+  if (config !== undefined) return config;
+  if (home === undefined) throw usage('give --home or --config');
+  if (validator !== undefined) return homeAt(home).validator(validator).config;
+  if (existsSync(join(home, 'config.yaml'))) return join(home, 'config.yaml');
+  const found = existsSync(home)
+    ? readdirSync(home).filter((name) => existsSync(homeAt(home).validator(name).config))
+    : [];
+  const [only, ...others] = found;
+  if (only === undefined)
+    throw new WeftError(
+      'CONFIG_UNREADABLE',
+      `there is no configuration in ${home}; make one with weft init or weft testnet`,
+    );
+  if (others.length > 0) throw usage(`${home} holds several nodes (${found.join(' ')}); say which with --validator`);
+  return homeAt(home).validator(only).config;
+}
+
+/** Asks for the passphrase here, where there is a terminal; the node reads WEFT_PASSPHRASE. */
+async function unlockKeys(path: string): Promise<void> {
+  const { readKeyFile } = await import('../crypto/keyfile.ts');
+  try {
+    await readKeyFile(path, null);
+  } catch (error) {
+    if (!(error instanceof WeftError) || error.code !== 'KEY_PASSPHRASE_NEEDED') throw error;
+    process.env['WEFT_PASSPHRASE'] = await askPassphrase(`Passphrase of ${path}: `);
+  }
+}
+
+/** Resolves at the first signal to stop; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const stop = (): void => {
+      if (asked) process.exit(reportFailure(new WeftError('STOPPED_AT_ONCE', 'stopped without waiting'), false));
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', stop).on('SIGTERM', stop);
+  });
+}
