@@ -18,30 +18,29 @@ export function encodeBody(envelopes: readonly Uint8Array[]): Uint8Array {
 
 /** Refusals: `BLOCK_TOO_LARGE` (bytes or count), `BODY_INVALID` (no list of non-empty byte strings ≤ 48 KiB), `CBOR_*`. */
 export function decodeBody(bytes: Uint8Array, limits: BodyLimits): Uint8Array[] {
-  if (bytes.length > limits.maxBlockBytes) {
-    throw new WeftError(
-      'BLOCK_TOO_LARGE',
-      `A body of ${bytes.length} bytes; at most ${limits.maxBlockBytes} are valid.`,
-    );
-  }
-  const value = decodeCbor(bytes, {
-    bytesMax: limits.maxBlockBytes,
-    depthMax: 1,
-    itemsMax: 65_536,
-  });
+  checkBodySize(bytes.length, 0, limits);
+  const value = decodeCbor(bytes, { bytesMax: limits.maxBlockBytes, depthMax: 1, itemsMax: 65_536 });
   if (!Array.isArray(value)) throw new WeftError('BODY_INVALID', 'A block body is a CBOR array of envelopes.');
-  if (value.length > limits.maxBlockTxs) {
-    throw new WeftError(
-      'BLOCK_TOO_LARGE',
-      `A body of ${value.length} transactions; at most ${limits.maxBlockTxs} are valid.`,
-    );
-  }
+  checkBodySize(bytes.length, value.length, limits);
   for (const envelope of value) {
     if (!(envelope instanceof Uint8Array) || envelope.length === 0 || envelope.length > ENVELOPE_BYTES_MAX) {
       throw new WeftError('BODY_INVALID', 'A block body holds byte strings of 1 to 49,152 bytes.');
     }
   }
   return value as Uint8Array[];
+}
+
+/** @throws WeftError BLOCK_TOO_LARGE */
+export function checkBodySize(bytes: number, transactions: number, limits: BodyLimits): void {
+  if (bytes > limits.maxBlockBytes) {
+    throw new WeftError('BLOCK_TOO_LARGE', `A body of ${bytes} bytes; at most ${limits.maxBlockBytes} are valid.`);
+  }
+  if (transactions > limits.maxBlockTxs) {
+    throw new WeftError(
+      'BLOCK_TOO_LARGE',
+      `A body of ${transactions} transactions; at most ${limits.maxBlockTxs} are valid.`,
+    );
+  }
 }
 
 /** Bytes of the CBOR head of a byte string or array of `length`. */

@@ -1,11 +1,25 @@
+import { join } from 'node:path';
 import type { BlockFacts, Finalization } from '../../consensus/types.ts';
 import type { Json, StateReader } from '../../contracts/types.ts';
-import type { WeftError } from '../codec/error.ts';
-import type { StateProof } from '../log/stateTree.ts';
-import type { Files } from './files.ts';
-import type { Genesis } from './genesis.ts';
+import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { WeftError } from '../codec/error.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { type StateProof, stateKey } from '../log/stateTree.ts';
+import { decodeCertificate, encodeCertificate } from './certificate.ts';
+import { Chain } from './chain.ts';
+import { ChainJournal } from './chainJournal.ts';
+import { type Observer, observersOf } from './epochState.ts';
+import { factsOf } from './execute.ts';
+import { type Files, nodeFiles } from './files.ts';
+import { type Genesis, loadGenesis } from './genesis.ts';
 import type { Header } from './header.ts';
-import type { KeyValue } from './keyValue.ts';
+import { type KeyValue, openLevel } from './keyValue.ts';
+import type { LogTiles } from './logReader.ts';
+import type { Executed } from './overlay.ts';
+import { inlineVerifier } from './prepare.ts';
+import { type OpenedStore, openStore } from './restart.ts';
+import { type ImportTarget, importRun, readRun } from './runs.ts';
+import type { Store } from './store.ts';
 import type {
   BlockBuilder,
   BuildContext,
@@ -24,101 +38,405 @@ import type {
 import type { Epoch } from './validatorSet.ts';
 
 export type LedgerOptions = {
-  /** Data folder: `store/` (Level), `journal/`. Made when absent. */
+  /** Data folder: `store/` (Level) and `journal/` are made in it. */
   readonly dir: string;
   /** Bytes of the genesis document. */
   readonly genesis: Uint8Array;
+  /** Default: on the event loop. */
   readonly verifier?: SignatureVerifier;
   /** Seams for tests: what was not synced can be thrown away. */
   readonly files?: Files;
   readonly database?: KeyValue;
-  /** `inspect`: a stopped node's data, nothing is written. */
-  readonly readOnly?: boolean;
 };
 
 /**
- * The ledger of one node. Everything that is read is finalized and durable, unless it is asked for by the id of an
- * executed block. One writer: calls that change something queue up behind each other.
+ * The ledger of one node. Everything that is read is finalized and durable, unless it is asked for by the id of an executed
+ * block. Calls that change something on the disk queue up behind each other, in their order.
  */
-export declare class Ledger {
-  /** Opens the data folder, or makes it; re-executes the unfinalized blocks of the journal. @throws LEDGER_*, GENESIS_* */
-  static open(options: LedgerOptions): Promise<Ledger>;
+export class Ledger {
   readonly genesis: Genesis;
-  readonly journal: ConsensusJournal;
-  close(): Promise<void>;
+  readonly #chain: Chain;
+  readonly #store: Store;
+  readonly #log: LogTiles;
+  readonly #genesisHeader: Header;
+  #journal: ChainJournal | undefined;
+  #finalized: Tip;
+  /** The end of the queue of writes. */
+  #writes: Promise<unknown> = Promise.resolve();
+  #failure: WeftError | undefined;
+
+  private constructor(genesis: Genesis, chain: Chain, opened: OpenedStore) {
+    this.genesis = genesis;
+    this.#chain = chain;
+    this.#store = opened.store;
+    this.#log = opened.log;
+    this.#finalized = opened.tip;
+    this.#genesisHeader = opened.genesisHeader;
+  }
+
+  /**
+   * Opens the data folder, or makes it, and executes the unfinalized blocks of the journal again.
+   * @throws WeftError GENESIS_*, RULESET_UNKNOWN, DATA_LOCKED, DATA_VERSION, DATA_OTHER_CHAIN, DATA_DAMAGED, STATE_DIVERGED
+   */
+  static async open(options: LedgerOptions): Promise<Ledger> {
+    const genesis = loadGenesis(options.genesis);
+    const files = options.files ?? nodeFiles;
+    if (options.database === undefined) await files.makeFolder(options.dir);
+    const database = options.database ?? (await openLevel(join(options.dir, 'store')));
+    try {
+      const opened = await openStore(database, genesis);
+      const chain = new Chain({ genesis, verifier: options.verifier ?? inlineVerifier, tip: opened.position });
+      const ledger = new Ledger(genesis, chain, opened);
+      await ledger.#openJournal(files, join(options.dir, 'journal'));
+      return ledger;
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  async #openJournal(files: Files, folder: string): Promise<void> {
+    const journal = await ChainJournal.open(files, folder, this.genesis.genesisHash, {
+      unfinalized: (blockId) => {
+        const block = this.#chain.executed(blockId);
+        return block && { header: block.headerBytes, body: block.body, height: block.header.height };
+      },
+      isFinalized: (blockId) => this.#store.heightOf(blockId) !== undefined,
+      finalizedHeight: () => this.#finalized.header.height,
+    });
+    this.#journal = journal;
+    for (const { header, body } of journal.blocks) {
+      const checked = await this.#chain.check(header, body);
+      if (checked.verdict === 'valid') journal.recovered(checked.block.blockId);
+      else if (checked.verdict !== 'missing-parent') {
+        // It was executed before it was kept. (A missing parent: finalized meanwhile, or its branch lost.)
+        throw new WeftError('STATE_DIVERGED', `A block of the journal no longer executes: ${checked.message}`);
+      }
+    }
+  }
+
+  get journal(): ConsensusJournal {
+    if (this.#journal === undefined) throw new WeftError('JOURNAL_NOT_STARTED', 'The ledger is not open.');
+    return this.#journal;
+  }
+
+  /** Waits for writes that are under way. */
+  async close(): Promise<void> {
+    await this.#writes.catch(() => undefined);
+    this.#failure ??= new WeftError('LEDGER_CLOSED', 'The ledger is closed.');
+    await this.#journal?.close();
+    await this.#store.close();
+  }
 
   /** The last finalized block, durably committed. */
-  get finalized(): Tip;
+  get finalized(): Tip {
+    return this.#finalized;
+  }
+
   /** Epoch of the next block after the finalized one. */
-  get epoch(): Epoch;
+  get epoch(): Epoch {
+    return this.#chain.tip.nextEpoch;
+  }
+
   /** Any epoch up to the current one. */
-  epochOf(epoch: number): Epoch | undefined;
+  epochOf(epoch: number): Epoch | undefined {
+    return epoch === this.epoch.epoch ? this.epoch : this.#store.epoch(epoch);
+  }
 
-  /** Facts of a header for the engine; `transactions` of its body. */
-  factsOf(header: Header, transactions: number): BlockFacts;
-  /** An executed, unfinalized block, or the finalized tip as parent. */
-  executed(blockId: string): ExecutedBlock | undefined;
-  /** True for executed blocks and the finalized tip: what can be built on. */
-  canExtend(blockId: string): boolean;
-  /** Header and body, from executed or stored blocks: to answer a fetch. */
-  blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined;
+  /** Non-voting peers that finalized state permits. */
+  get observers(): readonly Observer[] {
+    return observersOf(this.state);
+  }
 
-  /** Decodes and verifies, in order; each answer is a prepared transaction or the error that refuses it. Keys come from the state after `parent` (default: the finalized tip). */
-  prepare(envelopes: readonly Uint8Array[], mode: PrepareMode, parent?: string): Promise<(PreparedTx | WeftError)[]>;
-  /** Undefined if the transaction could enter a block on `parent` (default: finalized tip) at `time`; else a code: TX_EXPIRED, TX_NOT_YET_VALID, TX_DUPLICATE, KEY_INACTIVE … Executes nothing. */
-  admissible(prepared: PreparedTx, time: number, parent?: string): string | undefined;
+  /** Facts of a header for the engine; `transactions`: how many its body has. */
+  factsOf(blockId: string, header: Header, transactions: number): BlockFacts {
+    return factsOf(blockId, header, transactions);
+  }
+
+  /** An executed block that is not finalized. */
+  executed(blockId: string): ExecutedBlock | undefined {
+    return this.#chain.executed(blockId);
+  }
+
+  /** The finalized tip, or executed on top of it: what can be built on. */
+  canExtend(blockId: string): boolean {
+    return this.#chain.position(blockId) !== undefined;
+  }
+
+  /** Header and body, from executed or stored blocks: the answer to a fetch. */
+  blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
+    const executed = this.#chain.executed(blockId);
+    if (executed !== undefined) return { header: executed.headerBytes, body: executed.body };
+    const height = this.#store.heightOf(blockId);
+    const header = height === undefined ? undefined : this.#store.block(height)?.headerBytes;
+    const body = height === undefined ? undefined : this.body(height);
+    return header === undefined || body === undefined ? undefined : { header, body };
+  }
+
+  /**
+   * Decodes and verifies. `admission`: each envelope's answer in order, the prepared transaction or what refuses it. `block`:
+   * throws for the first reason. Keys are those of the state after `parent` (default: the finalized tip).
+   * @throws WeftError PARENT_UNKNOWN, VERIFY_* (the verifier is full)
+   */
+  prepare(
+    envelopes: readonly Uint8Array[],
+    mode: PrepareMode,
+    parent: string = this.#chain.tip.blockId,
+  ): Promise<(PreparedTx | WeftError)[]> {
+    return this.#chain.prepare(envelopes, mode, parent);
+  }
+
+  /** Undefined if the transaction may stand in a block of `time` on `parent`, else the code (execute.ts, refusalOn). Executes nothing. */
+  admissible(prepared: PreparedTx, time: number, parent: string = this.#chain.tip.blockId): string | undefined {
+    return this.#chain.admissible(prepared, time, parent);
+  }
+
   /** In the finalized history: its id is consumed. */
-  seen(txId: string): boolean;
+  seen(txId: string): boolean {
+    return this.#store.hasTx(txId);
+  }
 
-  /** @throws WeftError PARENT_UNKNOWN, EPOCH_MISMATCH */
-  startBlock(parent: string, context: BuildContext): BlockBuilder;
-  /** All of W4 except the clock (compare `header.time` with yours). A header that was checked before is not executed again. */
-  check(header: Uint8Array | Header, body: Uint8Array): Promise<Checked>;
+  /** @throws WeftError PARENT_UNKNOWN, EPOCH_MISMATCH, RULESET_UNKNOWN */
+  startBlock(parent: string, context: BuildContext): BlockBuilder {
+    return this.#chain.startBlock(parent, context);
+  }
 
   /**
-   * Finalizes the block and its unfinalized ancestors in one durable batch, drops what conflicts. Resolves in order of
-   * calls, [] when already finalized. The caller verified the certificate. @throws BLOCK_UNKNOWN, FINALITY_CONFLICT, DISK_FAILED
+   * All of W4 except the clock (compare `header.time` with yours). What was checked before is not executed again. Rejects only
+   * with what says nothing about the block: VERIFY_*, POLICY_HOST_FAILED, RULESET_UNKNOWN.
    */
-  commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]>;
-  /**
-   * Verifies and commits a run that starts at or below finalized height + 1 (what is known is skipped).
-   * @throws RUN_INVALID (blame the sender), RUN_GAP (starts too high), STATE_DIVERGED (finalized by q, other roots here)
-   */
-  importRun(run: Run): Promise<CommittedBlock[]>;
-  /** Blocks from `fromHeight` on, about `bytesMax` at most (at least one block, to the next finalization). Undefined: none finalized there. */
-  exportRun(fromHeight: number, bytesMax: number): Run | undefined;
+  check(header: Uint8Array | Header, body: Uint8Array): Promise<Checked> {
+    return this.#chain.check(header, body);
+  }
 
-  block(heightOrId: number | string): StoredBlock | undefined;
-  /** Encoded body of a stored block, rebuilt from the log. */
-  body(height: number): Uint8Array | undefined;
-  /** Decoded finalization of this very block. */
-  certificate(height: number): Finalization | undefined;
-  transaction(txId: string): StoredTx | undefined;
-  /** The leaf as it stands, and the height of its block. */
-  entry(index: number): { readonly leaf: Uint8Array; readonly height: number } | undefined;
+  /**
+   * Finalizes the block and its unfinalized ancestors in one durable batch and drops what conflicts. Resolves in the order of
+   * calls; [] when it was finalized before. The caller has verified the certificate.
+   * Rejects with BLOCK_UNKNOWN, FINALITY_CONFLICT, CERTIFICATE_INVALID, DISK_FAILED (then for ever).
+   */
+  commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
+    return this.#write(() => this.#commit(blockId, certificate));
+  }
+
+  async #commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
+    if (certificate.subject.blockId !== blockId) {
+      throw new WeftError('CERTIFICATE_INVALID', 'The certificate is of another block.');
+    }
+    const known = this.#store.heightOf(blockId);
+    if (known !== undefined || blockId === this.genesis.genesisHash) return [];
+    const proposed = this.#chain.executed(blockId);
+    if (proposed !== undefined && proposed.header.height <= this.#finalized.header.height) {
+      throw new WeftError('FINALITY_CONFLICT', `Two blocks of height ${proposed.header.height} are finalized.`);
+    }
+    const blocks = this.#chain.pathTo(blockId);
+    const last = blocks.at(-1);
+    if (last === undefined) return [];
+    const tiles = this.#log.append(blocks.flatMap(({ leafHashes }) => leafHashes));
+    await this.#disk(() =>
+      this.#store.commit(blocks, encodeCertificate(certificate, last.epoch.validators.length), tiles),
+    );
+    this.#log.committed(last.header.logSize);
+    for (const block of blocks) this.#chain.settle(block);
+    this.#finalized = { blockId, header: last.header, facts: last.facts, certificate };
+    return blocks.map((block) => toCommitted(block, block === last ? certificate : undefined));
+  }
+
+  /**
+   * Verifies and commits a run that begins at or below finalized height + 1; blocks that are known are skipped.
+   * Rejects with RUN_INVALID (blame the sender), RUN_GAP (begins too high), STATE_DIVERGED (finalized by q validators, and
+   * executes to other roots here), and as `check` and `commit` do.
+   */
+  importRun(run: Run): Promise<CommittedBlock[]> {
+    const target: ImportTarget = {
+      genesisHash: this.genesis.genesisHash,
+      tip: () => this.#chain.tip,
+      blockIdAt: (height) => (height === 0 ? this.genesis.genesisHash : this.#store.block(height)?.blockId),
+      check: (header, body) => this.check(header, body),
+      commit: (blockId, certificate) => this.commit(blockId, certificate),
+    };
+    return importRun(run, target);
+  }
+
+  /**
+   * Blocks from `fromHeight` on, to a finalization: as many as fit into about `bytesMax`, at least one, never beyond the end of
+   * an epoch. Undefined when that height is not finalized.
+   */
+  exportRun(fromHeight: number, bytesMax: number): Run | undefined {
+    return readRun(fromHeight, this.#finalized.header.height, bytesMax, {
+      block: (height) => this.#store.block(height),
+      body: (height) => this.body(height),
+    });
+  }
+
+  /** Genesis (height 0) has no header bytes. */
+  block(heightOrId: number | string): StoredBlock | undefined {
+    const height = typeof heightOrId === 'number' ? heightOrId : this.#heightOf(heightOrId);
+    if (height === undefined || !Number.isSafeInteger(height) || height < 0) return undefined;
+    if (height > 0) return this.#store.block(height);
+    const header = this.#genesisHeader;
+    return {
+      blockId: this.genesis.genesisHash,
+      header,
+      headerBytes: new Uint8Array(0),
+      transactions: 0,
+      certificate: undefined,
+    };
+  }
+
+  /** Encoded body of a finalized block, rebuilt from the log. */
+  body(height: number): Uint8Array | undefined {
+    const header = height < 1 ? undefined : this.#store.header(height);
+    const from = this.#logSizeAt(height - 1);
+    return header === undefined || from === undefined ? undefined : this.#store.body(from, header.logSize);
+  }
+
+  /** The finalization of this very block, if one was seen. Each closing block has one. */
+  certificate(height: number): Finalization | undefined {
+    const bytes = this.#store.certificate(height);
+    const header = this.#store.header(height);
+    if (bytes === undefined || header === undefined) return undefined;
+    const epoch = this.epochOf(header.epoch);
+    return epoch && (decodeCertificate(bytes, epoch.validators.length) as Finalization);
+  }
+
+  transaction(txId: string): StoredTx | undefined {
+    if (!/^[0-9a-f]{64}$/.test(txId)) return undefined;
+    const entry = this.#store.tx(txId);
+    const header = entry === undefined ? undefined : this.#store.header(entry.height);
+    // Written in one batch, but the tip moves after it.
+    if (entry === undefined || header === undefined || entry.height > this.#finalized.header.height) return undefined;
+    const records: { index: number; leaf: Uint8Array }[] = [];
+    for (let index = entry.index + 1; index <= entry.index + entry.records; index += 1) {
+      const leaf = this.#store.leaf(index);
+      if (leaf !== undefined) records.push({ index, leaf });
+    }
+    const { height, index, expires, refused } = entry;
+    return { height, time: header.time, index, records, expires, ...(refused === undefined ? {} : { refused }) };
+  }
+
+  /** A log entry as it stands, and the height of its block. */
+  entry(index: number): { readonly leaf: Uint8Array; readonly height: number } | undefined {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#finalized.header.logSize) return undefined;
+    const leaf = this.#store.leaf(index);
+    if (leaf === undefined) return undefined;
+    let low = 0;
+    let high = this.#finalized.header.height;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#logSizeAt(middle) ?? 0) > index) high = middle;
+      else low = middle + 1;
+    }
+    return { leaf, height: low };
+  }
+
   /** Finalized state. */
-  readonly state: StateReader;
-  stateProof(path: string): { readonly value: Json | undefined; readonly proof: StateProof; readonly height: number };
-  /** RFC 6962 inclusion proof in the tree of `size` leaves (any size up to the finalized). */
-  logProof(index: number, size: number): Uint8Array[];
-  consistencyProof(oldSize: number, newSize: number): Uint8Array[];
-  /** Root of the tree of `size` leaves. */
-  logRoot(size: number): Uint8Array;
-  /** `tile/…` and `tile/entries/…`, every size up to the finalized one. */
-  tile(path: string): { readonly bytes: Uint8Array; readonly full: boolean } | undefined;
-  /** Log indexes of records of a type, or of an account's transactions, ascending from `from`. */
+  get state(): StateReader {
+    return this.#chain.tip.layer;
+  }
+
+  /** Against `finalized.header.stateRoot`. @throws WeftError STATE_PATH_INVALID */
+  stateProof(path: string): { readonly value: Json | undefined; readonly proof: StateProof; readonly height: number } {
+    const { layer, tree, header } = this.#chain.tip;
+    return { value: layer.get(path), proof: tree.prove(stateKey(sha256, path)), height: header.height };
+  }
+
+  /** RFC 6962 inclusion proof, leaf's sibling first, in the tree of `size` leaves. @throws WeftError LOG_INDEX_OUT_OF_RANGE */
+  logProof(index: number, size: number): Uint8Array[] {
+    return this.#log.inclusion(index, size);
+  }
+
+  /** @throws WeftError LOG_INDEX_OUT_OF_RANGE */
+  consistencyProof(oldSize: number, newSize: number): Uint8Array[] {
+    return this.#log.consistency(oldSize, newSize);
+  }
+
+  /** @throws WeftError LOG_INDEX_OUT_OF_RANGE */
+  logRoot(size: number): Uint8Array {
+    return this.#log.root(size);
+  }
+
+  /** `tile/…` and `tile/entries/…`, without a leading slash, of every size up to the finalized one. */
+  tile(path: string): { readonly bytes: Uint8Array; readonly full: boolean } | undefined {
+    return this.#log.file(path);
+  }
+
+  /** Log indexes of the records of a type, or of an account's transactions, ascending from `from`, at most `limit`. */
   recordsOf(
     filter: { readonly type: string } | { readonly account: string },
     from: number,
     limit: number,
-  ): Promise<number[]>;
+  ): Promise<number[]> {
+    return 'type' in filter
+      ? this.#store.indexes('type', filter.type, from, limit)
+      : this.#store.indexes('account', filter.account, from, limit);
+  }
 
   /**
-   * Persists what the cosigner is about to sign. False for a smaller size than before or another root of the same size:
+   * Makes durable what the cosigner is about to sign. False for a smaller size than before, or another root of the same size:
    * then nothing may be signed.
    */
-  rememberCheckpoint(size: number, root: string): Promise<boolean>;
-  /** Small values of the node that must survive (published checkpoint, retired signers): durable when resolved. Keys up to 64 ASCII characters. */
-  putNote(name: string, value: Uint8Array): Promise<void>;
-  note(name: string): Uint8Array | undefined;
+  rememberCheckpoint(size: number, root: string): Promise<boolean> {
+    return this.#write(async () => {
+      const before = this.#store.meta('cosigned');
+      if (before !== undefined) {
+        const [oldSize, oldRoot] = decodeCbor(before, { bytesMax: 128 }) as [number, string];
+        if (size < oldSize || (size === oldSize && root !== oldRoot)) return false;
+        if (size === oldSize) return true;
+      }
+      await this.#disk(() => this.#store.putMeta('cosigned', encodeCbor([size, root])));
+      return true;
+    });
+  }
+
+  /** A small value of the node that must survive; durable when resolved. */
+  putNote(name: string, value: Uint8Array): Promise<void> {
+    return this.#write(() => this.#disk(() => this.#store.putMeta(`note/${name}`, value)));
+  }
+
+  note(name: string): Uint8Array | undefined {
+    return this.#store.meta(`note/${name}`);
+  }
+
+  #heightOf(blockId: string): number | undefined {
+    if (!/^[0-9a-f]{64}$/.test(blockId)) return undefined;
+    return blockId === this.genesis.genesisHash ? 0 : this.#store.heightOf(blockId);
+  }
+
+  #logSizeAt(height: number): number | undefined {
+    return height === 0 ? 1 : this.#store.header(height)?.logSize;
+  }
+
+  #write<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#writes.then(() => {
+      if (this.#failure !== undefined) throw this.#failure;
+      return work();
+    });
+    this.#writes = done.catch(() => undefined);
+    return done;
+  }
+
+  /** After a failed write nobody knows what the disk holds: nothing more is written until a restart reads it. */
+  async #disk<Result>(write: () => Promise<Result>): Promise<Result> {
+    try {
+      return await write();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#failure = new WeftError('DISK_FAILED', `The store cannot be written: ${why}`);
+      throw this.#failure;
+    }
+  }
+}
+
+function toCommitted(block: Executed, certificate: Finalization | undefined): CommittedBlock {
+  return {
+    blockId: block.blockId,
+    header: block.header,
+    facts: block.facts,
+    certificate,
+    transactions: block.outcomes.flatMap((outcome, i) => {
+      const tx = block.transactions[i]?.tx;
+      return tx === undefined ? [] : { ...outcome, account: tx.account, type: tx.type, expires: tx.expires };
+    }),
+    records: block.leaves.map(({ bytes, type }, i) => ({ index: block.firstIndex + i, leaf: bytes, type })),
+  };
 }

@@ -1,1 +1,166 @@
+import { decodeTransaction, TRANSACTION_PAYLOAD_TYPE } from '../../contracts/transaction.ts';
+import type { StateReader, Transaction } from '../../contracts/types.ts';
+import { WeftError } from '../codec/error.ts';
+import { envelopeIdOf } from '../crypto/digests.ts';
+import { pae } from '../crypto/dsse.ts';
+import { algorithmNumber, type SigningAlgorithm } from '../crypto/keyId.ts';
+import { type VerifyJob, verifySignature } from '../crypto/verify.ts';
+import { keyOf } from './execute.ts';
+import type { PreparedTx, SignatureVerifier } from './types.ts';
+
 export type { PreparedTx, PrepareMode } from './types.ts';
+
+/** On the event loop, for tests, tools and audit. */
+export const inlineVerifier: SignatureVerifier = {
+  async verifyMany(jobs, rule) {
+    return jobs.map((job) => verifySignature(job, rule));
+  },
+  async verifyAll(jobs) {
+    return jobs.every((job) => verifySignature(job, 'consensus'));
+  },
+};
+
+export type PreparerOptions = {
+  readonly chain: string;
+  readonly verifier: SignatureVerifier;
+  /** Envelopes that are remembered. Default 32,768: several full blocks and what the mempool turns over. */
+  readonly entriesMax?: number;
+  /** Bytes of remembered envelopes. Default 32 MiB. */
+  readonly bytesMax?: number;
+};
+
+/**
+ * What is known of an envelope: how it reads, and the keys (`alg:public key`) under which its entries verified. Only "valid" is
+ * remembered, under the full key and never under a key id.
+ */
+type Known = { readonly tx: Transaction; readonly valid: Set<string> };
+
+/** Transactions decoded between two turns of the event loop: about 2 ms. */
+const decodedPerTurn = 64;
+
+/**
+ * Decodes envelopes and verifies their signatures: a function of their bytes and of the keys that a state names, remembered
+ * so that a transaction that came through the mempool costs a block nothing but a hash.
+ */
+export class Preparer {
+  readonly #chain: string;
+  readonly #verifier: SignatureVerifier;
+  readonly #entriesMax: number;
+  readonly #bytesMax: number;
+  /** By envelopeId, least recently used first. */
+  readonly #known = new Map<string, Known>();
+  #bytes = 0;
+
+  constructor({ chain, verifier, entriesMax = 32_768, bytesMax = 32 * 1024 * 1024 }: PreparerOptions) {
+    this.#chain = chain;
+    this.#verifier = verifier;
+    this.#entriesMax = entriesMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /**
+   * Each envelope's answer, in order: prepared, or the error that refuses it (the codes of decodeTransaction,
+   * ACCOUNT_INACTIVE, KEY_INACTIVE, SIGNATURE_INVALID). Libsodium's answer alone: local policy, says nothing about a block.
+   */
+  async admit(envelopes: readonly Uint8Array[], state: StateReader): Promise<(PreparedTx | WeftError)[]> {
+    const jobs: Job[] = [];
+    const answers: (PreparedTx | WeftError)[] = [];
+    for (const [position, envelope] of envelopes.entries()) {
+      if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
+      try {
+        answers.push(this.#plan(envelope, position, state, jobs));
+      } catch (error) {
+        answers.push(asRefusal(error));
+      }
+    }
+    const verdicts = await this.#verifier.verifyMany(
+      jobs.map(({ job }) => job),
+      'fast',
+    );
+    for (const [i, { position, known, key }] of jobs.entries()) {
+      if (verdicts[i] === true) known.valid.add(key);
+      else
+        answers[position] = new WeftError(
+          'SIGNATURE_INVALID',
+          'A signature of the transaction does not verify: sign its exact bytes again.',
+        );
+    }
+    return answers;
+  }
+
+  /**
+   * All transactions of a block by the consensus rule, or a throw for the first reason why the block is invalid.
+   * @throws WeftError as `admit` answers; whatever the verifier throws when it could not check (VERIFY_*)
+   */
+  async require(envelopes: readonly Uint8Array[], state: StateReader): Promise<PreparedTx[]> {
+    const jobs: Job[] = [];
+    const prepared: PreparedTx[] = [];
+    for (const [position, envelope] of envelopes.entries()) {
+      if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
+      prepared.push(this.#plan(envelope, position, state, jobs));
+    }
+    if (jobs.length > 0 && !(await this.#verifier.verifyAll(jobs.map(({ job }) => job)))) {
+      throw new WeftError('SIGNATURE_INVALID', 'A signature of a transaction in the block does not verify.');
+    }
+    for (const { known, key } of jobs) known.valid.add(key);
+    return prepared;
+  }
+
+  #plan(envelope: Uint8Array, position: number, state: StateReader, jobs: Job[]): PreparedTx {
+    const known = this.#decode(envelope);
+    const { tx } = known;
+    let message: Uint8Array | undefined;
+    const keys = tx.signatures.map((entry) => {
+      const key = keyOf(state, tx.account, entry);
+      if (!key.ok) {
+        const which =
+          key.code === 'ACCOUNT_INACTIVE'
+            ? `account '${tx.account}' is not registered, or suspended`
+            : `key ${entry.keyid} is no signing key of account '${tx.account}'`;
+        throw new WeftError(key.code, `The transaction cannot be accepted: ${which}.`, { account: tx.account });
+      }
+      if (!known.valid.has(key.name)) {
+        message ??= pae(TRANSACTION_PAYLOAD_TYPE, tx.payload);
+        const alg = algorithmNumber(key.alg) as SigningAlgorithm;
+        jobs.push({
+          position,
+          known,
+          key: key.name,
+          job: { alg, message, signature: entry.sig, publicKey: key.publicKey },
+        });
+      }
+      return key.name;
+    });
+    return { tx, keys };
+  }
+
+  #decode(envelope: Uint8Array): Known {
+    const id = envelopeIdOf(envelope);
+    const known = this.#known.get(id);
+    if (known !== undefined) {
+      this.#known.delete(id);
+      this.#known.set(id, known);
+      return known;
+    }
+    const fresh: Known = { tx: decodeTransaction(envelope, { chain: this.#chain }), valid: new Set() };
+    this.#known.set(id, fresh);
+    this.#bytes += envelope.length;
+    for (const [oldId, old] of this.#known) {
+      if (this.#known.size <= this.#entriesMax && this.#bytes <= this.#bytesMax) break;
+      this.#known.delete(oldId);
+      this.#bytes -= old.tx.envelope.length;
+    }
+    return fresh;
+  }
+}
+
+type Job = { readonly position: number; readonly known: Known; readonly key: string; readonly job: VerifyJob };
+
+function asRefusal(error: unknown): WeftError {
+  if (error instanceof WeftError) return error;
+  throw error;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -70,6 +70,8 @@ export type Checked =
   | { readonly verdict: 'valid'; readonly block: ExecutedBlock }
   /** No honest leader proposes it. `code` says why. */
   | { readonly verdict: 'invalid'; readonly code: string; readonly message: string }
+  /** These bytes are not the body of this header: says nothing about the block; blame who sent them, ask another. */
+  | { readonly verdict: 'wrong-body'; readonly code: string; readonly message: string }
   /** The parent is not executed here (yet): fetch it, ask again. */
   | { readonly verdict: 'missing-parent' };
 

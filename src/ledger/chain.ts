@@ -1,0 +1,278 @@
+import { codeOf, WeftError } from '../codec/error.ts';
+import { envelopeIdOf } from '../crypto/digests.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { StateTree } from '../log/stateTree.ts';
+import { checkBodySize, decodeBody, txRootOf } from './body.ts';
+import { BlockExecution, type ExecutionModules, refusalOn } from './execute.ts';
+import type { Genesis } from './genesis.ts';
+import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } from './header.ts';
+import type { Executed, Position } from './overlay.ts';
+import { PolicyEngines } from './policyEngines.ts';
+import { Preparer } from './prepare.ts';
+import type { BlockBuilder, BuildContext, Checked, PreparedTx, PrepareMode, SignatureVerifier } from './types.ts';
+import { leaderOf } from './validatorSet.ts';
+
+export type ChainOptions = {
+  readonly genesis: Genesis;
+  readonly verifier: SignatureVerifier;
+  /** Where it begins: the finalized tip. */
+  readonly tip: Position;
+};
+
+export const emptyStateTree = StateTree.empty(sha256);
+
+/**
+ * The tree of unfinalized blocks over the finalized tip, in memory: what blocks are built on, checked against and executed in.
+ * It knows no disk; the ledger and the audit stand on it.
+ */
+export class Chain {
+  readonly #genesis: Genesis;
+  readonly #preparer: Preparer;
+  readonly #modules: ExecutionModules;
+  readonly #executed = new Map<string, Executed>();
+  readonly #checks = new Map<string, Promise<Checked>>();
+  #tip: Position;
+
+  constructor({ genesis, verifier, tip }: ChainOptions) {
+    this.#genesis = genesis;
+    this.#tip = tip;
+    this.#preparer = new Preparer({ chain: genesis.chain, verifier });
+    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash, engines: new PolicyEngines() };
+    // A policy set that Cedar does not load must stop the node here, and not at the first transaction.
+    this.#modules.engines.of(tip.layer);
+  }
+
+  get tip(): Position {
+    return this.#tip;
+  }
+
+  /** What can be built on. */
+  position(blockId: string): Position | undefined {
+    return blockId === this.#tip.blockId ? this.#tip : this.#executed.get(blockId);
+  }
+
+  /** Unfinalized. */
+  executed(blockId: string): Executed | undefined {
+    return this.#executed.get(blockId);
+  }
+
+  /** @throws WeftError PARENT_UNKNOWN */
+  async prepare(
+    envelopes: readonly Uint8Array[],
+    mode: PrepareMode,
+    parent: string,
+  ): Promise<(PreparedTx | WeftError)[]> {
+    const { layer } = this.#require(parent);
+    if (mode === 'block') return this.#preparer.require(envelopes, layer);
+    return this.#preparer.admit(envelopes, layer);
+  }
+
+  admissible(prepared: PreparedTx, time: number, parent: string): string | undefined {
+    return refusalOn(this.#require(parent), time, this.#genesis.chain, prepared);
+  }
+
+  /** @throws WeftError PARENT_UNKNOWN, EPOCH_MISMATCH, RULESET_UNKNOWN */
+  startBlock(parentId: string, context: BuildContext): BlockBuilder {
+    const parent = this.#require(parentId);
+    if (parent.nextEpoch.epoch !== context.epoch) {
+      throw new WeftError(
+        'EPOCH_MISMATCH',
+        `Blocks on ${parentId} belong to epoch ${parent.nextEpoch.epoch}, not ${context.epoch}.`,
+      );
+    }
+    const time = Math.max(context.time, parent.header.time + 1);
+    const execution = new BlockExecution(parent, { ...context, time }, this.#modules);
+    const { maxBlockBytes, maxBlockTxs } = execution.epoch.consensus;
+    let sealed: Executed | undefined;
+    const gone = (): boolean => this.position(parentId) !== parent;
+    return {
+      parent: parentId,
+      time,
+      get size() {
+        return execution.size;
+      },
+      get count() {
+        return execution.count;
+      },
+      tryAdd: (prepared) => {
+        if (sealed !== undefined || gone()) return 'PARENT_GONE';
+        if (execution.count >= maxBlockTxs || execution.sizeWith(prepared.tx.envelope) > maxBlockBytes) return 'full';
+        const refusal = execution.refusal(prepared);
+        if (refusal !== undefined) return refusal;
+        execution.add(prepared);
+        return 'added';
+      },
+      seal: () => {
+        if (sealed !== undefined) return sealed;
+        if (gone()) {
+          throw new WeftError(
+            'PARENT_GONE',
+            'The parent of this block was finalized past or dropped while it was built: build again.',
+          );
+        }
+        sealed = execution.seal();
+        this.#executed.set(sealed.blockId, sealed);
+        return sealed;
+      },
+    };
+  }
+
+  /**
+   * All of W4 except the clock. Rejects only with what says nothing about the block: VERIFY_* (the verifier is full or died),
+   * POLICY_HOST_FAILED, RULESET_UNKNOWN.
+   */
+  check(header: Uint8Array | Header, body: Uint8Array): Promise<Checked> {
+    let headerBytes: Uint8Array;
+    let decoded: Header;
+    try {
+      headerBytes = header instanceof Uint8Array ? header : encodeHeader(header);
+      decoded = header instanceof Uint8Array ? decodeHeader(header) : header;
+    } catch (error) {
+      return Promise.resolve(invalid(error));
+    }
+    const blockId = blockIdOfBytes(headerBytes);
+    const known = this.#executed.get(blockId);
+    if (known !== undefined) return Promise.resolve({ verdict: 'valid', block: known });
+    const running = this.#checks.get(blockId);
+    if (running !== undefined) return running;
+    const envelopes = envelopesOf(decoded, body);
+    if (envelopes instanceof WeftError) {
+      return Promise.resolve({ verdict: 'wrong-body', code: envelopes.code, message: envelopes.message });
+    }
+    const check = this.#check(blockId, decoded, body, envelopes).finally(() => this.#checks.delete(blockId));
+    this.#checks.set(blockId, check);
+    return check;
+  }
+
+  async #check(blockId: string, header: Header, body: Uint8Array, envelopes: readonly Uint8Array[]): Promise<Checked> {
+    const parent = this.position(header.parent);
+    if (parent === undefined) return { verdict: 'missing-parent' };
+    let execution: BlockExecution;
+    try {
+      this.#checkHeader(header, parent);
+      checkBodySize(body.length, envelopes.length, parent.nextEpoch.consensus);
+      const prepared = await this.#preparer.require(envelopes, parent.layer);
+      // Something may have been finalized while signatures were checked.
+      if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
+      execution = new BlockExecution(parent, header, this.#modules);
+      for (const each of prepared) {
+        const refusal = execution.refusal(each);
+        if (refusal !== undefined) {
+          throw new WeftError(refusal, `Transaction ${each.tx.txId} may not stand in this block: ${refusal}.`);
+        }
+        execution.add(each);
+      }
+    } catch (error) {
+      if (!isVerdict(error)) throw error;
+      return invalid(error);
+    }
+    const block = execution.seal(body);
+    if (block.blockId !== blockId) return mismatch(header, block.header);
+    this.#executed.set(blockId, block);
+    return { verdict: 'valid', block };
+  }
+
+  /** What a header says about itself and its parent (W9, W10). @throws WeftError HEADER_* */
+  #checkHeader(header: Header, parent: Position): void {
+    const epoch = parent.nextEpoch;
+    if (header.chain !== this.#genesis.chain)
+      throw new WeftError('HEADER_CHAIN', `The block is of chain ${header.chain}.`);
+    if (header.height !== parent.header.height + 1)
+      throw new WeftError('HEADER_HEIGHT', `Height ${header.height} does not follow ${parent.header.height}.`);
+    if (header.time <= parent.header.time)
+      throw new WeftError('HEADER_TIME', 'The block is not later than its parent.');
+    if (header.epoch !== epoch.epoch || header.ruleset !== epoch.ruleset || header.validators !== epoch.digest) {
+      throw new WeftError(
+        'HEADER_EPOCH',
+        `The block does not name epoch ${epoch.epoch}, ruleset ${epoch.ruleset} and their digest.`,
+      );
+    }
+    if (header.epoch === parent.header.epoch && header.view <= parent.header.view) {
+      throw new WeftError('HEADER_VIEW', `View ${header.view} is not above the parent's.`);
+    }
+    if (header.proposer !== leaderOf(epoch, header.view)) {
+      throw new WeftError('HEADER_PROPOSER', `Validator ${header.proposer} does not lead view ${header.view}.`);
+    }
+  }
+
+  /**
+   * The unfinalized blocks from behind the tip up to this one, ascending; empty for the tip itself.
+   * @throws WeftError BLOCK_UNKNOWN
+   */
+  pathTo(blockId: string): Executed[] {
+    const path: Executed[] = [];
+    for (let id = blockId; id !== this.#tip.blockId; ) {
+      const block = this.#executed.get(id);
+      if (block === undefined)
+        throw new WeftError('BLOCK_UNKNOWN', `Block ${id} is not executed here on top of the finalized chain.`);
+      path.unshift(block);
+      id = block.header.parent;
+    }
+    return path;
+  }
+
+  /** The next block is final: its layer sinks into the ground, branches that do not descend from it are dropped. */
+  settle(block: Executed): void {
+    block.layer.ground.state.apply(block.changes);
+    block.layer.settle();
+    this.#tip = { ...positionOf(block) };
+    this.#executed.delete(block.blockId);
+    const kept = new Set([block.blockId]);
+    const byHeight = [...this.#executed.values()].sort((a, b) => a.header.height - b.header.height);
+    for (const each of byHeight) {
+      if (kept.has(each.header.parent)) kept.add(each.blockId);
+      else this.#executed.delete(each.blockId);
+    }
+  }
+
+  #require(blockId: string): Position {
+    const position = this.position(blockId);
+    if (position === undefined)
+      throw new WeftError('PARENT_UNKNOWN', `Block ${blockId} is neither the finalized tip nor executed on top of it.`);
+    return position;
+  }
+}
+
+/** Far above every parameter: what is larger is nobody's body. */
+const looseLimits = { maxBlockBytes: 64 * 1024 * 1024, maxBlockTxs: 65_535 };
+
+/** The envelopes, if this body is the one that the header names. A body has one encoding, so its ids decide. */
+function envelopesOf(header: Header, body: Uint8Array): readonly Uint8Array[] | WeftError {
+  try {
+    const envelopes = decodeBody(body, looseLimits);
+    if (txRootOf(envelopes.map(envelopeIdOf)) === header.txRoot) return envelopes;
+    return new WeftError('TX_ROOT_MISMATCH', 'The body is not the one that the header names: ask another peer.');
+  } catch (error) {
+    if (error instanceof WeftError) return error;
+    throw error;
+  }
+}
+
+function positionOf({ blockId, header, nextEpoch, layer, tree, frontier }: Executed): Position {
+  return { blockId, header, nextEpoch, layer, tree, frontier };
+}
+
+/** Codes that say something about this machine and nothing about the block. */
+const hostCodes =
+  /^(?:VERIFY_|POLICY_HOST_FAILED$|POLICY_ENGINE_MISMATCH$|RULESET_UNKNOWN$|STATE_INVALID$|RECORD_INVALID$)/;
+
+function isVerdict(error: unknown): boolean {
+  return error instanceof WeftError && !hostCodes.test(error.code);
+}
+
+function invalid(error: unknown): Checked {
+  if (!(error instanceof WeftError)) throw error;
+  return { verdict: 'invalid', code: codeOf(error), message: error.message };
+}
+
+/** Which result differs first, in the order of computing. */
+function mismatch(claimed: Header, computed: Header): Checked {
+  const names = ['stateRoot', 'nextValidators', 'logSize', 'logRoot'] as const;
+  const name = names.find((each) => claimed[each] !== computed[each]);
+  const code = { stateRoot: 'STATE_ROOT', nextValidators: 'NEXT_VALIDATORS', logSize: 'LOG_SIZE', logRoot: 'LOG_ROOT' };
+  return {
+    verdict: 'invalid',
+    code: name === undefined ? 'HEADER_INVALID' : `${code[name]}_MISMATCH`,
+    message: `Block ${blockIdOf(claimed)}: execution gives another ${name ?? 'header'}.`,
+  };
+}

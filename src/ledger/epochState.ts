@@ -1,0 +1,74 @@
+import type { StateReader } from '../../contracts/types.ts';
+import { fromBase64Url } from '../codec/base64.ts';
+import { WeftError } from '../codec/error.ts';
+import { type ConsensusParameters, createEpoch, type Epoch, type Validator } from './validatorSet.ts';
+
+/** A peer that follows and does not vote. `peer`: Ed25519, 32 bytes. */
+export type Observer = { readonly name: string; readonly peer: Uint8Array };
+
+const validatorsPath = 'governance/validators/current';
+const consensusPath = 'governance/consensus/current';
+
+/** As genesis and governance write them: keys in base64url. */
+type ValidatorsValue = {
+  readonly validators: readonly {
+    readonly name: string;
+    readonly peer: string;
+    readonly vote: string;
+    readonly log: string;
+    readonly cosigner: string;
+    readonly account: string;
+    readonly url: string;
+  }[];
+  readonly observers: readonly { readonly name: string; readonly peer: string }[];
+};
+type ConsensusValue = { readonly ruleset: number; readonly parameters: ConsensusParameters };
+
+/** The epoch that follows `before` when the state is this: `before` itself unless its digest would change (W10). */
+export function epochAfter(state: StateReader, before: Epoch, genesisHash: string): Epoch {
+  const next = epochFromState(state, before.epoch + 1, genesisHash);
+  return next.digest === before.digest ? before : next;
+}
+
+/** Ruleset, parameters and validators as state has them. */
+export function epochFromState(state: StateReader, epoch: number, genesisHash: string): Epoch {
+  const { validators } = read<ValidatorsValue>(state, validatorsPath);
+  const { ruleset, parameters } = read<ConsensusValue>(state, consensusPath);
+  return createEpoch(
+    epoch,
+    genesisHash,
+    ruleset,
+    parameters,
+    validators.map(
+      ({ name, peer, vote, log, cosigner, account, url }): Validator => ({
+        name,
+        peer: fromBase64Url(peer, 32),
+        vote: fromBase64Url(vote, 32),
+        log: fromBase64Url(log, 32),
+        cosigner: fromBase64Url(cosigner, 32),
+        account,
+        url,
+      }),
+    ),
+  );
+}
+
+/** Who else may connect. */
+export function observersOf(state: StateReader): Observer[] {
+  return read<ValidatorsValue>(state, validatorsPath).observers.map(({ name, peer }) => ({
+    name,
+    peer: fromBase64Url(peer, 32),
+  }));
+}
+
+/** Do these changes touch what an epoch is made of? */
+export function touchesEpoch(paths: { has(path: string): boolean }): boolean {
+  return paths.has(validatorsPath) || paths.has(consensusPath);
+}
+
+function read<Value>(state: StateReader, path: string): Value {
+  const value = state.get(path);
+  // Genesis writes both and no contract deletes them.
+  if (value === undefined) throw new WeftError('STATE_INVALID', `State has no ${path}: the data folder is damaged.`);
+  return value as Value;
+}

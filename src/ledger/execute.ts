@@ -1,0 +1,254 @@
+import type { BlockFacts } from '../../consensus/types.ts';
+import { type Ruleset, ruleset } from '../../contracts/rulesets.ts';
+import { activeKey, isActive } from '../../contracts/signatures.ts';
+import type { BlockContext, Json, SignatureEntry, StateReader } from '../../contracts/types.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { stateKey } from '../log/stateTree.ts';
+import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
+import { epochAfter, touchesEpoch } from './epochState.ts';
+import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
+import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
+import { type Executed, Layer, type Position } from './overlay.ts';
+import type { PolicyEngines } from './policyEngines.ts';
+import type { PreparedTx, TxOutcome } from './types.ts';
+import type { Epoch } from './validatorSet.ts';
+
+export type ExecutionContext = { readonly view: number; readonly proposer: number; readonly time: number };
+export type ExecutionModules = {
+  readonly chain: string;
+  readonly genesisHash: string;
+  readonly engines: PolicyEngines;
+};
+
+/**
+ * Executes one block on top of a position: transactions in order, then state, state root, block record, log root (design:
+ * "The log"). The same object builds a block and checks one. It changes nothing but itself.
+ *
+ * What makes the *block* invalid is answered by `refusal` before anything is executed; what the *contract* refuses is
+ * executed: a leaf, a `tx.refused` record, and the id is consumed.
+ */
+export class BlockExecution {
+  readonly parent: Position;
+  readonly epoch: Epoch;
+  readonly #context: ExecutionContext;
+  readonly #modules: ExecutionModules;
+  readonly #rules: Ruleset;
+  readonly #block: BlockContext;
+  readonly #state: DraftState;
+  readonly #keys = new Map<string, string>();
+  readonly #transactions: PreparedTx[] = [];
+  readonly #outcomes: TxOutcome[] = [];
+  readonly #txIds = new Set<string>();
+  readonly #leaves: Leaf[] = [];
+  /** Bytes of the envelopes with the heads of their byte strings. */
+  #bytes = 0;
+
+  /** @throws WeftError RULESET_UNKNOWN: this build is too old for the chain and stops here */
+  constructor(parent: Position, context: ExecutionContext, modules: ExecutionModules) {
+    const epoch = parent.nextEpoch;
+    const rules = ruleset(epoch.ruleset);
+    if (rules === undefined) {
+      throw new WeftError(
+        'RULESET_UNKNOWN',
+        `Block ${parent.header.height + 1} is under ruleset ${epoch.ruleset}, which this build does not have: install a newer one.`,
+      );
+    }
+    this.parent = parent;
+    this.epoch = epoch;
+    this.#context = context;
+    this.#modules = modules;
+    this.#rules = rules;
+    this.#block = {
+      chain: modules.chain,
+      height: parent.header.height + 1,
+      time: context.time,
+      epoch: epoch.epoch,
+      ruleset: epoch.ruleset,
+    };
+    this.#state = new DraftState(parent.layer);
+  }
+
+  get count(): number {
+    return this.#transactions.length;
+  }
+
+  /** Of the encoded body. */
+  get size(): number {
+    return cborHeadBytes(this.count) + this.#bytes;
+  }
+
+  /** Size of the encoded body with one envelope more. */
+  sizeWith(envelope: Uint8Array): number {
+    return cborHeadBytes(this.count + 1) + this.#bytes + cborHeadBytes(envelope.length) + envelope.length;
+  }
+
+  /** Undefined when the transaction may stand in this block, else the code for which the block would be invalid. */
+  refusal(prepared: PreparedTx): string | undefined {
+    const { tx } = prepared;
+    if (this.#txIds.has(tx.txId)) return 'TX_DUPLICATE';
+    return refusalOn(this.parent, this.#context.time, this.#modules.chain, prepared, this.#keys);
+  }
+
+  /** Executes a transaction for which `refusal` answered undefined. */
+  add({ tx, keys }: PreparedTx): void {
+    const applied = this.#rules.apply(this.#state, this.#block, tx, this.#modules.engines.decider(this.#state));
+    this.#transactions.push({ tx, keys });
+    this.#txIds.add(tx.txId);
+    this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;
+    const index = this.parent.header.logSize + this.#leaves.length;
+    this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx' });
+    for (const record of applied.records) this.#leaves.push({ bytes: recordLeaf(record), type: recordType(record) });
+    this.#state.apply(applied.changes);
+    this.#outcomes.push({
+      txId: tx.txId,
+      index,
+      records: applied.records.length,
+      ...(applied.refused === undefined ? {} : { refused: applied.refused }),
+    });
+  }
+
+  /** Roots, block record, header. `body`: its encoding, if it is at hand. Once. */
+  seal(body?: Uint8Array): Executed {
+    const { parent, epoch } = this;
+    const { height, time } = this.#block;
+    const changes = this.#state.changes;
+    const tree = parent.tree.update(
+      [...changes].map(([path, value]) => [
+        stateKey(sha256, path),
+        value === null ? null : sha256(encodeUtf8(canonicalJson(value))),
+      ]),
+    );
+    const stateRoot = toHex(tree.root());
+    const nextEpoch = touchesEpoch(changes) ? epochAfter(this.#state, epoch, this.#modules.genesisHash) : epoch;
+    const policy = this.#state.get('governance/policy/current') as { version: number; digest: string };
+    const record = this.#rules.blockRecord({
+      height,
+      epoch: epoch.epoch,
+      time,
+      parent: parent.blockId,
+      stateRoot,
+      ruleset: epoch.ruleset,
+      policy: { version: policy.version, digest: policy.digest },
+      validators: epoch.digest,
+    });
+    const leaves = [...this.#leaves, { bytes: recordLeaf(record), type: recordType(record) }];
+    const leafHashes = leaves.map(({ bytes }) => treeHasher.leafHash(bytes));
+    const frontier = parent.frontier.appendAll(leafHashes);
+    const header: Header = {
+      ruleset: epoch.ruleset,
+      chain: this.#modules.chain,
+      epoch: epoch.epoch,
+      view: this.#context.view,
+      height,
+      parent: parent.blockId,
+      time,
+      proposer: this.#context.proposer,
+      txRoot: txRootOf(this.#transactions.map(({ tx }) => tx.envelopeId)),
+      logSize: frontier.size,
+      logRoot: toHex(frontier.root()),
+      stateRoot,
+      validators: epoch.digest,
+      nextValidators: nextEpoch.digest,
+    };
+    const headerBytes = encodeHeader(header);
+    const blockId = blockIdOfBytes(headerBytes);
+    return {
+      blockId,
+      header,
+      headerBytes,
+      body: body ?? encodeBody(this.#transactions.map(({ tx }) => tx.envelope)),
+      facts: factsOf(blockId, header, this.count),
+      transactions: this.#transactions,
+      outcomes: this.#outcomes,
+      epoch,
+      nextEpoch,
+      layer: new Layer(parent.layer.ground, parent.layer, changes, this.#txIds),
+      tree,
+      frontier,
+      changes,
+      leaves,
+      leafHashes,
+      firstIndex: parent.header.logSize,
+    };
+  }
+}
+
+export function factsOf(blockId: string, header: Header, transactions: number): BlockFacts {
+  return {
+    id: blockId,
+    parent: header.parent,
+    height: header.height,
+    epoch: header.epoch,
+    view: header.view,
+    proposer: header.proposer,
+    time: header.time,
+    // Genesis ends epoch 0, but it was never proposed and cannot be proposed again.
+    closing: header.height > 0 && isClosing(header),
+    empty: transactions === 0,
+  };
+}
+
+/**
+ * Why a transaction may not stand in a block of `time` on `parent`: TX_CHAIN, TX_EXPIRED (expires ≤ time), TX_NOT_YET_VALID
+ * (expires too far ahead: may enter a later block), TX_DUPLICATE, ACCOUNT_INACTIVE or KEY_INACTIVE in the parent's state,
+ * TX_UNPREPARED (verified under other keys than the state's). Undefined when it may. `keys`: memory of the caller's block.
+ */
+export function refusalOn(
+  parent: Position,
+  time: number,
+  chain: string,
+  { tx, keys }: PreparedTx,
+  memory: Map<string, string> = new Map(),
+): string | undefined {
+  if (tx.chain !== chain) return 'TX_CHAIN';
+  if (tx.expires <= time) return 'TX_EXPIRED';
+  if (tx.expires > time + parent.nextEpoch.consensus.maxTxLifetimeMs) return 'TX_NOT_YET_VALID';
+  if (parent.layer.hasTx(tx.txId)) return 'TX_DUPLICATE';
+  for (const [position, entry] of tx.signatures.entries()) {
+    const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
+    let key = memory.get(name);
+    if (key === undefined) {
+      const found = keyOf(parent.layer, tx.account, entry);
+      if (!found.ok) return found.code;
+      key = found.name;
+      memory.set(name, key);
+    }
+    if (key !== keys[position]) return 'TX_UNPREPARED';
+  }
+  return undefined;
+}
+
+export type KeyAnswer =
+  | { readonly ok: true; readonly name: string; readonly alg: 'ed25519' | 'p256'; readonly publicKey: Uint8Array }
+  | { readonly ok: false; readonly code: 'ACCOUNT_INACTIVE' | 'KEY_INACTIVE' };
+
+/** The key behind a signature entry if account and key are active in `state`; `name` is `alg:public key` in hex. */
+export function keyOf(state: StateReader, account: string, entry: SignatureEntry): KeyAnswer {
+  if (!isActive(state, account)) return { ok: false, code: 'ACCOUNT_INACTIVE' };
+  const key = activeKey(state, account, entry.keyid);
+  if (key === undefined || key.alg !== entry.alg) return { ok: false, code: 'KEY_INACTIVE' };
+  return { ok: true, name: `${key.alg}:${toHex(key.publicKey)}`, alg: key.alg, publicKey: key.publicKey };
+}
+
+/** The parent's state under what this block has changed so far. */
+class DraftState implements StateReader {
+  readonly #below: StateReader;
+  readonly changes = new Map<string, Json | null>();
+
+  constructor(below: StateReader) {
+    this.#below = below;
+  }
+
+  get(path: string): Json | undefined {
+    const value = this.changes.get(path);
+    return value === undefined ? this.#below.get(path) : (value ?? undefined);
+  }
+
+  apply(changes: ReadonlyMap<string, Json | null>): void {
+    for (const [path, value] of changes) this.changes.set(path, value);
+  }
+}

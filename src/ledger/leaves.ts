@@ -1,0 +1,36 @@
+import type { LedgerRecord } from '../../contracts/types.ts';
+import { WeftError } from '../codec/error.ts';
+import { concat, encodeUtf8 } from '../codec/utf8.ts';
+import { checkEntry } from '../log/bundles.ts';
+
+/** A log entry's exact bytes and the type by which it is found: `tx`, the record's `type`, or its `_type` (in-toto). */
+export type Leaf = { readonly bytes: Uint8Array; readonly type: string };
+
+const txPrefix = encodeUtf8('{"type":"tx","envelope":');
+const txSuffix = encodeUtf8('}');
+
+/** `{"type":"tx","envelope":{…}}` around the envelope's own bytes, which are JSON and are never serialised again. */
+export function txLeaf(envelope: Uint8Array): Uint8Array {
+  return concat(txPrefix, envelope, txSuffix);
+}
+
+/** The envelope in a transaction's leaf (a view); undefined for every other leaf. No record can begin like one: its type is longer than `tx`. */
+export function envelopeOfLeaf(leaf: Uint8Array): Uint8Array | undefined {
+  if (leaf.length <= txPrefix.length + txSuffix.length) return undefined;
+  for (let i = 0; i < txPrefix.length; i += 1) if (leaf[i] !== txPrefix[i]) return undefined;
+  return leaf.subarray(txPrefix.length, leaf.length - txSuffix.length);
+}
+
+/** Members in the order in which the contract wrote them. @throws WeftError LOG_ENTRY_TOO_LARGE */
+export function recordLeaf(record: LedgerRecord): Uint8Array {
+  return checkEntry(encodeUtf8(JSON.stringify(record)));
+}
+
+/** What a record is told apart by. @throws WeftError RECORD_INVALID: a defect of the contract */
+export function recordType(record: LedgerRecord): string {
+  const type = record['type'] ?? record['_type'];
+  if (typeof type !== 'string' || type === 'tx') {
+    throw new WeftError('RECORD_INVALID', 'A record has no type of its own: this is a defect of its contract.');
+  }
+  return type;
+}

@@ -1,0 +1,117 @@
+import { WeftError } from '../codec/error.ts';
+import { concat } from '../codec/utf8.ts';
+import { encodeBundle } from '../log/bundles.ts';
+import type { Frontier } from '../log/frontier.ts';
+import { consistencyProof, inclusionProof, rootFromNodes } from '../log/proofs.ts';
+import {
+  frontierFromNodes,
+  levelWidth,
+  parseTilePath,
+  readTile,
+  storeNodeReader,
+  type Tile,
+  type TileStore,
+  TileWriter,
+  tileWidth,
+} from '../log/tiles.ts';
+import { treeHasher } from './body.ts';
+import type { Store } from './store.ts';
+
+/** The finalized log as tiles: full ones in the store, unfinished ones here. Any size up to the finalized one can be read. */
+export class LogTiles {
+  readonly #store: Store;
+  readonly #writer: TileWriter;
+  readonly #tiles: TileStore;
+  /** Tiles that became full with a batch that is still being written. */
+  readonly #fresh = new Map<string, Uint8Array>();
+  /** Of the finalized, durable log. */
+  #size: number;
+
+  private constructor(store: Store, writer: TileWriter, size: number) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#size = size;
+    this.#tiles = {
+      full: (level, n) => this.#store.tile(level, n) ?? this.#fresh.get(`${level}/${n}`),
+      unfinished: (level) => this.#writer.unfinished(level),
+    };
+  }
+
+  /** @throws WeftError LOG_TILE_MISSING, DATA_DAMAGED */
+  static open(store: Store, size: number): LogTiles {
+    const hashes: Uint8Array[] = [];
+    for (let index = size - (size % tileWidth); index < size; index += 1) {
+      const leaf = store.leaf(index);
+      if (leaf === undefined)
+        throw new WeftError(
+          'DATA_DAMAGED',
+          `Log entry ${index} is missing: restore the data folder, or remove it and catch up again.`,
+        );
+      hashes.push(treeHasher.leafHash(leaf));
+    }
+    const writer = TileWriter.restore(treeHasher, size, concat(...hashes), (level, n) => store.tile(level, n));
+    return new LogTiles(store, writer, size);
+  }
+
+  frontier(): Frontier {
+    return frontierFromNodes(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#size), this.#size);
+  }
+
+  /** Takes leaves that are about to be committed; what became full belongs into the same batch. */
+  append(leafHashes: Iterable<Uint8Array>): Tile[] {
+    const tiles = this.#writer.append(leafHashes);
+    for (const { level, n, bytes } of tiles) this.#fresh.set(`${level}/${n}`, bytes);
+    return tiles;
+  }
+
+  /** The batch is durable. */
+  committed(size: number): void {
+    this.#size = size;
+    this.#fresh.clear();
+  }
+
+  root(size: number): Uint8Array {
+    return rootFromNodes(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#check(size)), size);
+  }
+
+  inclusion(index: number, size: number): Uint8Array[] {
+    return inclusionProof(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#check(size)), index, size);
+  }
+
+  consistency(oldSize: number, newSize: number): Uint8Array[] {
+    return consistencyProof(
+      treeHasher,
+      storeNodeReader(treeHasher, this.#tiles, this.#check(newSize)),
+      oldSize,
+      newSize,
+    );
+  }
+
+  /** `tile/…` or `tile/entries/…` (C2SP tlog-tiles), of every width that the finalized log has. */
+  file(path: string): { readonly bytes: Uint8Array; readonly full: boolean } | undefined {
+    const parsed = parseTilePath(path);
+    if (parsed === undefined) return undefined;
+    const { n, width } = parsed;
+    const level = parsed.kind === 'tile' ? parsed.level : 0;
+    if (level > 6 || n * tileWidth + width > levelWidth(level, this.#size)) return undefined;
+    const full = width === tileWidth;
+    if (parsed.kind === 'tile') {
+      const bytes = readTile(this.#tiles, { level, n, width });
+      return bytes === undefined ? undefined : { bytes, full };
+    }
+    const entries: Uint8Array[] = [];
+    for (let index = n * tileWidth; index < n * tileWidth + width; index += 1) {
+      const leaf = this.#store.leaf(index);
+      if (leaf === undefined) return undefined;
+      entries.push(leaf);
+    }
+    return { bytes: encodeBundle(entries), full };
+  }
+
+  #check(size: number): number {
+    if (Number.isSafeInteger(size) && size >= 0 && size <= this.#size) return size;
+    throw new WeftError('LOG_INDEX_OUT_OF_RANGE', `The finalized log has ${this.#size} entries, not ${size}.`, {
+      size,
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import type { Json, StateReader } from '../../contracts/types.ts';
+import type { Frontier } from '../log/frontier.ts';
+import type { StateTree } from '../log/stateTree.ts';
+import type { Header } from './header.ts';
+import type { Leaf } from './leaves.ts';
+import type { ExecutedBlock } from './types.ts';
+import type { Epoch } from './validatorSet.ts';
+
+/** Finalized state in memory: path → value. State is small by design (packets live in the log only). */
+export class CommittedState implements StateReader {
+  readonly #values = new Map<string, Json>();
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(path: string): Json | undefined {
+    return this.#values.get(path);
+  }
+
+  apply(changes: ReadonlyMap<string, Json | null>): void {
+    for (const [path, value] of changes) {
+      if (value === null) this.#values.delete(path);
+      else this.#values.set(path, value);
+    }
+  }
+
+  entries(): IterableIterator<[string, Json]> {
+    return this.#values.entries();
+  }
+}
+
+/** What stands under all unfinalized blocks. `hasTx`: the finalized transactions whose ids are not forgotten. */
+export type Ground = { readonly state: CommittedState; hasTx(txId: string): boolean };
+
+/**
+ * State and used ids after one unfinalized block: its own changes, then those of its ancestors, then the ground. Once the
+ * block is committed the ground holds what it changed, and the layer is passed through (`settle`): so children keep working
+ * while their ancestors sink into the ground, in order.
+ */
+export class Layer implements StateReader {
+  readonly #ground: Ground;
+  #parent: Layer | undefined;
+  #changes: ReadonlyMap<string, Json | null>;
+  #txIds: ReadonlySet<string>;
+  #settled: boolean;
+
+  constructor(
+    ground: Ground,
+    parent: Layer | undefined,
+    changes: ReadonlyMap<string, Json | null>,
+    txIds: ReadonlySet<string>,
+  ) {
+    this.#ground = ground;
+    this.#parent = parent;
+    this.#changes = changes;
+    this.#txIds = txIds;
+    this.#settled = parent === undefined && changes.size === 0 && txIds.size === 0;
+  }
+
+  get(path: string): Json | undefined {
+    let layer: Layer | undefined = this;
+    while (layer !== undefined && !layer.#settled) {
+      const value: Json | null | undefined = layer.#changes.get(path);
+      if (value !== undefined) return value ?? undefined;
+      layer = layer.#parent;
+    }
+    return this.#ground.state.get(path);
+  }
+
+  hasTx(txId: string): boolean {
+    let layer: Layer | undefined = this;
+    while (layer !== undefined && !layer.#settled) {
+      if (layer.#txIds.has(txId)) return true;
+      layer = layer.#parent;
+    }
+    return this.#ground.hasTx(txId);
+  }
+
+  get ground(): Ground {
+    return this.#ground;
+  }
+
+  settle(): void {
+    this.#settled = true;
+    this.#parent = undefined;
+    this.#changes = new Map();
+    this.#txIds = new Set();
+  }
+}
+
+/** A block that others can be built on: the finalized tip (or genesis), or an executed one. */
+export type Position = {
+  readonly blockId: string;
+  readonly header: Header;
+  /** Of the blocks that follow it. */
+  readonly nextEpoch: Epoch;
+  readonly layer: Layer;
+  readonly tree: StateTree;
+  readonly frontier: Frontier;
+};
+
+/** Everything that execution found out: what the commit writes. */
+export type Executed = ExecutedBlock &
+  Position & {
+    readonly epoch: Epoch;
+    readonly changes: ReadonlyMap<string, Json | null>;
+    /** From log index `firstIndex` on; the last is the block record. */
+    readonly leaves: readonly Leaf[];
+    readonly leafHashes: readonly Uint8Array[];
+    readonly firstIndex: number;
+  };

@@ -1,0 +1,112 @@
+import type { Finalization } from '../../consensus/types.ts';
+import type { Json } from '../../contracts/types.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { Frontier } from '../log/frontier.ts';
+import { StateTree, stateKey } from '../log/stateTree.ts';
+import { treeHasher } from './body.ts';
+import { decodeCertificate } from './certificate.ts';
+import { factsOf } from './execute.ts';
+import { type Genesis, genesisHeader } from './genesis.ts';
+import { type Header, isClosing } from './header.ts';
+import type { KeyValue } from './keyValue.ts';
+import { LogTiles } from './logReader.ts';
+import { CommittedState, Layer, type Position } from './overlay.ts';
+import { Store } from './store.ts';
+import type { Tip } from './types.ts';
+
+export type OpenedStore = {
+  readonly store: Store;
+  readonly log: LogTiles;
+  readonly tip: Tip;
+  readonly position: Position;
+  readonly genesisHeader: Header;
+};
+
+/** Where a chain stands before block 1, in memory. `hasTx`: as in `Ground`. */
+export function genesisPosition(genesis: Genesis, hasTx: (txId: string) => boolean): Position {
+  const state = new CommittedState();
+  state.apply(genesis.changes);
+  const tree = treeOf(genesis.changes);
+  const frontier = Frontier.empty(treeHasher).append(treeHasher.leafHash(genesis.leaf));
+  return {
+    blockId: genesis.genesisHash,
+    header: genesisHeader(genesis, toHex(frontier.root()), toHex(tree.root())),
+    nextEpoch: genesis.epoch,
+    layer: new Layer({ state, hasTx }, undefined, new Map(), new Set()),
+    tree,
+    frontier,
+  };
+}
+
+/**
+ * Reads the finalized tip back: state and its tree, the log's frontier, the epoch; both roots must be those of the tip's header.
+ * A new store gets genesis first. @throws WeftError DATA_*
+ */
+export async function openStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
+  const store = new Store(database, genesis.genesisHash);
+  const hasTx = (txId: string): boolean => store.hasTx(txId);
+  const beginning = genesisPosition(genesis, hasTx);
+  let height = store.tipHeight();
+  if (height === undefined) {
+    await store.writeGenesis({ bytes: genesis.leaf, type: 'genesis' }, genesis.changes, genesis.epoch);
+    height = 0;
+  }
+  if (height === 0) {
+    const facts = factsOf(genesis.genesisHash, beginning.header, 0);
+    const tip: Tip = { blockId: genesis.genesisHash, header: beginning.header, facts, certificate: undefined };
+    return { store, log: LogTiles.open(store, 1), tip, position: beginning, genesisHeader: beginning.header };
+  }
+  const block = store.block(height);
+  if (block === undefined) throw damaged(`block ${height}, the tip, is missing`);
+  const { header, blockId, transactions } = block;
+  const epoch = store.epoch(header.epoch);
+  const nextEpoch = isClosing(header) ? store.epoch(header.epoch + 1) : epoch;
+  if (epoch?.digest !== header.validators || nextEpoch?.digest !== header.nextValidators)
+    throw damaged('an epoch is missing');
+
+  const state = new CommittedState();
+  const values = new Map<string, Json>();
+  const hashes: [Uint8Array, Uint8Array][] = [];
+  for await (const [path, value, canonical] of store.state()) {
+    values.set(path, value);
+    hashes.push([stateKey(sha256, path), sha256(canonical)]);
+  }
+  state.apply(values);
+  const tree = StateTree.empty(sha256).update(hashes);
+  if (toHex(tree.root()) !== header.stateRoot) throw damaged('state does not have the root that the tip names');
+  const log = LogTiles.open(store, header.logSize);
+  const frontier = log.frontier();
+  if (toHex(frontier.root()) !== header.logRoot) throw damaged('the log does not have the root that the tip names');
+
+  const certificate =
+    block.certificate && (decodeCertificate(block.certificate, epoch.validators.length) as Finalization);
+  const tip: Tip = { blockId, header, facts: factsOf(blockId, header, transactions), certificate };
+  const layer = new Layer({ state, hasTx }, undefined, new Map(), new Set());
+  return {
+    store,
+    log,
+    tip,
+    position: { blockId, header, nextEpoch, layer, tree, frontier },
+    genesisHeader: beginning.header,
+  };
+}
+
+function treeOf(changes: ReadonlyMap<string, Json | null>): StateTree {
+  return StateTree.empty(sha256).update(
+    [...changes].map(([path, value]) => [
+      stateKey(sha256, path),
+      value === null ? null : sha256(encodeUtf8(canonicalJson(value))),
+    ]),
+  );
+}
+
+function damaged(why: string): WeftError {
+  return new WeftError(
+    'DATA_DAMAGED',
+    `The store is damaged: ${why}. Restore the data folder, or remove it and catch up again.`,
+  );
+}

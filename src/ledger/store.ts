@@ -1,0 +1,287 @@
+import type { Json } from '../../contracts/types.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
+import type { Tile } from '../log/tiles.ts';
+import { encodeBody } from './body.ts';
+import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
+import type { KeyValue, WriteOp } from './keyValue.ts';
+import { envelopeOfLeaf, type Leaf } from './leaves.ts';
+import type { Executed } from './overlay.ts';
+import {
+  accountKey,
+  blockIdKey,
+  blockKey,
+  certificateKey,
+  epochKey,
+  indexOfKey,
+  leafKey,
+  metaKey,
+  numberBytes,
+  prefixRange,
+  readNumber,
+  stateKeyOf,
+  tileKey,
+  txKey,
+  typeKey,
+} from './storeKeys.ts';
+import type { StoredBlock } from './types.ts';
+import { type ConsensusParameters, consensusParameterNames, createEpoch, type Epoch } from './validatorSet.ts';
+
+/** Layout of the data folder. Another number is refused, never guessed. */
+export const dataVersion = 1;
+const empty = new Uint8Array(0);
+/** Of values that we wrote ourselves. */
+const valueBytesMax = 1024 * 1024;
+
+export type TxEntry = {
+  readonly height: number;
+  readonly index: number;
+  readonly records: number;
+  readonly expires: number;
+  readonly refused?: string;
+};
+
+/** Finalized blocks, log, state and indexes in a sorted key-value database (layout: storeKeys.ts). One batch per commit. */
+export class Store {
+  readonly #database: KeyValue;
+  readonly #genesisHash: string;
+
+  constructor(database: KeyValue, genesisHash: string) {
+    this.#database = database;
+    this.#genesisHash = genesisHash;
+  }
+
+  /** Height of the finalized tip, or undefined in a new store. @throws WeftError DATA_VERSION, DATA_OTHER_CHAIN */
+  tipHeight(): number | undefined {
+    const version = this.meta('version');
+    if (version === undefined) return undefined;
+    if (readNumber(version) !== dataVersion) {
+      throw new WeftError(
+        'DATA_VERSION',
+        `The data folder has layout ${readNumber(version)}, this build reads ${dataVersion}.`,
+      );
+    }
+    if (toHex(this.#need(metaKey('genesis'))) !== this.#genesisHash) {
+      throw new WeftError(
+        'DATA_OTHER_CHAIN',
+        'The data folder belongs to another chain: another genesis document was given.',
+      );
+    }
+    return readNumber(this.#need(metaKey('tip')));
+  }
+
+  /** The first batch of a new store: leaf 0, state, epoch 1. */
+  async writeGenesis(leaf: Leaf, changes: ReadonlyMap<string, Json | null>, epoch: Epoch): Promise<void> {
+    await this.#database.write([
+      put(metaKey('version'), numberBytes(dataVersion)),
+      put(metaKey('genesis'), Uint8Array.from(Buffer.from(this.#genesisHash, 'hex'))),
+      put(metaKey('tip'), numberBytes(0)),
+      put(leafKey(0), leaf.bytes),
+      put(typeKey(leaf.type, 0), empty),
+      ...stateOps(changes),
+      put(epochKey(epoch.epoch), encodeEpoch(epoch)),
+    ]);
+  }
+
+  /** All blocks of one finalization with all their indexes, atomically. `certificate`: wire form, of the last block. */
+  async commit(blocks: readonly Executed[], certificate: Uint8Array, tiles: readonly Tile[]): Promise<void> {
+    const ops: WriteOp[] = [];
+    for (const block of blocks) pushBlock(ops, block);
+    const last = blocks.at(-1);
+    if (last === undefined) return;
+    ops.push(put(certificateKey(last.header.height), certificate));
+    for (const { level, n, bytes } of tiles) ops.push(put(tileKey(level, n), bytes));
+    ops.push(put(metaKey('tip'), numberBytes(last.header.height)));
+    await this.#database.write(ops);
+  }
+
+  block(height: number): StoredBlock | undefined {
+    const value = this.#database.get(blockKey(height));
+    if (value === undefined) return undefined;
+    const [headerBytes, transactions] = this.#array(value) as [Uint8Array, number];
+    const header = decodeHeader(headerBytes);
+    return {
+      blockId: blockIdOfBytes(headerBytes),
+      header,
+      headerBytes,
+      transactions,
+      certificate: this.certificate(height),
+    };
+  }
+
+  certificate(height: number): Uint8Array | undefined {
+    return this.#database.get(certificateKey(height));
+  }
+
+  async putCertificate(height: number, certificate: Uint8Array): Promise<void> {
+    await this.#database.write([put(certificateKey(height), certificate)]);
+  }
+
+  heightOf(blockId: string): number | undefined {
+    const value = this.#database.get(blockIdKey(blockId));
+    return value === undefined ? undefined : readNumber(value);
+  }
+
+  header(height: number): Header | undefined {
+    const value = this.#database.get(blockKey(height));
+    return value === undefined ? undefined : decodeHeader((this.#array(value) as [Uint8Array])[0]);
+  }
+
+  /** Encoded body, from the transactions' leaves. `from`: log size before the block. */
+  body(from: number, to: number): Uint8Array {
+    const envelopes: Uint8Array[] = [];
+    for (let index = from; index < to; index += 1) {
+      const envelope = envelopeOfLeaf(this.#need(leafKey(index)));
+      if (envelope !== undefined) envelopes.push(envelope);
+    }
+    return encodeBody(envelopes);
+  }
+
+  leaf(index: number): Uint8Array | undefined {
+    return this.#database.get(leafKey(index));
+  }
+
+  tile(level: number, n: number): Uint8Array | undefined {
+    return this.#database.get(tileKey(level, n));
+  }
+
+  hasTx(txId: string): boolean {
+    return this.#database.get(txKey(txId)) !== undefined;
+  }
+
+  tx(txId: string): TxEntry | undefined {
+    const value = this.#database.get(txKey(txId));
+    if (value === undefined) return undefined;
+    const [height, index, records, expires, refused] = this.#array(value) as [
+      number,
+      number,
+      number,
+      number,
+      string | null,
+    ];
+    return { height, index, records, expires, ...(refused === null ? {} : { refused }) };
+  }
+
+  epoch(epoch: number): Epoch | undefined {
+    const value = this.#database.get(epochKey(epoch));
+    return value === undefined ? undefined : this.#decodeEpoch(epoch, value);
+  }
+
+  async *state(): AsyncGenerator<readonly [path: string, value: Json, canonical: Uint8Array]> {
+    for await (const [key, value] of this.#database.range(...prefixRange('s'))) {
+      yield [decodeUtf8(key.subarray(1)), JSON.parse(decodeUtf8(value)) as Json, value];
+    }
+  }
+
+  async indexes(by: 'type' | 'account', name: string, from: number, limit: number): Promise<number[]> {
+    const keyOf = by === 'type' ? typeKey : accountKey;
+    const found: number[] = [];
+    for await (const [key] of this.#database.range(keyOf(name, from), keyOf(name, Number.MAX_SAFE_INTEGER), limit)) {
+      found.push(indexOfKey(key));
+    }
+    return found;
+  }
+
+  meta(name: string): Uint8Array | undefined {
+    return this.#database.get(metaKey(name));
+  }
+
+  async putMeta(name: string, value: Uint8Array): Promise<void> {
+    await this.#database.write([put(metaKey(name), value)]);
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+
+  #array(value: Uint8Array): readonly Cbor[] {
+    const decoded = decodeCbor(value, { bytesMax: valueBytesMax });
+    if (!Array.isArray(decoded)) throw damaged('a value is no array');
+    return decoded;
+  }
+
+  #need(key: Uint8Array): Uint8Array {
+    const value = this.#database.get(key);
+    if (value === undefined) throw damaged(`key ${toHex(key)} is missing`);
+    return value;
+  }
+
+  #decodeEpoch(epoch: number, value: Uint8Array): Epoch {
+    const [ruleset, parameters, validators] = this.#array(value) as unknown as [
+      number,
+      readonly number[],
+      readonly (readonly [string, Uint8Array, Uint8Array, Uint8Array, Uint8Array, string, string])[],
+    ];
+    const consensus = Object.fromEntries(consensusParameterNames.map((name, i) => [name, parameters[i]]));
+    return createEpoch(
+      epoch,
+      this.#genesisHash,
+      ruleset,
+      consensus as unknown as ConsensusParameters,
+      validators.map(([name, peer, vote, log, cosigner, account, url]) => ({
+        name,
+        peer,
+        vote,
+        log,
+        cosigner,
+        account,
+        url,
+      })),
+    );
+  }
+}
+
+function put(key: Uint8Array, value: Uint8Array): WriteOp {
+  return { type: 'put', key, value };
+}
+
+function stateOps(changes: ReadonlyMap<string, Json | null>): WriteOp[] {
+  return [...changes].map(([path, value]) =>
+    value === null ? { type: 'del', key: stateKeyOf(path) } : put(stateKeyOf(path), encodeUtf8(canonicalJson(value))),
+  );
+}
+
+function pushBlock(ops: WriteOp[], block: Executed): void {
+  const { header, headerBytes, blockId, transactions, outcomes, leaves, firstIndex, nextEpoch, epoch } = block;
+  ops.push(put(blockKey(header.height), encodeCbor([headerBytes, transactions.length])));
+  ops.push(put(blockIdKey(blockId), numberBytes(header.height)));
+  for (const [i, { bytes, type }] of leaves.entries()) {
+    const index = firstIndex + i;
+    ops.push(put(leafKey(index), bytes));
+    if (type !== 'tx' && type !== 'block') ops.push(put(typeKey(type, index), empty));
+  }
+  for (const [i, { txId, index, records, refused }] of outcomes.entries()) {
+    const tx = transactions[i]?.tx;
+    if (tx === undefined) continue;
+    ops.push(put(txKey(txId), encodeCbor([header.height, index, records, tx.expires, refused ?? null])));
+    ops.push(put(accountKey(tx.account, index), empty));
+  }
+  ops.push(...stateOps(block.changes));
+  if (nextEpoch !== epoch) ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));
+}
+
+function encodeEpoch({ ruleset, consensus, validators }: Epoch): Uint8Array {
+  return encodeCbor([
+    ruleset,
+    consensusParameterNames.map((name) => consensus[name]),
+    validators.map(({ name, peer, vote, log, cosigner, account, url }) => [
+      name,
+      peer,
+      vote,
+      log,
+      cosigner,
+      account,
+      url,
+    ]),
+  ]);
+}
+
+function damaged(why: string): WeftError {
+  return new WeftError(
+    'DATA_DAMAGED',
+    `The store is damaged: ${why}. Restore the data folder, or remove it and catch up again.`,
+  );
+}
