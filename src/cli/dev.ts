@@ -3,8 +3,8 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
-import { WeftError } from '../codec/error.ts';
 import { connect, type WeftClient } from '../client/index.ts';
+import { WeftError } from '../codec/error.ts';
 import { loadConfig } from '../node/config.ts';
 import { DevProcesses, type Member } from './devProcesses.ts';
 import { runTraffic } from './devTraffic.ts';
@@ -58,7 +58,8 @@ async function runDev(options: DevOptions): Promise<void> {
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  if (options.json !== true) note(`weft: starting ${members.length} validators (logs: ${relative('.', dir) || '.'}/*/node.log) ...`);
+  if (options.json !== true)
+    note(`weft: starting ${members.length} validators (logs: ${relative('.', dir) || '.'}/*/node.log) ...`);
   processes.start();
   try {
     const clients = members.map(({ rpc }) => connect({ rpc }));
@@ -69,7 +70,8 @@ async function runDev(options: DevOptions): Promise<void> {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
     await processes.stop();
-    if (options.json !== true) note(`\nweft: all ${members.length} validators stopped; \`npm start\` continues the same chain`);
+    if (options.json !== true)
+      note(`\nweft: all ${members.length} validators stopped; \`npm start\` continues the same chain`);
   }
 }
 
@@ -83,7 +85,12 @@ async function makeMembers(options: DevOptions, dir: string): Promise<DevMember[
     demoAccounts: true,
     config: { index: { packets: true } },
   });
-  return net.validators.map(({ name, config, dir: own, rpc }) => ({ name, config, logFile: join(own, 'node.log'), rpc }));
+  return net.validators.map(({ name, config, dir: own, rpc }) => ({
+    name,
+    config,
+    logFile: join(own, 'node.log'),
+    rpc,
+  }));
 }
 
 /** The network of an earlier run, as its configuration files say. */
@@ -96,24 +103,36 @@ function membersOf(dir: string): DevMember[] {
       return { name, config, logFile: join(dir, name, 'node.log'), rpc: `http://${rpc.host}:${rpc.port}` };
     });
   if (members.length === 0) {
-    throw new WeftError('HOME_INCOMPLETE', `${dir} holds a genesis document and no validator; remove the folder and start again`);
+    throw new WeftError(
+      'HOME_INCOMPLETE',
+      `${dir} holds a genesis document and no validator; remove the folder and start again`,
+    );
   }
   return members.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
 /** Waits until every validator votes; says which one does not, and why. */
-async function ready(members: readonly DevMember[], clients: readonly WeftClient[], processes: DevProcesses, signal: AbortSignal): Promise<void> {
+async function ready(
+  members: readonly DevMember[],
+  clients: readonly WeftClient[],
+  processes: DevProcesses,
+  signal: AbortSignal,
+): Promise<void> {
   const until = Date.now() + readyWithinMs;
   for (;;) {
     if (signal.aborted) return;
     const statuses = await Promise.all(clients.map((client) => statusOf(client)));
     if (statuses.every((status) => status !== undefined && status.notVoting === '' && !status.catchingUp)) return;
     const dead = processes.givenUp;
-    const late = members[statuses.findIndex((status) => status === undefined || status.notVoting !== '' || status.catchingUp)];
+    const late =
+      members[statuses.findIndex((status) => status === undefined || status.notVoting !== '' || status.catchingUp)];
     if (dead !== undefined || Date.now() > until) {
       const name = dead ?? late?.name ?? '';
       const why = processes.tailOf(name).trim().split('\n').at(-1) ?? '';
-      throw new WeftError('DEV_NOT_READY', `${name} does not come up${why === '' ? '' : `: ${why}`}; its log is ${late?.logFile ?? ''}`);
+      throw new WeftError(
+        'DEV_NOT_READY',
+        `${name} does not come up${why === '' ? '' : `: ${why}`}; its log is ${late?.logFile ?? ''}`,
+      );
     }
     await sleep(150);
   }
@@ -139,20 +158,29 @@ async function follow({ options, home, members, clients, processes, say, notes, 
   const statuses: (NodeStatus | undefined)[] = members.map(() => undefined);
   const view = new DevView(process.stdout);
   if (options.json === true) printJson(await readyLine(status, home, rpc, clients, processes));
-  const blocks = all.subscribe({ topic: 'blocks' }, {
-    onEvent: (event) => {
-      if (options.json === true && event.topic === 'blocks') printJson({ block: event.block });
+  const blocks = all.subscribe(
+    { topic: 'blocks' },
+    {
+      onEvent: (event) => {
+        if (options.json === true && event.topic === 'blocks') printJson({ block: event.block });
+      },
     },
-  });
-  const wanted = options.json === true ? undefined : all.subscribe({ topic: 'records' }, {
-    onEvent: (event) => {
-      if (event.topic !== 'records') return;
-      const text = describe(event.record as Record<string, unknown>);
-      if (text === undefined) return;
-      records.push({ height: event.height, index: event.index, text });
-      if (records.length > 50) records.shift();
-    },
-  });
+  );
+  const wanted =
+    options.json === true
+      ? undefined
+      : all.subscribe(
+          { topic: 'records' },
+          {
+            onEvent: (event) => {
+              if (event.topic !== 'records') return;
+              const text = describe(event.record as Record<string, unknown>);
+              if (text === undefined) return;
+              records.push({ height: event.height, index: event.index, text });
+              if (records.length > 50) records.shift();
+            },
+          },
+        );
   const traffic = options.traffic
     ? runTraffic({ home, chain: status.chain, client: all, rate: options.rate, note: say }, signal)
     : Promise.resolve();
@@ -161,7 +189,16 @@ async function follow({ options, home, members, clients, processes, say, notes, 
   while (!signal.aborted) {
     if (options.json !== true) {
       for (const [i, client] of clients.entries()) statuses[i] = await statusOf(client);
-      view.draw({ chain: status.chain, home: options.home, rpc, statuses, names: members.map(({ name }) => name), records, notes, startedMs });
+      view.draw({
+        chain: status.chain,
+        home: options.home,
+        rpc,
+        statuses,
+        names: members.map(({ name }) => name),
+        records,
+        notes,
+        startedMs,
+      });
     }
     await sleep(pollMs, undefined, { signal }).catch(() => {});
   }
@@ -170,7 +207,13 @@ async function follow({ options, home, members, clients, processes, say, notes, 
   await Promise.race([traffic.catch(() => {}), sleep(1000)]);
 }
 
-async function readyLine(status: NodeStatus, home: Home, rpc: readonly string[], clients: readonly WeftClient[], processes: DevProcesses): Promise<object> {
+async function readyLine(
+  status: NodeStatus,
+  home: Home,
+  rpc: readonly string[],
+  clients: readonly WeftClient[],
+  processes: DevProcesses,
+): Promise<object> {
   const each = await Promise.all(clients.map((client) => client.status()));
   return {
     ready: true,
@@ -200,9 +243,18 @@ function describe(record: Record<string, unknown>): string | undefined {
   if (type === 'block' || type === 'tx' || type === '') return undefined;
   const { source, target, decision, route, model, instance, status, state, account, code } = record;
   const rule = (route as { rule?: string } | null | undefined)?.rule;
-  const parts = [source !== undefined ? `${String(source)} → ${String(target)}` : '', decision, rule, model, instance, status, state, account, code]
+  const parts = [
+    source !== undefined ? `${String(source)} → ${String(target)}` : '',
+    decision,
+    rule,
+    model,
+    instance,
+    status,
+    state,
+    account,
+    code,
+  ]
     .filter((part) => typeof part === 'string' && part !== '')
     .join('  ');
   return `${type.padEnd(20)} ${parts}`;
 }
-

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonObject } from '../../contracts/types.ts';
-import { toBase64Url } from '../codec/base64.ts';
-import { WeftError } from '../codec/error.ts';
-import { fromHex } from '../codec/hex.ts';
-import { canonicalJson } from '../codec/canonical.ts';
-import { encodeUtf8 } from '../codec/utf8.ts';
-import type { NamedSecret } from '../crypto/keySeal.ts';
 import { buildTransaction, ed25519TransactionSigner, sign, type WeftClient } from '../client/index.ts';
 import { type PacketHead, sealPacket } from '../client/packet.ts';
-import { openKeys, type Home } from './home.ts';
+import { toBase64Url } from '../codec/base64.ts';
+import { canonicalJson } from '../codec/canonical.ts';
+import { WeftError } from '../codec/error.ts';
+import { fromHex } from '../codec/hex.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import type { NamedSecret } from '../crypto/keySeal.ts';
+import { type Home, openKeys } from './home.ts';
 
 /**
  * The life of a small weave, for `weft dev`: instances come up, a routing table is published, a model is registered,
@@ -128,7 +128,10 @@ async function commitPacket(
   await send('router-prime', 'packets.commit', { groups: [group] });
 }
 
-type Account = { readonly signer: ReturnType<typeof ed25519TransactionSigner>; readonly packetKey: Uint8Array | undefined };
+type Account = {
+  readonly signer: ReturnType<typeof ed25519TransactionSigner>;
+  readonly packetKey: Uint8Array | undefined;
+};
 
 function readAccount(secrets: readonly NamedSecret[]): Account {
   const account = secrets.find(({ name }) => name === 'account');

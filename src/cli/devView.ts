@@ -75,7 +75,9 @@ function screen(state: ViewState, columns: number): string[] {
   lines.push('', dim(`log ${first?.finalized.logSize ?? 0} entries, root ${first?.finalized.logRoot ?? '-'}`), '');
   lines.push(dim('last records'));
   for (const { height, index, text } of state.records.slice(-8)) {
-    lines.push(`${String(height).padStart(7)}  ${String(index).padStart(7)}  ${text}`.slice(0, Math.max(40, columns - 1)));
+    lines.push(
+      `${String(height).padStart(7)}  ${String(index).padStart(7)}  ${text}`.slice(0, Math.max(40, columns - 1)),
+    );
   }
   lines.push('', dim('try in another terminal'));
   lines.push(`  npm run -s weft -- query status --rpc ${state.rpc[0]}`);

@@ -51,12 +51,19 @@ export async function chainOfHome(home: Home): Promise<string> {
 /** Opens a key file; asks for its passphrase (WEFT_PASSPHRASE, else a prompt) only when it is encrypted. */
 export async function openKeys(path: string): Promise<NamedSecret[]> {
   const { readKeyFile } = await import('../crypto/keyfile.ts');
+  return readKeyFile(path, await passphraseOf(path, `Passphrase of ${path}: `));
+}
+
+/** The passphrase that opens an existing key file; `null` when that is not encrypted. @throws WeftError KEY_FILE_* */
+export async function passphraseOf(path: string, question: string): Promise<string | null> {
+  const { readKeyFile } = await import('../crypto/keyfile.ts');
   try {
-    return await readKeyFile(path, null);
+    await readKeyFile(path, null);
+    return null;
   } catch (error) {
-    if (!(error instanceof WeftError) || error.code !== 'KEY_PASSPHRASE_NEEDED') throw error;
+    if (error instanceof WeftError && error.code === 'KEY_PASSPHRASE_NEEDED') return askPassphrase(question);
+    throw error;
   }
-  return readKeyFile(path, await askPassphrase(`Passphrase of ${path}: `));
 }
 
 /**

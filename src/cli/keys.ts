@@ -10,9 +10,9 @@ import { readPublicPart, writeKeyFile } from '../crypto/keyfile.ts';
 import { algorithmNumber, keyId } from '../crypto/keyId.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
 import { keyPairOf } from '../crypto/validatorKeys.ts';
-import { chainOfHome, homeAt, openKeys } from './home.ts';
+import { chainOfHome, homeAt, openKeys, passphraseOf } from './home.ts';
 import { note, print, printJson, printTable, usage } from './output.ts';
-import { askNewPassphrase, askPassphrase } from './passphrase.ts';
+import { askNewPassphrase } from './passphrase.ts';
 import { newAccountKeys } from './testnet.ts';
 
 export function keysCommand(program: Command): void {
@@ -126,7 +126,7 @@ async function rotateKey(options: {
   // The new key is on disk before the ledger may know it: a crash in between loses nothing.
   const next = `${path}.next`;
   await writeKeyFile(next, [fresh, ...secrets.filter((each) => each !== old)], {
-    passphrase: await passphraseLike(path),
+    passphrase: await passphraseOf(path, 'The passphrase again, for the new file: '),
   });
   const kept = `${path}.${signer.keyid}.old`;
   if (options.rpc === undefined) {
@@ -147,18 +147,5 @@ async function rotateKey(options: {
     print(`${account} signs with ${keyid} since block ${status.height}; the old key ${signer.keyid} is ${kept}`);
   } finally {
     client.close();
-  }
-}
-
-/** The passphrase of an existing file, or null when that is not encrypted. */
-async function passphraseLike(path: string): Promise<string | null> {
-  const { readKeyFile } = await import('../crypto/keyfile.ts');
-  try {
-    await readKeyFile(path, null);
-    return null;
-  } catch (error) {
-    if (error instanceof WeftError && error.code === 'KEY_PASSPHRASE_NEEDED')
-      return askPassphrase('The passphrase again, for the new file: ');
-    throw error;
   }
 }

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import { WeftError } from '../codec/error.ts';
 import { loadConfig } from '../node/config.ts';
-import { homeAt } from './home.ts';
+import type { RpcServer } from '../rpc/server.ts';
+import { homeAt, passphraseOf } from './home.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
-import { askPassphrase } from './passphrase.ts';
 
 type Options = { home?: string; validator?: string; config?: string; set: string[]; json?: boolean };
 
@@ -36,20 +37,19 @@ async function start(options: Options): Promise<void> {
     flags[each.slice(0, at)] = each.slice(at + 1);
   }
   const config = loadConfig(path, process.env, flags);
-  await unlockKeys(config.keys);
-  const [{ startNode }, { createRpcServer }, { pino }] = await Promise.all([
+  const passphrase = await passphraseOf(config.keys, `Passphrase of ${config.keys}: `);
+  const [{ startNode }, { createRpcServer }] = await Promise.all([
     import('../node/start.ts'),
     import('../rpc/server.ts'),
-    import('pino'),
   ]);
-  const logger = pino({ level: config.log.level, name: config.name }, pino.destination(config.log.file ?? 2));
-  const node = await startNode(config);
-  const server = config.rpc.enabled
-    ? await createRpcServer({ api: node.api, config: config.rpc, logger }).catch(async (error: unknown) => {
-        await node.close();
-        throw error;
-      })
-    : undefined;
+  const node = await startNode(config, { passphrase, version: packageJson.version });
+  let server: RpcServer | undefined;
+  try {
+    if (config.rpc.enabled) server = await createRpcServer({ api: node.api, config: config.rpc, logger: node.log });
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
   const { chain, origin } = node.api.status();
   if (options.json)
     printJson({ ready: true, name: config.name, chain, origin, rpc: server?.url ?? null, peer: config.peer.listen });
@@ -87,17 +87,6 @@ function configPath({ home, validator, config }: Options): string {
   return homeAt(home).validator(only).config;
 }
 
-/** Asks for the passphrase here, where there is a terminal; the node reads WEFT_PASSPHRASE. */
-async function unlockKeys(path: string): Promise<void> {
-  const { readKeyFile } = await import('../crypto/keyfile.ts');
-  try {
-    await readKeyFile(path, null);
-  } catch (error) {
-    if (!(error instanceof WeftError) || error.code !== 'KEY_PASSPHRASE_NEEDED') throw error;
-    process.env['WEFT_PASSPHRASE'] = await askPassphrase(`Passphrase of ${path}: `);
-  }
-}
-
 /** Resolves at the first signal to stop; a second one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
@@ -108,5 +97,7 @@ function stopSignal(): Promise<void> {
       resolve();
     };
     process.on('SIGINT', stop).on('SIGTERM', stop);
+    // Started by another program (`weft dev`): when that is gone, however it went, this node stops too.
+    if (process.channel !== undefined) process.once('disconnect', stop);
   });
 }
