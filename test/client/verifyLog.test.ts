@@ -42,7 +42,6 @@ t.test('from a server, where the last tile has grown full since', async (t) => {
   t.teardown(() => source.close());
   t.equal((await verifyLog(source, { trust })).size, 300);
 });
-});
 
 t.test('what is wrong is found and named', async (t) => {
   const wrong = async (code: string, spoil: (dir: string) => void, size = 300, signers = 3): Promise<void> => {
