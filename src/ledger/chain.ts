@@ -213,7 +213,7 @@ export class Chain {
 
   /** The next block is final: its layer sinks into the ground, branches that do not descend from it are dropped. */
   settle(block: Executed): void {
-    block.layer.ground.state.apply(block.changes);
+    block.layer.ground.state.apply(block.writes.values);
     block.layer.settle();
     this.#tip = { ...positionOf(block) };
     this.#executed.delete(block.blockId);

@@ -2,18 +2,15 @@ import type { BlockFacts } from '../../consensus/types.ts';
 import { type Ruleset, ruleset } from '../../contracts/rulesets.ts';
 import { activeKey, isActive } from '../../contracts/signatures.ts';
 import type { BlockContext, Json, SignatureEntry, StateReader } from '../../contracts/types.ts';
-import { canonicalJson } from '../codec/canonical.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
-import { encodeUtf8 } from '../codec/utf8.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { stateKey } from '../log/stateTree.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
 import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
 import type { PolicyEngines } from './policyEngines.ts';
+import { StateWrites } from './stateValue.ts';
 import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
@@ -102,7 +99,7 @@ export class BlockExecution {
     const index = this.parent.header.logSize + this.#leaves.length;
     this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx' });
     for (const record of applied.records) this.#leaves.push({ bytes: recordLeaf(record), type: recordType(record) });
-    this.#state.apply(applied.changes);
+    this.#state.writes.add(applied.changes);
     this.#outcomes.push({
       txId: tx.txId,
       index,
@@ -115,13 +112,9 @@ export class BlockExecution {
   seal(body?: Uint8Array): Executed {
     const { parent, epoch } = this;
     const { height, time } = this.#block;
-    const changes = this.#state.changes;
-    const tree = parent.tree.update(
-      [...changes].map(([path, value]) => [
-        stateKey(sha256, path),
-        value === null ? null : sha256(encodeUtf8(canonicalJson(value))),
-      ]),
-    );
+    const writes = this.#state.writes;
+    const changes = writes.values;
+    const tree = parent.tree.update(writes.hashes());
     const stateRoot = toHex(tree.root());
     const nextEpoch = touchesEpoch(changes) ? epochAfter(this.#state, epoch, this.#modules.genesisHash) : epoch;
     const policy = this.#state.get('governance/policy/current') as { version: number; digest: string };
@@ -169,7 +162,7 @@ export class BlockExecution {
       layer: new Layer(parent.layer.ground, parent.layer, changes, this.#txIds),
       tree,
       frontier,
-      changes,
+      writes,
       leaves,
       leafHashes,
       firstIndex: parent.header.logSize,
@@ -237,18 +230,14 @@ export function keyOf(state: StateReader, account: string, entry: SignatureEntry
 /** The parent's state under what this block has changed so far. */
 class DraftState implements StateReader {
   readonly #below: StateReader;
-  readonly changes = new Map<string, Json | null>();
+  readonly writes = new StateWrites();
 
   constructor(below: StateReader) {
     this.#below = below;
   }
 
   get(path: string): Json | undefined {
-    const value = this.changes.get(path);
+    const value = this.writes.values.get(path);
     return value === undefined ? this.#below.get(path) : (value ?? undefined);
-  }
-
-  apply(changes: ReadonlyMap<string, Json | null>): void {
-    for (const [path, value] of changes) this.changes.set(path, value);
   }
 }

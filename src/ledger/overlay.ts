@@ -3,6 +3,7 @@ import type { Frontier } from '../log/frontier.ts';
 import type { StateTree } from '../log/stateTree.ts';
 import type { Header } from './header.ts';
 import type { Leaf } from './leaves.ts';
+import type { StateWrites } from './stateValue.ts';
 import type { ExecutedBlock } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
@@ -104,7 +105,7 @@ export type Position = {
 export type Executed = ExecutedBlock &
   Position & {
     readonly epoch: Epoch;
-    readonly changes: ReadonlyMap<string, Json | null>;
+    readonly writes: StateWrites;
     /** From log index `firstIndex` on; the last is the block record. */
     readonly leaves: readonly Leaf[];
     readonly leafHashes: readonly Uint8Array[];

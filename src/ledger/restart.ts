@@ -1,9 +1,7 @@
 import type { Finalization } from '../../consensus/types.ts';
 import type { Json } from '../../contracts/types.ts';
-import { canonicalJson } from '../codec/canonical.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
-import { encodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { Frontier } from '../log/frontier.ts';
 import { StateTree, stateKey } from '../log/stateTree.ts';
@@ -15,6 +13,7 @@ import { type Header, isClosing } from './header.ts';
 import type { KeyValue } from './keyValue.ts';
 import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
+import { StateWrites } from './stateValue.ts';
 import { Store } from './store.ts';
 import type { Tip } from './types.ts';
 
@@ -29,8 +28,9 @@ export type OpenedStore = {
 /** Where a chain stands before block 1, in memory. `hasTx`: as in `Ground`. */
 export function genesisPosition(genesis: Genesis, hasTx: (txId: string) => boolean): Position {
   const state = new CommittedState();
-  state.apply(genesis.changes);
-  const tree = treeOf(genesis.changes);
+  const writes = new StateWrites().add(genesis.changes);
+  state.apply(writes.values);
+  const tree = StateTree.empty(sha256).update(writes.hashes());
   const frontier = Frontier.empty(treeHasher).append(treeHasher.leafHash(genesis.leaf));
   return {
     blockId: genesis.genesisHash,
@@ -52,7 +52,11 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   const beginning = genesisPosition(genesis, hasTx);
   let height = store.tipHeight();
   if (height === undefined) {
-    await store.writeGenesis({ bytes: genesis.leaf, type: 'genesis' }, genesis.changes, genesis.epoch);
+    await store.writeGenesis(
+      { bytes: genesis.leaf, type: 'genesis' },
+      new StateWrites().add(genesis.changes),
+      genesis.epoch,
+    );
     height = 0;
   }
   if (height === 0) {
@@ -93,15 +97,6 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     position: { blockId, header, nextEpoch, layer, tree, frontier },
     genesisHeader: beginning.header,
   };
-}
-
-function treeOf(changes: ReadonlyMap<string, Json | null>): StateTree {
-  return StateTree.empty(sha256).update(
-    [...changes].map(([path, value]) => [
-      stateKey(sha256, path),
-      value === null ? null : sha256(encodeUtf8(canonicalJson(value))),
-    ]),
-  );
 }
 
 function damaged(why: string): WeftError {

@@ -1,15 +1,15 @@
 import type { Json } from '../../contracts/types.ts';
-import { canonicalJson } from '../codec/canonical.ts';
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
-import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
+import { decodeUtf8 } from '../codec/utf8.ts';
 import type { Tile } from '../log/tiles.ts';
 import { encodeBody } from './body.ts';
 import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
 import { envelopeOfLeaf, type Leaf } from './leaves.ts';
 import type { Executed } from './overlay.ts';
+import { freeze, type StateWrites } from './stateValue.ts';
 import {
   accountKey,
   blockIdKey,
@@ -74,14 +74,14 @@ export class Store {
   }
 
   /** The first batch of a new store: leaf 0, state, epoch 1. */
-  async writeGenesis(leaf: Leaf, changes: ReadonlyMap<string, Json | null>, epoch: Epoch): Promise<void> {
+  async writeGenesis(leaf: Leaf, writes: StateWrites, epoch: Epoch): Promise<void> {
     await this.#database.write([
       put(metaKey('version'), numberBytes(dataVersion)),
       put(metaKey('genesis'), Uint8Array.from(Buffer.from(this.#genesisHash, 'hex'))),
       put(metaKey('tip'), numberBytes(0)),
       put(leafKey(0), leaf.bytes),
       put(typeKey(leaf.type, 0), empty),
-      ...stateOps(changes),
+      ...stateOps(writes),
       put(epochKey(epoch.epoch), encodeEpoch(epoch)),
     ]);
   }
@@ -172,7 +172,7 @@ export class Store {
 
   async *state(): AsyncGenerator<readonly [path: string, value: Json, canonical: Uint8Array]> {
     for await (const [key, value] of this.#database.range(...prefixRange('s'))) {
-      yield [decodeUtf8(key.subarray(1)), JSON.parse(decodeUtf8(value)) as Json, value];
+      yield [decodeUtf8(key.subarray(1)), freeze(JSON.parse(decodeUtf8(value)) as Json), value];
     }
   }
 
@@ -238,10 +238,11 @@ function put(key: Uint8Array, value: Uint8Array): WriteOp {
   return { type: 'put', key, value };
 }
 
-function stateOps(changes: ReadonlyMap<string, Json | null>): WriteOp[] {
-  return [...changes].map(([path, value]) =>
-    value === null ? { type: 'del', key: stateKeyOf(path) } : put(stateKeyOf(path), encodeUtf8(canonicalJson(value))),
-  );
+function stateOps({ canonical }: StateWrites): WriteOp[] {
+  return [...canonical].map(([path, value]) => {
+    const key = stateKeyOf(path);
+    return value === null ? { type: 'del', key } : put(key, value);
+  });
 }
 
 function pushBlock(ops: WriteOp[], block: Executed): void {
@@ -259,7 +260,7 @@ function pushBlock(ops: WriteOp[], block: Executed): void {
     ops.push(put(txKey(txId), encodeCbor([header.height, index, records, tx.expires, refused ?? null])));
     ops.push(put(accountKey(tx.account, index), empty));
   }
-  ops.push(...stateOps(block.changes));
+  ops.push(...stateOps(block.writes));
   if (nextEpoch !== epoch) ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));
 }
 
