@@ -59,10 +59,12 @@ export type Testnet = {
 /** Who plays which part on a development network. Agents also get a key to receive packets (X25519). */
 const demoRoles: readonly { readonly name: string; readonly roles: readonly string[] }[] = [
   { name: 'council', roles: [] },
+  { name: 'echo.weave', roles: ['agent'] },
   { name: 'misty.weave', roles: ['agent'] },
   { name: 'operator', roles: ['administrator', 'model-authoriser', 'routing-admin'] },
   { name: 'oracle.weave', roles: ['agent'] },
   { name: 'publisher', roles: ['model-publisher'] },
+  { name: 'rogue.weave', roles: ['agent'] },
   { name: 'router-prime', roles: ['router'] },
   { name: 'sentinel', roles: ['sentinel'] },
   { name: 'verifier', roles: ['model-verifier'] },

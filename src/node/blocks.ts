@@ -30,7 +30,7 @@ type Slot = PooledBlock & {
 export type BlockPoolModules = {
   /** A transaction's bytes by envelope id, if the mempool holds it. */
   readonly pooled: (envelopeId: string) => Uint8Array | undefined;
-  readonly facts: (header: Header, transactions: number) => BlockFacts;
+  readonly facts: (blockId: string, header: Header, transactions: number) => BlockFacts;
   /** Index of a validator → its name, for fetches. */
   readonly nameOf: (index: number) => string | undefined;
   /** Others that can be asked, without oneself. */
@@ -88,7 +88,7 @@ export class BlockPool {
       blockId,
       header,
       headerBytes: proposal.header,
-      facts: this.#modules.facts(header, proposal.envelopeIds.length),
+      facts: this.#modules.facts(blockId, header, proposal.envelopeIds.length),
       envelopeIds: proposal.envelopeIds,
       envelopes: new Array<Uint8Array | undefined>(proposal.envelopeIds.length).fill(undefined),
       missing: proposal.envelopeIds.length,
@@ -133,7 +133,7 @@ export class BlockPool {
       blockId,
       header,
       headerBytes,
-      facts: this.#modules.facts(header, envelopes.length),
+      facts: this.#modules.facts(blockId, header, envelopes.length),
       envelopeIds: undefined,
       envelopes: [],
       missing: 0,

@@ -172,7 +172,7 @@ export class WeftNode {
     });
     this.#blocks = new BlockPool({
       pooled: (envelopeId) => this.#mempool.get(envelopeId)?.prepared.tx.envelope,
-      facts: (header, transactions) => ledger.factsOf(header, transactions),
+      facts: (blockId, header, transactions) => ledger.factsOf(blockId, header, transactions),
       nameOf: (index) => this.#consensus.nameOf(index),
       askable: () => this.#validatorsAskable(),
       fetchEnvelopes: (peer, blockId, positions) => this.#fetchEnvelopes(peer, blockId, positions),
@@ -242,7 +242,11 @@ export class WeftNode {
         peerSeed: this.#options.keys.peer.seed,
         listen: config.peer.listen,
         peers: this.#peers(),
-        limits: { answerBytesMax: runAnswerBytesMax, messageBytesMax: runAnswerBytesMax },
+        limits: {
+          requestBytesMax: batchBytesMax,
+          answerBytesMax: runAnswerBytesMax,
+          messageBytesMax: runAnswerBytesMax + 1024,
+        },
       },
       { log: this.#log, handlers: this.#handlers() },
     );
@@ -477,7 +481,7 @@ export class WeftNode {
       }
       case requestKinds.run: {
         const [fromHeight = 0, bytesMax = 0] = decodeNumbers(payload, 2);
-        const run = this.#ledger.exportRun(fromHeight, Math.min(bytesMax, runAnswerBytesMax / 2));
+        const run = this.#ledger.exportRun(fromHeight, Math.min(bytesMax, 1024 * 1024));
         return run === undefined ? undefined : encodeRun(run);
       }
       case requestKinds.submit: {

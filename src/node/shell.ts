@@ -53,10 +53,10 @@ export class ConsensusShell {
     this.#modules = modules;
   }
 
-  /** Hands the engine an event. Safe to call from within an effect: events queue up and run in order. */
-  handle(event: Event): void {
+  /** Hands the engine an event, or the time alone. Safe to call from within an effect: events queue up and run in order. */
+  handle(event?: Event): void {
     if (this.#stopped) return;
-    this.#events.push(event);
+    if (event !== undefined) this.#events.push(event);
     if (this.#running) return;
     this.#running = true;
     try {
@@ -115,11 +115,7 @@ export class ConsensusShell {
     clearTimeout(this.#timer);
     if (atMs === undefined) return;
     const delay = Math.max(0, Math.ceil(atMs - this.#modules.monotonicMs()));
-    this.#timer = setTimeout(() => this.#tick(), delay);
-  }
-
-  #tick(): void {
-    this.handle({ type: 'tick', monotonicMs: this.#modules.monotonicMs(), wallMs: this.#modules.wallMs() });
+    this.#timer = setTimeout(() => this.handle(), delay);
   }
 
   #release(): void {

@@ -16,7 +16,7 @@ export type RunningNode = {
 };
 
 /**
- * Starts the node that a configuration describes. `passphrase` opens an encrypted key file.
+ * Starts the node that a configuration describes. `passphrase` (default: WEFT_PASSPHRASE) opens an encrypted key file.
  * @throws WeftError GENESIS_*, KEY_*, KEYS_FOREIGN, NODE_UNKNOWN, LEDGER_*, NET_*
  */
 export async function startNode(
@@ -34,7 +34,7 @@ export async function startNode(
       { file: config.genesis },
     );
   }
-  const keys = validatorKeysFrom(await readKeyFile(config.keys, options.passphrase ?? null));
+  const keys = validatorKeysFrom(await readKeyFile(config.keys, options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null));
   const node = await WeftNode.start({ config, genesis, keys, version: options.version ?? '0.1.0', log });
   return { api: node.api, log, close: () => node.close() };
 }

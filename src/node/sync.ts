@@ -23,8 +23,8 @@ export type SyncModules = {
   readonly sleep: (ms: number) => Promise<void>;
 };
 
-const runBytesMax = 4 * 1024 * 1024;
-export const runAnswerBytesMax = 8 * 1024 * 1024;
+const runBytesMax = 1024 * 1024;
+export const runAnswerBytesMax = 3 * 1024 * 1024;
 
 export class Sync {
   readonly #modules: SyncModules;
