@@ -90,6 +90,7 @@ export function countTurn(state: State, record: ViewRecord): void {
 
 /** Looks again at a notarized view: once its block and its parent are there, it is certified or the shell is asked to. */
 export function tryCertify(state: State, view: number): void {
+  if (state.ended) return;
   const record = state.views.get(view);
   const subject = record?.notarization?.subject;
   if (record === undefined || subject === undefined || view <= state.finalizedView || record.certification !== 'none') {
@@ -138,9 +139,7 @@ export function setCertified(state: State, record: ViewRecord, block: BlockFacts
   if (record.certification === 'valid' || record.view <= state.finalizedView) return;
   record.certification = 'valid';
   record.certifyAtWallMs = undefined;
-  const known = learnBlock(state, block, record.view);
-  known.here = true;
-  store(state, known);
+  store(state, learnBlock(state, block, record.view));
   journal(state, { kind: 'certification', view: record.view, block, valid: true });
   if (record.view > state.certifiedView) state.certifiedView = record.view;
   state.finalizeRetryAtMs ??= state.nowMs + state.config.timings.retryMs;

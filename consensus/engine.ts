@@ -18,6 +18,7 @@ import { resendAll, resendTo } from './resend.ts';
 import { answerView, settleBlock } from './resolver.ts';
 import { checkAnswers, onAnswered, votesOf } from './signOnce.ts';
 import { emit, journal, learnBlock, type State, viewOf } from './state.ts';
+import { formCertificate } from './tally.ts';
 import { nextWakeAtMs, runTimers } from './timers.ts';
 import {
   assert,
@@ -151,6 +152,14 @@ function start(state: State): void {
   const last = state.blocks.get(state.finalizedId);
   if (last !== undefined) checkEnd(state, last.facts);
   checkAnswers(state);
+  // Own votes alone can be a quorum (n = 1): nothing else would count them again.
+  for (const record of [...state.views.values()]) {
+    if (record.view <= state.finalizedView) continue;
+    for (const vote of [record.ownNotarize, record.ownNullify, record.ownFinalize]) {
+      if (vote !== undefined && state.quorum === 1)
+        onCertificate(state, formCertificate(record.tally, vote, state.quorum));
+    }
+  }
 }
 
 /** W4: the journal says that this state had diverged; a restart does not heal it. */
@@ -190,7 +199,9 @@ function onProposal(state: State, vote: NotarizeVote, block: BlockFacts): void {
   onVote(state, vote);
   if (state.halted !== undefined || view <= state.finalizedView) return;
   const record = viewOf(state, view);
-  if (vote.signer === record.leader) learnProposed(state, record, block);
+  if (vote.signer !== record.leader) return;
+  learnProposed(state, record, block);
+  checkEnd(state, block); // finalized before it was seen: a leader that does not know yet proposes it again
 }
 
 function onCertified(state: State, view: number, blockId: string, verdict: Verdict): void {
@@ -198,8 +209,10 @@ function onCertified(state: State, view: number, blockId: string, verdict: Verdi
   const block = state.blocks.get(blockId);
   if (record === undefined || block === undefined || record.certification !== 'asked') return;
   if (record.notarization?.subject.blockId !== blockId) return;
-  if (verdict === 'valid') setCertified(state, record, block.facts);
-  else if (verdict === 'invalid') setDiverged(state, record, block.facts);
+  if (verdict === 'valid') {
+    block.here = true;
+    setCertified(state, record, block.facts);
+  } else if (verdict === 'invalid') setDiverged(state, record, block.facts);
   else if (verdict.retryAtWallMs !== undefined) {
     record.certifyAtWallMs = verdict.retryAtWallMs;
     state.certifyLater.add(view);
@@ -219,6 +232,7 @@ function onFetched(state: State, facts: BlockFacts): void {
   settleBlock(state, facts.id);
   learnBlock(state, facts, asked.view).here = true;
   state.dirty = true;
+  checkEnd(state, facts);
 }
 
 /** W1: an own vote counts from here on. */

@@ -5,7 +5,7 @@ import { castNotarize, castNullify } from './ballot.ts';
 import { setCertified, tryCertify } from './certificates.ts';
 import { askBlock, askViews } from './resolver.ts';
 import { emit, learnBlock, type State, viewOf } from './state.ts';
-import { assert, type BlockFacts, type NotarizeVote, type Verdict } from './types.ts';
+import type { BlockFacts, NotarizeVote, Verdict } from './types.ts';
 import type { ViewRecord } from './view.ts';
 
 /** The leader's first notarize vote fills the slot. A later, different one is the tally's conflict (W12). */
@@ -74,7 +74,15 @@ export function timelyAtWallMs(state: State, record: ViewRecord): number {
 
 export function onVerified(state: State, view: number, blockId: string, verdict: Verdict): void {
   const record = state.views.get(view);
-  if (record === undefined || record.slot !== 'verifying' || record.proposal?.subject.blockId !== blockId) return;
+  const block = state.blocks.get(blockId);
+  // A finalization may have overtaken the check, and pruned the block.
+  if (
+    record === undefined ||
+    block === undefined ||
+    record.slot !== 'verifying' ||
+    record.proposal?.subject.blockId !== blockId
+  )
+    return;
   if (verdict === 'invalid') {
     refuse(state, record);
     return;
@@ -83,8 +91,6 @@ export function onVerified(state: State, view: number, blockId: string, verdict:
     record.verifyAtWallMs = verdict.retryAtWallMs;
     return;
   }
-  const block = state.blocks.get(blockId);
-  assert(block !== undefined, 'a verified block was given to verify');
   block.here = true;
   record.slot = 'verified';
   record.verifyAtWallMs = undefined;
