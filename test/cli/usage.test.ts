@@ -1,0 +1,104 @@
+import t from 'tap';
+import { weft } from './run.ts';
+
+const commands = [
+  'dev',
+  'init',
+  'genesis',
+  'testnet',
+  'start',
+  'keys new',
+  'keys show',
+  'keys rotate',
+  'tx build',
+  'tx sign',
+  'tx submit',
+  'tx wait',
+  'query status',
+  'query block',
+  'query entry',
+  'query state',
+  'query tx',
+  'query records',
+  'query blocks',
+  'query checkpoint',
+  'token get',
+  'token verify',
+  'trust',
+  'export',
+  'audit',
+  'verify',
+  'compare',
+];
+
+t.test('every command has help with an example and --json', async (t) => {
+  for (let at = 0; at < commands.length; at += 4) {
+    await Promise.all(
+      commands.slice(at, at + 4).map(async (command) => {
+        const { code, out, err } = await weft([...command.split(' '), '--help']);
+        t.equal(code, 0, `${command} ${err}`);
+        t.match(out, /Example: weft /, `${command} has an example`);
+        t.match(out, '--json', `${command} has --json`);
+      }),
+    );
+  }
+});
+
+t.test('weft --help lists all, and nothing else is needed to see it', async (t) => {
+  const { code, out } = await weft(['--help']);
+  t.equal(code, 0);
+  for (const command of commands) t.match(out, new RegExp(`^  ${command.split(' ')[0]}\\s`, 'm'));
+  const version = await weft(['--version']);
+  t.match(version.out, /^\d+\.\d+\.\d+\n$/);
+});
+
+t.test('wrong usage is exit code 2 and says so on standard error', async (t) => {
+  const wrong = [
+    [],
+    ['bogus'],
+    ['tx'],
+    ['tx', 'sign'],
+    ['tx', 'sign', '--account', 'a', '--type', 't', '--body', '{}'],
+    ['tx', 'sign', '--home', 'x', '--account', 'a', '--type', 't', '--body', '{'],
+    [
+      'tx',
+      'build',
+      '--chain',
+      'weft-test-000000000000',
+      '--account',
+      'a',
+      '--type',
+      'identity.suspend',
+      '--body',
+      '[]',
+    ],
+    ['tx', 'build', '--chain', 'c', '--account', 'a', '--type', 't', '--body', '{}', '--expires-in', 'soon'],
+    ['token', 'get', '--rpc', 'http://127.0.0.1:1'],
+    ['token', 'verify', 'x'],
+    ['query', 'block', 'x', '--rpc', 'http://127.0.0.1:1'],
+    ['start'],
+    ['keys', 'new'],
+  ];
+  for (let at = 0; at < wrong.length; at += 4) {
+    await Promise.all(
+      wrong.slice(at, at + 4).map(async (args) => {
+        const { code, out, err } = await weft(args);
+        t.equal(code, 2, args.join(' '));
+        t.ok(err.length > 0 || args.length === 0);
+        if (args.length > 0) t.equal(out, '', 'standard output stays clean');
+      }),
+    );
+  }
+});
+
+t.test('what is refused is exit code 1 with its code, as JSON too', async (t) => {
+  const refused = await weft(['query', 'status', '--rpc', 'http://127.0.0.1:1']);
+  t.equal(refused.code, 1);
+  t.match(refused.err, '[RPC_UNREACHABLE]');
+  const json = await weft(['query', 'status', '--rpc', 'http://127.0.0.1:1', '--json']);
+  t.equal(json.code, 1);
+  t.equal(JSON.parse(json.err).error.code, 'RPC_UNREACHABLE');
+  const url = await weft(['trust', '--rpc', 'nonsense']);
+  t.equal(url.code, 1);
+  t.match(url.err, '[RPC_URL_INVALID]');
+});
