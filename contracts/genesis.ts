@@ -10,7 +10,7 @@ import { algCosigner, algLog, createVkey, formatVkey } from '../src/log/vkey.ts'
 import { digestPolicySet } from '../src/policy/document.ts';
 import type { PolicyEngineId } from '../src/policy/engineId.ts';
 import { asJson, isSorted } from './contract.ts';
-import { checkKeys, keyPath, type NamedKey, nameKey } from './identity/keys.ts';
+import { checkKeys, keyPath, type NamedKey, nameKey, signs } from './identity/keys.ts';
 import { COUNCIL_ROLE, reservedRoles, VALIDATOR_ROLE } from './identity/roles.ts';
 import { LIMITS } from './limits.ts';
 import { accountPath } from './signatures.ts';
@@ -51,8 +51,7 @@ export function checkGenesis(document: Json): Genesis {
   for (const account of accounts) checkAccount(account, keys);
   const names = new Set(accounts.map(({ name }) => name));
   for (const member of council.members) {
-    const account = accounts.find(({ name }) => name === member);
-    if (account === undefined) throw invalid(`council member ${member} is not among the accounts`);
+    if (!names.has(member)) throw invalid(`council member ${member} is not among the accounts`);
   }
   const spokenFor = new Set<string>();
   for (const validator of validators) {
@@ -208,7 +207,12 @@ function checkAccount(account: Genesis['accounts'][number], keys: Map<string, st
     throw invalid(`account ${account.name} names the role ${reserved}, which the ledger gives by itself`);
   const named: NamedKey[] | string = checkKeys(account.keys);
   if (typeof named === 'string') throw invalid(`the keys of account ${account.name}: ${named}`);
-  for (const key of named) takeKey(keys, key.publicKey, `a key of account ${account.name}`);
+  if (!named.some(signs)) throw invalid(`account ${account.name} has no key that signs`);
+  for (const key of named) {
+    takeKey(keys, key.publicKey, `a key of account ${account.name}`);
+    // Two keys with one id can be ground; state knows keys by id.
+    takeKey(keys, key.keyid, `the key id ${key.keyid} of account ${account.name}`);
+  }
 }
 
 function takeKey(keys: Map<string, string>, publicKey: string, owner: string): void {

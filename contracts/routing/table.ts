@@ -7,6 +7,7 @@ import { isSorted } from '../contract.ts';
 import { readAccount } from '../signatures.ts';
 import type { StateReader } from '../types.ts';
 import { matches, roleOf } from './pattern.ts';
+import { resolveAlias } from './route.ts';
 import { readInstance } from './state.ts';
 
 const TABLE_TAG = encodeUtf8('weft/routing-table/v1');
@@ -76,41 +77,38 @@ function checkReach(rules: readonly RoutingRule[]): string | undefined {
 }
 
 /**
- * Every name leads to those to which an alias or a forwarding rule may send its packets, whoever their source is. Packets
- * are forwarded once; but two targets that forward to each other are a mistake, and a router behind them would circle.
+ * Aliases that end nowhere; and forwarding, whoever the source is: every name leads to those to which a rule may send its
+ * packets. Packets are forwarded once; but two targets that forward to each other are a mistake, and a router behind them
+ * would circle.
  */
-function hasLoop(state: StateReader, { aliases, rules }: RoutingTable): boolean {
-  const names = new Set<string>();
-  for (const { name, to } of aliases) names.add(name).add(to);
+function hasLoop(state: StateReader, table: RoutingTable): boolean {
+  const { aliases, rules } = table;
+  if (aliases.some(({ name }) => aliases.some((each) => each.name === resolveAlias(state, table, name)))) return true;
+  const names = new Set<string>(aliases.map(({ to }) => resolveAlias(state, table, to)));
   for (const { target, to } of rules) {
     if (isName(target)) names.add(target);
-    if (to !== undefined) names.add(to);
-  }
-  const next = new Map<string, string[]>();
-  for (const name of names) {
-    const alias = aliases.find((each) => each.name === name);
-    const leads = alias === undefined ? forwardsOf(state, name, rules) : [alias.to];
-    next.set(name, leads);
+    if (to !== undefined) names.add(resolveAlias(state, table, to));
   }
   const done = new Set<string>();
   const visit = (name: string, path: ReadonlySet<string>): boolean => {
     if (path.has(name)) return true;
     if (done.has(name)) return false;
     const longer = new Set(path).add(name);
-    const found = (next.get(name) ?? []).some((to) => visit(to, longer));
+    const found = forwardsOf(state, name, table).some((to) => visit(to, longer));
     done.add(name);
     return found;
   };
   return [...names].some((name) => visit(name, new Set()));
 }
 
-function forwardsOf(state: StateReader, name: string, rules: readonly RoutingRule[]): string[] {
+function forwardsOf(state: StateReader, name: string, table: RoutingTable): string[] {
   const roles = readAccount(state, name)?.roles ?? [];
   const leads: string[] = [];
-  for (const { source, target, to } of rules) {
+  for (const { source, target, to } of table.rules) {
     if (!matches(target, name, roles)) continue;
     // A rule that sends a name to itself is where that name's packets arrive.
-    if (to !== undefined && to !== name) leads.push(to);
+    const end = to === undefined ? name : resolveAlias(state, table, to);
+    if (end !== name) leads.push(end);
     if (source === '*') break;
   }
   return leads;

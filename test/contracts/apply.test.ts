@@ -1,17 +1,16 @@
 // What holds for every transaction, whatever its contract.
 import fc from 'fast-check';
 import t from 'tap';
-import { LIMITS } from '../../contracts/limits.ts';
-import { contracts } from '../../contracts/list.ts';
 import { applyTransaction } from '../../contracts/apply.ts';
+import { LIMITS } from '../../contracts/limits.ts';
 import type { Decide, Transaction } from '../../contracts/types.ts';
-import { validate } from '../../schemas/validators.ts';
 import { schemaDocuments } from '../../schemas/types/catalogue.ts';
+import { validate } from '../../schemas/validators.ts';
 import { WeftError } from '../../src/codec/error.ts';
-import { createPolicyEngine } from '../../src/policy/engine.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
+import { createPolicyEngine } from '../../src/policy/engine.ts';
 import { arbitraryOf } from '../schemas/arbitrary.ts';
-import { genesisDocument, Network, keyOf, plainKey, provenKey } from './network.ts';
+import { genesisDocument, keyOf, Network, plainKey, provenKey } from './network.ts';
 import { endpoint, rule, table, withInstances } from './routing.samples.ts';
 
 const register = { account: 'new.one', roles: [], keys: [plainKey('new.one')] };
@@ -19,8 +18,15 @@ const register = { account: 'new.one', roles: [], keys: [plainKey('new.one')] };
 t.test('sender and key are asked again: the block may have changed them', async (t) => {
   const network = new Network();
   t.equal(network.send('nobody', 'identity.register', register, { signers: ['nobody'] }).refused, 'ACCOUNT_INACTIVE');
-  t.equal(network.send('misty.weave', 'identity.register', register, { signers: ['oracle.weave'] }).refused, 'KEY_INACTIVE');
-  t.equal(network.send('misty.weave', 'identity.register', register, { signers: ['misty.weave', 'oracle.weave'] }).refused, 'KEY_INACTIVE', 'every signature counts');
+  t.equal(
+    network.send('misty.weave', 'identity.register', register, { signers: ['oracle.weave'] }).refused,
+    'KEY_INACTIVE',
+  );
+  t.equal(
+    network.send('misty.weave', 'identity.register', register, { signers: ['misty.weave', 'oracle.weave'] }).refused,
+    'KEY_INACTIVE',
+    'every signature counts',
+  );
   const tx = network.transaction('misty.weave', 'identity.register', register);
   const entry = { ...tx.signatures[0]!, alg: 'p256' as const };
   t.equal(network.execute({ ...tx, signatures: [entry] }).refused, 'KEY_INACTIVE', 'a key signs by its own algorithm');
@@ -46,7 +52,9 @@ t.test('what the policy engine throws is no denial', async (t) => {
   const decide: Decide = () => {
     throw new WeftError('POLICY_HOST_FAILED', 'no memory');
   };
-  t.throws(() => network.send('misty.weave', 'identity.register', register, { decide }), { code: 'POLICY_HOST_FAILED' });
+  t.throws(() => network.send('misty.weave', 'identity.register', register, { decide }), {
+    code: 'POLICY_HOST_FAILED',
+  });
 });
 
 t.test('records beyond the bounds refuse the transaction', async (t) => {
@@ -56,7 +64,12 @@ t.test('records beyond the bounds refuse the transaction', async (t) => {
     { name: 'x', rules: [{ type: tx.type, apply: () => ({ records, changes: new Map([['a/b/c', 1]]) }) }] },
   ];
   const apply = (records: { type: string }[]) =>
-    applyTransaction(of(records), LIMITS, network.reader(), network.block, tx, () => ({ decision: 'allow', reasons: [], errors: false, annotations: {} }));
+    applyTransaction(of(records), LIMITS, network.reader(), network.block, tx, () => ({
+      decision: 'allow',
+      reasons: [],
+      errors: false,
+      annotations: {},
+    }));
   t.equal(apply([{ type: 'x' }]).refused, undefined);
   t.equal(apply(Array.from({ length: 65 }, () => ({ type: 'x' }))).refused, 'RECORD_TOO_LARGE');
   const large = apply([{ type: 'x'.repeat(LIMITS.recordBytesMax) }]);
@@ -68,11 +81,30 @@ t.test('records beyond the bounds refuse the transaction', async (t) => {
 function lively(): Network {
   const network = withInstances('oracle.weave', 'misty.weave');
   network.send('admin', 'routing.publish', { replaces: 0, table: table([rule('r', '*', '*')]) });
-  network.send('femto', 'models.register', { model: 'misty-7b', name: 'M', sha256: 'ab'.repeat(32), size: 1, format: 'gguf', source: 'x', lineage: [] });
+  network.send('femto', 'models.register', {
+    model: 'misty-7b',
+    name: 'M',
+    sha256: 'ab'.repeat(32),
+    size: 1,
+    format: 'gguf',
+    source: 'x',
+    lineage: [],
+  });
   return network;
 }
 
-const names = ['admin', 'misty.weave', 'oracle.weave', 'router-prime', 'femto', 'misty-7b', 'misty-7b-q4', 'nobody', '*', 'role:agent'];
+const names = [
+  'admin',
+  'misty.weave',
+  'oracle.weave',
+  'router-prime',
+  'femto',
+  'misty-7b',
+  'misty-7b-q4',
+  'nobody',
+  '*',
+  'role:agent',
+];
 
 t.test('any body of any type: never throws, the same twice, records as their schemas say', async (t) => {
   const network = lively();
@@ -83,7 +115,13 @@ t.test('any body of any type: never throws, the same twice, records as their sch
     fc.assert(
       fc.property(bodies, fc.constantFrom('admin', 'misty.weave', 'femto'), (body, account) => {
         if (validate(`tx/${type}`, body) !== undefined) return;
-        const tx: Transaction = { ...template, type, account, body: body as Transaction['body'], signatures: [{ ...template.signatures[0]!, keyid: keyOf(account).keyid }] };
+        const tx: Transaction = {
+          ...template,
+          type,
+          account,
+          body: body as Transaction['body'],
+          signatures: [{ ...template.signatures[0]!, keyid: keyOf(account).keyid }],
+        };
         const before = JSON.stringify([...network.state]);
         const decide: Decide = () => ({ decision: 'allow', reasons: [], errors: false, annotations: {} });
         const once = network.rules.apply(network.reader(), network.block, tx, decide);
@@ -91,7 +129,8 @@ t.test('any body of any type: never throws, the same twice, records as their sch
         const text = (applied: typeof once) => JSON.stringify([applied.records, [...applied.changes], applied.refused]);
         if (text(once) !== text(twice)) throw new Error('two answers');
         if (JSON.stringify([...network.state]) !== before) throw new Error('state was changed in place');
-        if (once.refused !== undefined && (once.changes.size > 0 || once.records.length !== 1)) throw new Error('a refusal changed something');
+        if (once.refused !== undefined && (once.changes.size > 0 || once.records.length !== 1))
+          throw new Error('a refusal changed something');
         for (const record of once.records) {
           const wrong = validate(`record/${String(record['type'])}`, record);
           if (wrong !== undefined) throw new Error(`${String(record['type'])}: ${wrong}`);
@@ -119,15 +158,26 @@ function largest(node: SchemaNode): number {
   if (typeof ref === 'string') return largest(resolve(ref));
   if (Array.isArray(node['anyOf'])) return Math.max(...(node['anyOf'] as SchemaNode[]).map(largest));
   if (node['const'] !== undefined) return JSON.stringify(node['const']).length;
-  if (Array.isArray(node['enum'])) return Math.max(...(node['enum'] as unknown[]).map((each) => JSON.stringify(each).length));
+  if (Array.isArray(node['enum']))
+    return Math.max(...(node['enum'] as unknown[]).map((each) => JSON.stringify(each).length));
   switch (node['type']) {
     case 'object':
-      return 2 + Object.entries(node['properties'] as Record<string, SchemaNode>).reduce((sum, [name, each]) => sum + name.length + 4 + largest(each), 0);
+      return (
+        2 +
+        Object.entries(node['properties'] as Record<string, SchemaNode>).reduce(
+          (sum, [name, each]) => sum + name.length + 4 + largest(each),
+          0,
+        )
+      );
     case 'array':
       return 2 + (node['maxItems'] as number) * (1 + largest(node['items'] as SchemaNode));
     case 'string':
       // Patterns of free texts allow `"` and `\`, which JSON writes as two characters.
-      return 2 + (node['maxLength'] as number) * (String(node['pattern']).includes('[ -~]') || String(node['pattern']).includes('[!-~]') ? 2 : 1);
+      return (
+        2 +
+        (node['maxLength'] as number) *
+          (String(node['pattern']).includes('[ -~]') || String(node['pattern']).includes('[!-~]') ? 2 : 1)
+      );
     case 'null':
       return 4;
     default:
@@ -143,39 +193,103 @@ function resolve(ref: string): SchemaNode {
 t.test('the questions fit the Cedar schema that networks start with', async (t) => {
   const policy = readDefaultPolicySet();
   const network = new Network(genesisDocument({ policy: policy as never }));
-  const engine = createPolicyEngine({ schema: policy.schema, policies: [{ id: 'all', text: 'permit (principal, action, resource);' }] });
+  const engine = createPolicyEngine({
+    schema: policy.schema,
+    policies: [{ id: 'all', text: 'permit (principal, action, resource);' }],
+  });
   network.decide = (request) => {
     const decision = engine.decide(request);
     t.equal(decision.errors, false, request.action);
     return decision;
   };
-  const send = (account: string, type: string, body: object) => t.equal(network.send(account, type, body).refused, undefined, type);
+  const send = (account: string, type: string, body: object) =>
+    t.equal(network.send(account, type, body).refused, undefined, type);
   const sha256 = 'ab'.repeat(32);
   send('admin', 'identity.register', register);
-  send('misty.weave', 'identity.rotate', { account: 'misty.weave', add: [provenKey(network.chain, 'misty.weave', 'm2')], remove: [] });
+  send('misty.weave', 'identity.rotate', {
+    account: 'misty.weave',
+    add: [provenKey(network.chain, 'misty.weave', 'm2')],
+    remove: [],
+  });
   send('admin', 'identity.revoke', { account: 'misty.weave', keyid: keyOf('m2').keyid, reason: '' });
   send('admin', 'identity.roles', { account: 'new.one', roles: ['agent'] });
   send('admin', 'identity.suspend', { account: 'new.one', reason: '' });
   send('admin', 'identity.resume', { account: 'new.one', reason: '' });
   const { ticketDigest } = await import('../../contracts/identity/tickets.ts');
-  send('admin', 'identity.ticket', { digest: ticketDigest(new Uint8Array(32)), account: 'host-17', roles: [], redeemer: 'router-prime', expires: network.block.time + 1000 });
-  send('router-prime', 'identity.redeem', { secret: 'A'.repeat(43), keys: [provenKey(network.chain, 'host-17', 'host-17')] });
-  send('femto', 'models.register', { model: 'base', name: 'M', sha256: 'cd'.repeat(32), size: 1, format: 'gguf', source: 'x', lineage: [] });
-  send('femto', 'models.register', { model: 'm', name: 'M', sha256, size: 1, format: 'gguf', source: 'x', lineage: [] });
+  send('admin', 'identity.ticket', {
+    digest: ticketDigest(new Uint8Array(32)),
+    account: 'host-17',
+    roles: [],
+    redeemer: 'router-prime',
+    expires: network.block.time + 1000,
+  });
+  send('router-prime', 'identity.redeem', {
+    secret: 'A'.repeat(43),
+    keys: [provenKey(network.chain, 'host-17', 'host-17')],
+  });
+  send('femto', 'models.register', {
+    model: 'base',
+    name: 'M',
+    sha256: 'cd'.repeat(32),
+    size: 1,
+    format: 'gguf',
+    source: 'x',
+    lineage: [],
+  });
+  send('femto', 'models.register', {
+    model: 'm',
+    name: 'M',
+    sha256,
+    size: 1,
+    format: 'gguf',
+    source: 'x',
+    lineage: [],
+  });
   send('femto', 'models.lineage', { model: 'm', add: [{ model: 'base', relation: 'merged' }] });
-  send('scanner', 'models.attest', { model: 'm', kind: 'static-scan', verdict: 'PASSED', report: sha256, tool: { name: 's', version: '1' }, supersedes: null });
+  send('scanner', 'models.attest', {
+    model: 'm',
+    kind: 'static-scan',
+    verdict: 'PASSED',
+    report: sha256,
+    tool: { name: 's', version: '1' },
+    supersedes: null,
+  });
   send('oracle.weave', 'models.authorise', { model: 'm', sha256 });
   send('oracle.weave', 'routing.instance', { instance: 'oracle.weave', state: 'up', endpoint, model: 'm' });
   send('admin', 'routing.publish', { replaces: 0, table: table([rule('r', '*', '*')]) });
   send('admin', 'routing.publish', { replaces: 1, table: table([rule('s', '*', '*')]) });
   send('admin', 'routing.rollback', { replaces: 2, to: 1 });
-  send('router-prime', 'packets.commit', { groups: [{ source: 'misty.weave', target: 'oracle.weave', expires: network.block.time + 1000, ids: 'A'.repeat(43) }] });
-  send('misty.weave', 'packets.mismatch', { id: sha256, kind: 'MISSING', expected: null, observed: null, evidence: null });
+  send('router-prime', 'packets.commit', {
+    groups: [
+      { source: 'misty.weave', target: 'oracle.weave', expires: network.block.time + 1000, ids: 'A'.repeat(43) },
+    ],
+  });
+  send('misty.weave', 'packets.mismatch', {
+    id: sha256,
+    kind: 'MISSING',
+    expected: null,
+    observed: null,
+    evidence: null,
+  });
   send('oracle.weave', 'models.revoke', { model: 'm', reason: '' });
-  t.match(network.asked.find(({ action }) => action === 'packets.commit'), { resource: { type: 'Instance', id: 'oracle.weave' } });
+  t.match(
+    network.asked.find(({ action }) => action === 'packets.commit'),
+    { resource: { type: 'Instance', id: 'oracle.weave' } },
+  );
   const asked = new Set(network.asked.map(({ action }) => action));
   // A bad signature refuses after the question was put.
-  network.send('router-prime', 'packets.acknowledge', { acknowledgements: [{ target: 'oracle.weave', id: sha256, Payload_Digest: sha256, verdict: 'VERIFIED', keyid: keyOf('oracle.weave').keyid, sig: `${'A'.repeat(85)}A` }] });
+  network.send('router-prime', 'packets.acknowledge', {
+    acknowledgements: [
+      {
+        target: 'oracle.weave',
+        id: sha256,
+        Payload_Digest: sha256,
+        verdict: 'VERIFIED',
+        keyid: keyOf('oracle.weave').keyid,
+        sig: `${'A'.repeat(85)}A`,
+      },
+    ],
+  });
   asked.add(network.asked.at(-1)!.action);
   t.strictSame([...asked].sort(), [...network.rules.transactionTypes], 'every type was asked about');
 });

@@ -70,7 +70,7 @@ export const openPolicy = {
 
 /** `validators` v1…vn; every account but `host-17` exists from the start, with the key of its own name. */
 export function genesisDocument(options: { readonly validators?: number; readonly policy?: typeof openPolicy } = {}) {
-  const validatorNames = Array.from({ length: options.validators ?? 4 }, (_, i) => `v${i + 1}`);
+  const validatorNames = Array.from({ length: options.validators ?? 4 }, (_, i) => `v${i + 1}`).sort();
   const validators = validatorNames.map((name, i) => {
     const key = (role: string): string => toBase64Url(publicKeyOf(seedOf(`${name}/${role}`)));
     const proof = (role: 'peer' | 'vote' | 'log' | 'cosigner'): string =>

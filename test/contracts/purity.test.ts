@@ -16,7 +16,10 @@ const forbidden: readonly [string, RegExp][] = [
   ['waiting', /\basync\b|\bawait\b|\bPromise\b/],
   ['I/O', /['"]node:|\bprocess\b|\bconsole\b|\bfetch\(|\brequire\(|\bimport\(|\bglobalThis\b/],
   ['a locale', /\bIntl\b|\btoLocale\w*|\blocaleCompare\b|\.normalize\(|\btoUpperCase\b|\btoLowerCase\b/],
-  ['floating point', /\bMath\.(?!max\b|min\b|trunc\b|floor\b|ceil\b|abs\b)\w+|\bparseFloat\b|[^/\w]\d+\.\d+|[^*/<]\/[^*/>=]/],
+  [
+    'floating point',
+    /\bMath\.(?!max\b|min\b|trunc\b|floor\b|ceil\b|abs\b)\w+|\bparseFloat\b|[^/\w]\d+\.\d+|[^*/<]\/[^*/>=]/,
+  ],
   ['a regular expression', /\bRegExp\b|\.(?:match|matchAll|search|test|exec)\(|\/\^/],
   ['the text of an error', /\.message\b|\.stack\b|String\(error|\$\{error/],
   ['code from text', /\beval\b|\bnew Function\b/],
@@ -67,16 +70,26 @@ t.test('the test above finds what it is for', async (t) => {
     ['catch (error) { return refuse(error.message); }', 'the text of an error'],
     ['export async function apply() {}', 'waiting'],
     ['for (const name in state) changes.set(name, 1);', 'the engine’s order'],
-  ]) {
-    t.ok(findings(code!).includes(what!), code);
+  ] as const) {
+    t.ok(findings(code).includes(what), code);
   }
 });
 
 t.test('every transaction type has a rule and a schema, and every rule a type', async (t) => {
   const types = contracts.flatMap(({ rules }) => rules.map(({ type }) => type)).sort();
   t.strictSame(types, [...new Set(types)], 'none twice');
-  t.strictSame(types, [...schemaDocuments.keys()].filter((name) => name.startsWith('tx/')).map((name) => name.slice(3)).sort());
-  for (const { name, rules } of contracts) t.ok(rules.every(({ type }) => type.startsWith(`${name}.`)), name);
+  t.strictSame(
+    types,
+    [...schemaDocuments.keys()]
+      .filter((name) => name.startsWith('tx/'))
+      .map((name) => name.slice(3))
+      .sort(),
+  );
+  for (const { name, rules } of contracts)
+    t.ok(
+      rules.every(({ type }) => type.startsWith(`${name}.`)),
+      name,
+    );
   t.strictSame(ruleset(1)?.transactionTypes, types);
   t.equal(ruleset(2), undefined);
 });

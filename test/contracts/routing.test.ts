@@ -129,12 +129,12 @@ t.test('tables that would say two things, or nothing, are refused', async (t) =>
       [
         rule('r0', 'misty.weave', '*', 'deny'),
         rule('r1', 'role:agent', 'oracle.weave'),
-        rule('r2', '*', '*', 'allow', 'oracle.weave'),
+        rule('r2', '*', '*', 'allow', 'oracle'),
       ],
       [oracle],
     ),
     undefined,
-    'all packets to one hub are no loop',
+    'all packets to one hub are no loop, also under another name of it',
   );
 });
 

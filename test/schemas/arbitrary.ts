@@ -16,19 +16,24 @@ function build(node: Node, name: string, words: readonly string[]): fc.Arbitrary
   if (typeof ref === 'string') return build(...resolve(ref, name), words);
   if (node['const'] !== undefined) return fc.constant(node['const']);
   if (Array.isArray(node['enum'])) return fc.constantFrom(...(node['enum'] as unknown[]));
-  if (Array.isArray(node['anyOf'])) return fc.oneof(...(node['anyOf'] as Node[]).map((each) => build(each, name, words)));
+  if (Array.isArray(node['anyOf']))
+    return fc.oneof(...(node['anyOf'] as Node[]).map((each) => build(each, name, words)));
   switch (node['type']) {
     case 'object': {
       const properties = Object.entries((node['properties'] ?? {}) as Record<string, Node>);
       const required = (node['required'] ?? []) as string[];
-      return fc.record(Object.fromEntries(properties.map(([key, each]) => [key, build(each, name, words)])), { requiredKeys: required as never[] });
+      return fc.record(Object.fromEntries(properties.map(([key, each]) => [key, build(each, name, words)])), {
+        requiredKeys: required as never[],
+      });
     }
     case 'array': {
       const items = build(node['items'] as Node, name, words);
       const minLength = Number(node['minItems'] ?? 0);
       const maxLength = Math.min(Number(node['maxItems'] ?? 4), minLength + 4);
       return node['uniqueItems'] === true
-        ? fc.uniqueArray(items, { minLength, maxLength, selector: (each) => JSON.stringify(each) }).map((list) => (list.every((each) => typeof each === 'string') ? [...list].sort() : list))
+        ? fc
+            .uniqueArray(items, { minLength, maxLength, selector: (each) => JSON.stringify(each) })
+            .map((list) => (list.every((each) => typeof each === 'string') ? [...list].sort() : list))
         : fc.array(items, { minLength, maxLength });
     }
     case 'string': {
@@ -36,7 +41,9 @@ function build(node: Node, name: string, words: readonly string[]): fc.Arbitrary
       const fitting = words.filter((word) => pattern.test(word) && word.length <= Number(node['maxLength'] ?? 64));
       const bounded = pattern.source.replace(/\{(\d+),(\d{3,})\}/g, '{$1,64}');
       const random = fc.stringMatching(new RegExp(bounded));
-      return fitting.length === 0 ? random : fc.oneof({ arbitrary: fc.constantFrom(...fitting), weight: 4 }, { arbitrary: random, weight: 1 });
+      return fitting.length === 0
+        ? random
+        : fc.oneof({ arbitrary: fc.constantFrom(...fitting), weight: 4 }, { arbitrary: random, weight: 1 });
     }
     case 'integer': {
       const min = Number(node['minimum'] ?? 0);

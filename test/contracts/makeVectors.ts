@@ -1,0 +1,268 @@
+// The vectors of transactions, records and genesis, made by one run through everything the contracts can do.
+// They are frozen: `node test/contracts/makeVectors.ts --write` writes those that are missing and changes none.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ticketDigest } from '../../contracts/identity/tickets.ts';
+import { acknowledgementBytes } from '../../contracts/packets/acknowledge.ts';
+import { signingBytes } from '../../contracts/transaction.ts';
+import type { Json } from '../../contracts/types.ts';
+import { toBase64Url } from '../../src/codec/base64.ts';
+import { canonicalJson } from '../../src/codec/canonical.ts';
+import { toHex } from '../../src/codec/hex.ts';
+import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { sign } from '../../src/crypto/ed25519.ts';
+import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
+import { genesisDocument, keyOf, Network, openPolicy, plainKey, provenKey, seedOf } from './network.ts';
+import { endpoint, rule, table } from './routing.samples.ts';
+
+export const vectorFolder = join(import.meta.dirname, '..', 'vectors');
+
+type Step = {
+  readonly account: string;
+  readonly type: string;
+  readonly body: object;
+  readonly signers?: readonly string[];
+};
+
+/** Leaf hash of RFC 6962: SHA-256(0x00 ‖ leaf). */
+const leafHash = (leaf: string): string => sha256Hex(concat(Uint8Array.of(0), encodeUtf8(leaf)));
+const idsOf = (...names: string[]): string => toBase64Url(concat(...names.map((name) => sha256(encodeUtf8(name)))));
+
+function steps(network: Network): Step[] {
+  const { chain } = network;
+  const { time } = network.block;
+  const file = sha256Hex(encodeUtf8('misty-7b-q4.gguf'));
+  const base = sha256Hex(encodeUtf8('misty-7b.gguf'));
+  const report = sha256Hex(encodeUtf8('report'));
+  const packet = sha256Hex(encodeUtf8('packet 1'));
+  const secret = seedOf('ticket');
+  const said = {
+    target: 'oracle.weave',
+    id: packet,
+    Payload_Digest: sha256Hex(encodeUtf8('ciphertext 1')),
+    verdict: 'VERIFIED' as const,
+  };
+  const questions = table(
+    [
+      rule('quarantine', 'rogue.weave', '*', 'deny'),
+      rule('questions', 'role:agent', 'oracle.weave'),
+      rule('rest', '*', 'role:agent', 'allow', 'oracle'),
+    ],
+    [{ name: 'oracle', to: 'oracle.weave' }],
+  );
+  const model = { format: 'gguf', lineage: [] as object[] };
+  const group = {
+    source: 'misty.weave',
+    target: 'oracle.weave',
+    expires: time + 30_000,
+    ids: idsOf('packet 1', 'packet 2'),
+  };
+  return [
+    {
+      account: 'admin',
+      type: 'identity.register',
+      body: { account: 'rogue.weave', roles: ['agent'], keys: [plainKey('rogue.weave')] },
+    },
+    {
+      account: 'misty.weave',
+      type: 'identity.rotate',
+      body: {
+        account: 'misty.weave',
+        add: [
+          provenKey(chain, 'misty.weave', 'misty.weave 2'),
+          provenKey(chain, 'misty.weave', 'misty.weave 3', 'p256'),
+        ],
+        remove: [keyOf('misty.weave').keyid],
+      },
+      signers: ['misty.weave'],
+    },
+    {
+      account: 'misty.weave',
+      type: 'identity.revoke',
+      body: { account: 'rogue.weave', keyid: keyOf('rogue.weave').keyid, reason: 'found on a forum' },
+      signers: ['misty.weave 2'],
+    },
+    { account: 'admin', type: 'identity.roles', body: { account: 'rogue.weave', roles: ['quarantined'] } },
+    { account: 'admin', type: 'identity.suspend', body: { account: 'rogue.weave', reason: 'under investigation' } },
+    { account: 'admin', type: 'identity.resume', body: { account: 'rogue.weave', reason: 'cleared' } },
+    {
+      account: 'admin',
+      type: 'identity.ticket',
+      body: {
+        digest: ticketDigest(secret),
+        account: 'host-17',
+        roles: ['agent'],
+        redeemer: 'router-prime',
+        expires: time + 3_600_000,
+      },
+    },
+    {
+      account: 'router-prime',
+      type: 'identity.redeem',
+      body: { secret: toBase64Url(secret), keys: [provenKey(chain, 'host-17', 'host-17')] },
+    },
+    {
+      account: 'femto',
+      type: 'models.register',
+      body: {
+        ...model,
+        model: 'misty-7b',
+        name: 'Misty 7B',
+        sha256: base,
+        size: 14_483_464_192,
+        source: 'https://models.example.net/misty-7b.gguf',
+      },
+    },
+    {
+      account: 'femto',
+      type: 'models.register',
+      body: {
+        ...model,
+        model: 'misty-7b-q4',
+        name: 'Misty 7B, Q4_K_M',
+        sha256: file,
+        size: 4_368_439_296,
+        source: 'https://models.example.net/misty-7b-q4.gguf',
+      },
+    },
+    {
+      account: 'femto',
+      type: 'models.lineage',
+      body: { model: 'misty-7b-q4', add: [{ model: 'misty-7b', relation: 'quantised' }] },
+    },
+    { account: 'oracle.weave', type: 'models.authorise', body: { model: 'misty-7b-q4', sha256: file } },
+    {
+      account: 'scanner',
+      type: 'models.attest',
+      body: {
+        model: 'misty-7b-q4',
+        kind: 'static-scan',
+        verdict: 'PASSED',
+        report,
+        tool: { name: 'weft-gguf-scan', version: '0.1.0' },
+        supersedes: null,
+      },
+    },
+    { account: 'oracle.weave', type: 'models.authorise', body: { model: 'misty-7b-q4', sha256: file } },
+    {
+      account: 'oracle.weave',
+      type: 'routing.instance',
+      body: { instance: 'oracle.weave', state: 'up', endpoint, model: 'misty-7b-q4' },
+    },
+    { account: 'admin', type: 'routing.publish', body: { replaces: 0, table: questions } },
+    {
+      account: 'router-prime',
+      type: 'packets.commit',
+      body: {
+        groups: [
+          group,
+          { ...group, target: 'oracle', ids: idsOf('packet 3') },
+          { ...group, source: 'rogue.weave', ids: idsOf('packet 4') },
+        ],
+      },
+    },
+    {
+      account: 'router-prime',
+      type: 'packets.acknowledge',
+      body: {
+        acknowledgements: [
+          {
+            ...said,
+            keyid: keyOf('oracle.weave').keyid,
+            sig: toBase64Url(sign(acknowledgementBytes(chain, said), seedOf('oracle.weave'))),
+          },
+        ],
+      },
+    },
+    {
+      account: 'oracle.weave',
+      type: 'packets.mismatch',
+      body: { id: packet, kind: 'DIGEST', expected: said.Payload_Digest, observed: report, evidence: null },
+    },
+    {
+      account: 'admin',
+      type: 'routing.publish',
+      body: { replaces: 1, table: table([rule('nothing', '*', '*', 'deny')]) },
+    },
+    { account: 'admin', type: 'routing.rollback', body: { replaces: 2, to: 1 } },
+    { account: 'oracle.weave', type: 'models.revoke', body: { model: 'misty-7b-q4', reason: 'poisoned data set' } },
+  ];
+}
+
+/** File under test/vectors/ → document. The first accepted transaction of each type, all records by type in order. */
+export function makeVectors(): Map<string, Json> {
+  const document = genesisDocument({ policy: openPolicy });
+  const network = new Network(document);
+  const files = new Map<string, Json>();
+  const genesisLeaf = JSON.stringify(network.genesisRecord);
+  files.set('genesis/genesis.json', {
+    about:
+      'A genesis document; its RFC 8785 text; genesisHash = SHA-256("weft/genesis/v1" || text); leaf 0 and the state of block 0.',
+    document: document as unknown as Json,
+    canonical: canonicalJson(document),
+    genesisHash: network.genesisHash,
+    chain: network.chain,
+    record: genesisLeaf,
+    leafHash: leafHash(genesisLeaf),
+    state: [...network.state]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, value]) => ({ path, value: canonicalJson(value) })),
+  });
+  const records = new Map<string, Json[]>();
+  const keep = (transaction: string, record: Json & object): void => {
+    const leaf = JSON.stringify(record);
+    const { type } = record as { type: string };
+    records.set(type, [...(records.get(type) ?? []), { transaction, leaf, leafHash: leafHash(leaf) }]);
+  };
+  for (const { account, type, body, signers } of steps(network)) {
+    const tx = network.transaction(account, type, body, signers === undefined ? {} : { signers });
+    const applied = network.execute(tx);
+    for (const record of applied.records) keep(tx.txId, record as Json & object);
+    const envelope = decodeUtf8(tx.envelope);
+    const leaf = `{"type":"tx","envelope":${envelope}}`;
+    if (applied.refused === undefined && !files.has(`tx/${type}.json`)) {
+      files.set(`tx/${type}.json`, {
+        about:
+          'A transaction: its body, what is signed (DSSE PAE), the envelope, both digests, its leaf. Seeds are Ed25519 secrets.',
+        seeds: (signers ?? [account]).map((name) => ({ keyid: keyOf(name).keyid, seed: toHex(seedOf(name)) })),
+        payload: decodeUtf8(tx.payload),
+        pae: toHex(signingBytes(tx.payload)),
+        envelope,
+        txId: tx.txId,
+        envelopeId: tx.envelopeId,
+        leafHash: leafHash(leaf),
+      });
+    }
+    network.next();
+  }
+  const block = network.rules.blockRecord({
+    height: 812,
+    epoch: 1,
+    time: network.block.time,
+    parent: sha256Hex(encodeUtf8('parent')),
+    stateRoot: sha256Hex(encodeUtf8('state')),
+    ruleset: 1,
+    policy: { version: 1, digest: sha256Hex(encodeUtf8('policy')) },
+    validators: sha256Hex(encodeUtf8('validators')),
+  });
+  const blockLeaf = JSON.stringify(block);
+  records.set('block', [{ transaction: null, leaf: blockLeaf, leafHash: leafHash(blockLeaf) }]);
+  for (const [type, list] of records) {
+    files.set(`records/${type}.json`, {
+      about: 'Leaves as they stand in the log, and their RFC 6962 leaf hashes.',
+      leaves: list,
+    });
+  }
+  return files;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv.includes('--write')) {
+  for (const [name, document] of makeVectors()) {
+    const path = join(vectorFolder, name);
+    if (existsSync(path)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
+    process.stdout.write(`${name}\n`);
+  }
+}
