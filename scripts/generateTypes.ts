@@ -34,6 +34,19 @@ function catalogue(names: readonly string[]): string {
   );
 }
 
+/** A type that leads from the names under `folder` to their generated types: `'packets.commit': PacketsCommitBody`. */
+function index(schemas: string, names: readonly string[], folder: string, typeName: string, about: string): string {
+  const members = names
+    .filter((name) => name.startsWith(`${folder}/`))
+    .map((name) => {
+      const { title } = JSON.parse(readFileSync(join(schemas, `${name}${suffix}`), 'utf8')) as { title: string };
+      return { name, title };
+    });
+  const imports = members.map(({ name, title }) => `import type { ${title} } from './${name}.ts';`);
+  const lines = members.map(({ name, title }) => `  '${name.slice(folder.length + 1)}': ${title};`);
+  return `${header}${imports.join('\n')}\n\n/** ${about} */\nexport type ${typeName} = {\n${lines.join('\n')}\n};\n`;
+}
+
 /** Path under schemas/types/ → text. */
 export async function generateTypes(schemas: string): Promise<Map<string, string>> {
   const generated = new Map<string, string>();
@@ -53,6 +66,8 @@ export async function generateTypes(schemas: string): Promise<Map<string, string
     generated.set(`${name}.ts`, text);
   }
   generated.set('catalogue.ts', catalogue(names));
+  generated.set('bodies.ts', index(schemas, names, 'tx', 'TransactionBodies', 'Transaction type → its body.'));
+  generated.set('records.ts', index(schemas, names, 'record', 'LedgerRecords', 'Record type → the record.'));
   return generated;
 }
 

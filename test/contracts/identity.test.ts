@@ -123,8 +123,8 @@ t.test('rotate: new keys prove themselves, old ones end and never come back', as
     { signers: ['misty-2'] },
   );
   t.equal(p256.refused, undefined);
-  for (let at = 0; at < 14; at += 7) {
-    const add = Array.from({ length: 7 }, (_, i) => provenKey(network.chain, 'misty.weave', `many-${at + i}`));
+  for (const [at, length] of [4, 4, 4, 2].entries()) {
+    const add = Array.from({ length }, (_, i) => provenKey(network.chain, 'misty.weave', `many-${at}-${i}`));
     t.equal(
       network.send(
         'misty.weave',

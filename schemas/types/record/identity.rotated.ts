@@ -32,7 +32,7 @@ export interface IdentityRotatedRecord {
    * New keys.
    *
    * @minItems 0
-   * @maxItems 8
+   * @maxItems 4
    */
   added: NamedKey[];
   /**

@@ -12,7 +12,7 @@ export interface IdentityRedeemBody {
    * Keys of the new account, each with proof of possession; at least one that signs.
    *
    * @minItems 1
-   * @maxItems 8
+   * @maxItems 4
    */
   keys: ProvenKey[];
 }

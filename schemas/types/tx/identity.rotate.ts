@@ -12,7 +12,7 @@ export interface IdentityRotateBody {
    * New keys, each with proof of possession.
    *
    * @minItems 0
-   * @maxItems 8
+   * @maxItems 4
    */
   add: ProvenKey[];
   /**

@@ -1,0 +1,51 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+import type { BlockRecord } from './record/block.ts';
+import type { GenesisRecord } from './record/genesis.ts';
+import type { IdentityAssignedRecord } from './record/identity.assigned.ts';
+import type { IdentityRedeemedRecord } from './record/identity.redeemed.ts';
+import type { IdentityRegisteredRecord } from './record/identity.registered.ts';
+import type { IdentityResumedRecord } from './record/identity.resumed.ts';
+import type { IdentityRevokedRecord } from './record/identity.revoked.ts';
+import type { IdentityRotatedRecord } from './record/identity.rotated.ts';
+import type { IdentitySuspendedRecord } from './record/identity.suspended.ts';
+import type { IdentityTicketedRecord } from './record/identity.ticketed.ts';
+import type { ModelsAttestedRecord } from './record/models.attested.ts';
+import type { ModelsAuthorisedRecord } from './record/models.authorised.ts';
+import type { ModelsRegisteredRecord } from './record/models.registered.ts';
+import type { ModelsRelatedRecord } from './record/models.related.ts';
+import type { ModelsRevokedRecord } from './record/models.revoked.ts';
+import type { PacketsAcknowledgedRecord } from './record/packets.acknowledged.ts';
+import type { PacketsCommittedRecord } from './record/packets.committed.ts';
+import type { PacketsMismatchedRecord } from './record/packets.mismatched.ts';
+import type { RoutingPublishedRecord } from './record/routing.published.ts';
+import type { RoutingRestoredRecord } from './record/routing.restored.ts';
+import type { RoutingSwitchedRecord } from './record/routing.switched.ts';
+import type { TxRefusedRecord } from './record/tx.refused.ts';
+import type { TransactionLeaf } from './record/tx.ts';
+
+/** Record type → the record. */
+export type LedgerRecords = {
+  'block': BlockRecord;
+  'genesis': GenesisRecord;
+  'identity.assigned': IdentityAssignedRecord;
+  'identity.redeemed': IdentityRedeemedRecord;
+  'identity.registered': IdentityRegisteredRecord;
+  'identity.resumed': IdentityResumedRecord;
+  'identity.revoked': IdentityRevokedRecord;
+  'identity.rotated': IdentityRotatedRecord;
+  'identity.suspended': IdentitySuspendedRecord;
+  'identity.ticketed': IdentityTicketedRecord;
+  'models.attested': ModelsAttestedRecord;
+  'models.authorised': ModelsAuthorisedRecord;
+  'models.registered': ModelsRegisteredRecord;
+  'models.related': ModelsRelatedRecord;
+  'models.revoked': ModelsRevokedRecord;
+  'packets.acknowledged': PacketsAcknowledgedRecord;
+  'packets.committed': PacketsCommittedRecord;
+  'packets.mismatched': PacketsMismatchedRecord;
+  'routing.published': RoutingPublishedRecord;
+  'routing.restored': RoutingRestoredRecord;
+  'routing.switched': RoutingSwitchedRecord;
+  'tx.refused': TxRefusedRecord;
+  'tx': TransactionLeaf;
+};
