@@ -26,6 +26,7 @@ export class SubscriptionHub {
     const key = JSON.stringify(subscription);
     const own = this.#shared.get(key) ?? this.#start(key, subscription, listener);
     own.listeners.add(listener);
+    this.#tellPresent(subscription, listener);
     return () => {
       own.listeners.delete(listener);
       if (own.listeners.size > 0 || this.#shared.get(key) !== own) return;
@@ -44,6 +45,15 @@ export class SubscriptionHub {
     const shared = { stop, listeners };
     this.#shared.set(key, shared);
     return shared;
+  }
+
+  /** Who asks about a transaction that is final already would else wait for ever. */
+  #tellPresent(subscription: Subscription, listener: EventListener): void {
+    if (subscription.topic !== 'tx') return;
+    const status = this.#api.transaction(subscription.id);
+    if (status.status === 'unknown') return;
+    const event: NodeEvent = { topic: 'tx', status };
+    listener(JSON.stringify(event), event);
   }
 
   close(): void {

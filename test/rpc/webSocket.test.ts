@@ -70,6 +70,9 @@ t.test('the same methods, and subscriptions', async (t) => {
   const final = await client.until((each) => each.params?.subscription === tx);
   t.equal(final.params.event.status.status, 'finalized');
   t.same((await client.ask('unsubscribe', { subscription: tx })).result, { removed: false }, 'a final status ended it');
+  const late = (await client.ask('subscribe', { topic: 'tx', id: hash('a') })).result.subscription;
+  const known = await client.until((each) => each.params?.subscription === late);
+  t.equal(known.params.event.status.height, 13, 'what is final already is told at once');
 
   const bad = await client.ask('subscribe', { topic: 'weather' });
   t.equal(bad.error.data.code, 'RPC_PARAMS_INVALID');
