@@ -8,8 +8,6 @@ export const LIMITS = {
   recordBytesMax: 16 * 1024,
   /** An entry of a tlog-tiles bundle has a 16-bit length. */
   leafBytesMax: 65_535,
-  /** The genesis document. */
-  genesisBytesMax: 1024 * 1024,
 } as const;
 
 export type Limits = typeof LIMITS;
