@@ -149,7 +149,12 @@ class Forker extends SimNode {
       }
       older.push({ view: state.floor.view, id: state.floor.block.id });
     }
-    const base = older.length === 0 ? undefined : world.prng.pick(older);
+    let base = older.length === 0 ? undefined : world.prng.pick(older);
+    // Or on a block that was refused (of a friend, maybe), or on one that nobody has seen.
+    const refused = state?.views.get(view - 1);
+    if (refused?.proposal !== undefined && refused.notarization === undefined)
+      base = { view: view - 1, id: refused.proposal.subject.blockId };
+    else if (base !== undefined && view > 1 && world.prng.chance(0.4)) base = this.ghost(base.id, view - 1);
     const block = base === undefined ? undefined : this.bodies.get(base.id);
     if (base === undefined || block === undefined || world.prng.chance(0.2)) {
       super.onBuild(view, parent, mayBeEmpty);
@@ -171,6 +176,19 @@ class Forker extends SimNode {
         message: { type: 'vote', vote: signed(world, this.index, 'finalize', subject) },
       });
     }
+  }
+
+  /** A parent that nobody was ever shown, said to stand in `view`. */
+  private ghost(under: string, view: number): { view: number; id: string } | undefined {
+    const block = this.bodies.get(under);
+    if (block === undefined) return undefined;
+    const { height, time } = block.facts;
+    const ghost = this.world.registry.make(
+      { parent: under, height: height + 1, epoch: 1, view, proposer: this.index, time: time + 1 },
+      [],
+    );
+    this.bodies.set(ghost.facts.id, ghost);
+    return { view, id: ghost.facts.id };
   }
 }
 

@@ -15,7 +15,7 @@ import type {
   Vote,
 } from '../../consensus/types.ts';
 import { createDisk, type Disk } from './disk.ts';
-import type { Oracle } from './oracle.ts';
+import { type Oracle, Violation } from './oracle.ts';
 import type { Prng } from './prng.ts';
 import type { Schedule } from './schedule.ts';
 import type { Registry, ToyBlock } from './toyLedger.ts';
@@ -40,6 +40,8 @@ export type Quirks = {
   releasesEarly?: boolean;
   /** W1: after a restart the engine starts at the epoch's first floor again. */
   floorGoesBack?: boolean;
+  /** W1: blocks never reach the block file. */
+  skipsStore?: boolean;
   /** W1: blocks are told final before anything is durable. */
   tellsEarly?: boolean;
 };
@@ -54,6 +56,8 @@ export type NodeOptions = {
   syncMsMax: number;
   crashPerWrite: number;
   bodyApart: number;
+  /** A power loss takes up to so many durable journal records too: a disk that lies (W11). */
+  rollsBackRecords: number;
   quirks: Quirks;
 };
 
@@ -116,7 +120,7 @@ export class SimNode {
   // Life
 
   boot(): void {
-    if (this.up) return;
+    if (this.up || this.halted !== undefined) return;
     this.up = true;
     this.life += 1;
     this.bootMs = this.world.schedule.nowMs();
@@ -187,6 +191,10 @@ export class SimNode {
     const kept = this.world.prng.chance(0.5) ? 0 : this.world.prng.int(this.disk.pending.length + 1);
     this.world.trace(this.index, () => `crashes; ${kept} of ${this.disk.pending.length} unsynced writes survive`);
     this.disk.crash(kept);
+    if (this.options.rollsBackRecords > 0) {
+      const lost = this.world.prng.int(this.options.rollsBackRecords + 1);
+      this.disk.journal.splice(Math.max(0, this.disk.journal.length - lost), lost);
+    }
     this.up = false;
     this.life += 1;
     this.state = undefined;
@@ -277,6 +285,7 @@ export class SimNode {
         if (world.faulty() && world.prng.chance(this.options.crashPerWrite)) this.crashSoon();
         return;
       case 'store': {
+        if (this.options.quirks.skipsStore) return;
         const block = this.bodies.get(effect.block.id);
         if (block === undefined) throw new Error(`node ${this.index}: store of ${effect.block.id} without its body`);
         this.disk.write({ block });
@@ -585,7 +594,7 @@ export class SimNode {
       this.committing = false;
       for (const block of chain) {
         if (block.facts.height !== this.tip.facts.height + 1 || block.facts.parent !== this.tip.facts.id) {
-          throw new Error(`node ${this.index} cannot commit ${block.facts.id} after ${this.tip.facts.id}`);
+          throw new Violation(`${this.index} is told that ${block.facts.id} is final after ${this.tip.facts.id}`);
         }
         this.disk.store.push(block);
         this.executed.add(block.facts.id);

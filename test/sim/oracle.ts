@@ -31,7 +31,14 @@ function describe(vote: Vote | Certificate): string {
     : `${vote.kind} v${subject.view} parent v${subject.parentView} ${subject.blockId}`;
 }
 
-export function createOracle(options: { validators: number; honest: (node: number) => boolean }): Oracle {
+export function createOracle(options: {
+  validators: number;
+  honest: (node: number) => boolean;
+  /** Does this block not execute to its roots? */
+  bad: (id: string) => boolean;
+  /** May this node find its journal rolled back? */
+  rolledBack: (node: number) => boolean;
+}): Oracle {
   const needed = options.validators - Math.floor((options.validators - 1) / 3);
   /** What honest validators sent: signer and view → kind → description. */
   const sent = new Map<string, Map<string, string>>();
@@ -58,7 +65,7 @@ export function createOracle(options: { validators: number; honest: (node: numbe
   };
 
   const checkDurable = (from: number, vote: Vote, disk: DiskView): void => {
-    if (!options.honest(from)) return;
+    if (!options.honest(from) || options.rolledBack(from)) return;
     if (!disk.holdsVote(vote)) throw new Violation(`honest ${from} sent ${describe(vote)} before it was durable`);
     if (vote.kind === 'notarize' && !disk.holdsBlock(vote.subject.blockId)) {
       throw new Violation(`honest ${from} sent ${describe(vote)} before its block was durable`);
@@ -85,6 +92,8 @@ export function createOracle(options: { validators: number; honest: (node: numbe
         throw new Violation(`${text} names honest ${signer}, who never sent that vote`);
       }
     }
+    if (certificate.kind !== 'nullify' && options.bad(certificate.subject.blockId))
+      throw new Violation(`${text} certifies an invalid block`);
     const view = certificate.subject.view;
     let held = certified.get(view);
     if (held === undefined) {
@@ -123,6 +132,7 @@ export function createOracle(options: { validators: number; honest: (node: numbe
       mine.set(height, id);
     },
     onHalted(node, code, detail) {
+      if (code === 'JOURNAL_ROLLED_BACK' && options.rolledBack(node)) return;
       if (options.honest(node)) throw new Violation(`honest ${node} halted with ${code}: ${detail}`);
     },
     onRestarted(node, holds) {

@@ -18,6 +18,9 @@ export type Options = {
   byzantine?: readonly ByzantineKind[];
   phase1Ms?: number;
   crashy?: boolean;
+  closes?: boolean;
+  /** One honest validator's journal loses its end at every power loss. */
+  rollsBack?: boolean;
   onTrace?: (line: string) => void;
 };
 
@@ -59,8 +62,14 @@ export function runSeed(options: Options): Outcome {
     .entries())
     byzantineAt.set(index, kinds[i]!);
   const honest = (index: number): boolean => !byzantineAt.has(index);
-  const oracle = createOracle({ validators: n, honest });
-  const closes = prng.chance(0.2);
+  const rolling = options.rollsBack ? prng.pick([...Array(n).keys()].filter(honest)) : undefined;
+  const oracle = createOracle({
+    validators: n,
+    honest,
+    bad: (id) => registry.get(id)?.bad === true,
+    rolledBack: (index) => index === rolling,
+  });
+  const closes = prng.chance(0.2) ? options.closes !== false : options.closes === true;
 
   function drawByzantine(): ByzantineKind[] {
     if (f === 0 || prng.chance(0.4)) return [];
@@ -115,6 +124,7 @@ export function runSeed(options: Options): Outcome {
       syncMsMax: prng.pick([0, 1, 5, 30]),
       crashPerWrite,
       bodyApart: prng.pick([0, 0.3]),
+      rollsBackRecords: index === rolling ? 12 : 0,
       quirks: options.quirks ?? {},
     };
     const kind = byzantineAt.get(index);
@@ -140,7 +150,7 @@ export function runSeed(options: Options): Outcome {
   try {
     phase1();
     phase2();
-    if (kinds.length === 0 && !closes && n > 1) phase3();
+    if (kinds.length === 0 && !closes && n > 1 && rolling === undefined) phase3();
     return { ok: true, finalizedBlocks: oracle.chain().size, actions: schedule.actions(), facts: facts() };
   } catch (error) {
     const text =
@@ -217,7 +227,10 @@ export function runSeed(options: Options): Outcome {
     faulty = false;
     network.faults = calm;
     network.healAll();
-    const down = new Set(prng.chance(0.5) ? prng.shuffle(good).slice(0, f - kinds.length) : []);
+    const down = new Set(
+      prng.chance(0.5) ? prng.shuffle(good).slice(0, f - kinds.length - (rolling === undefined ? 0 : 1)) : [],
+    );
+    for (const node of good) if (node.index === rolling) down.add(node);
     for (const node of down) node.crash();
     const core = good.filter((node) => !down.has(node));
     // A clock further off than maxClockDriftMs is a fault of its own; it is set right like the network.

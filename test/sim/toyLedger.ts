@@ -13,12 +13,14 @@ export const closingTx = -1;
 
 export type Registry = {
   genesis: ToyBlock;
+  get(id: string): ToyBlock | undefined;
   /** Equal contents give equal ids. */
   make(facts: Omit<BlockFacts, 'id' | 'closing' | 'empty'>, txs: readonly number[], bad?: boolean): ToyBlock;
 };
 
 export function createRegistry(): Registry {
   const byContent = new Map<string, ToyBlock>();
+  const byId = new Map<string, ToyBlock>();
   const genesis: ToyBlock = {
     facts: {
       id: 'genesis',
@@ -36,6 +38,7 @@ export function createRegistry(): Registry {
   };
   return {
     genesis,
+    get: (id) => byId.get(id),
     make(facts, txs, bad = false) {
       const content = `${facts.parent} ${facts.height} ${facts.view} ${facts.proposer} ${facts.time} ${txs.join()} ${bad}`;
       const old = byContent.get(content);
@@ -43,6 +46,7 @@ export function createRegistry(): Registry {
       const id = `h${facts.height}v${facts.view}p${facts.proposer}#${byContent.size}`;
       const block = { facts: { ...facts, id, closing: txs.includes(closingTx), empty: txs.length === 0 }, txs, bad };
       byContent.set(content, block);
+      byId.set(id, block);
       return block;
     },
   };
