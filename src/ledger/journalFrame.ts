@@ -75,7 +75,7 @@ export function decodeSegment(bytes: Uint8Array, identity: Uint8Array): Segment 
   for (;;) {
     const head = readHead(bytes, view, at);
     const sequence = firstSequence + frames.length;
-    if (head === undefined || head.sequence !== sequence) break;
+    if (head?.sequence !== sequence || view.getUint32(at + 24) !== crcOf(bytes.subarray(at, head.end))) break;
     const payload = bytes.slice(at + frameHeadBytes, head.end);
     const stored = bytes.slice(at + 28, at + frameHeadBytes);
     if (!equalBytes(stored, sha256(concat(checksum, bytes.subarray(at, at + signedBytes), payload)))) break;

@@ -4,7 +4,7 @@ import type { Finalization, Vote, VoteKind } from '../../consensus/types.ts';
 import { buildEnvelope } from '../../contracts/transaction.ts';
 import type { JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
-import { encodeUtf8, equalBytes } from '../../src/codec/utf8.ts';
+import { concat, encodeUtf8, equalBytes } from '../../src/codec/utf8.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
@@ -262,7 +262,7 @@ export class MemoryDisk {
         return {
           append: async (bytes) => {
             step('append');
-            opened.bytes = Buffer.concat([opened.bytes, bytes]);
+            opened.bytes = concat(opened.bytes, bytes);
           },
           datasync: async () => {
             const length = opened.bytes.length;
