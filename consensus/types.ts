@@ -185,7 +185,7 @@ export type Effect =
   | { type: 'verify'; view: number; block: BlockFacts }
   /** W4 for a notarized block; its parent is certified or finalized here. Answer `certified`. */
   | { type: 'certify'; view: number; block: BlockFacts }
-  /** Ask each of `peers` for the certificates of a view, or for a block. The engine repeats it with other peers every fetchMs. */
+  /** Ask each of `peers` for the certificates of a view, or for a block. The engine repeats it with other peers every fetchMs. A block that the shell holds already (block file, an earlier proposal) is answered with `fetched` without asking anybody. */
   | { type: 'fetch'; what: 'view'; view: number; peers: readonly ValidatorIndex[] }
   | { type: 'fetch'; what: 'block'; view: number; blockId: BlockId; peers: readonly ValidatorIndex[] }
   /** The block and all its ancestors are final. `block` is absent when the engine has never seen it: the shell catches up. Answer `committed` when durable. */

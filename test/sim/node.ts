@@ -304,6 +304,13 @@ export class SimNode {
         });
         return;
       case 'fetch':
+        if (effect.what === 'block') {
+          const held = this.bodies.get(effect.blockId);
+          if (held !== undefined) {
+            this.later(0, () => this.step({ type: 'fetched', block: held.facts }));
+            return;
+          }
+        }
         this.outward(() => {
           for (const peer of effect.peers) {
             this.transmit(

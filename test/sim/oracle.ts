@@ -36,8 +36,10 @@ export function createOracle(options: {
   honest: (node: number) => boolean;
   /** Does this block not execute to its roots? */
   bad: (id: string) => boolean;
-  /** May this node find its journal rolled back? */
+  /** This node's disk lies: its journal may be found rolled back. */
   rolledBack: (node: number) => boolean;
+  /** Even such a node may never be seen to sign two votes. */
+  strict: boolean;
 }): Oracle {
   const needed = options.validators - Math.floor((options.validators - 1) / 3);
   /** What honest validators sent: signer and view → kind → description. */
@@ -47,7 +49,8 @@ export function createOracle(options: {
   const told = new Map<number, Map<number, string>>();
 
   const onVote = (vote: Vote): void => {
-    if (!options.honest(vote.signer)) return;
+    // A disk that lies makes its owner one of the f: W11 finds most of it, not what only a lost message or a restarted peer knew.
+    if (!options.honest(vote.signer) || (options.rolledBack(vote.signer) && !options.strict)) return;
     const key = `${vote.signer} ${vote.subject.view}`;
     let kinds = sent.get(key);
     if (kinds === undefined) {
@@ -88,7 +91,11 @@ export function createOracle(options: {
       const signer = signers[i]!;
       if (i > 0 && signer <= signers[i - 1]!) throw new Violation(`${text} names signers ${signers.join(',')}`);
       if (signer < 0 || signer >= options.validators) throw new Violation(`${text} names signer ${signer}`);
-      if (options.honest(signer) && sent.get(`${signer} ${certificate.subject.view}`)?.get(certificate.kind) !== text) {
+      if (
+        options.honest(signer) &&
+        !options.rolledBack(signer) &&
+        sent.get(`${signer} ${certificate.subject.view}`)?.get(certificate.kind) !== text
+      ) {
         throw new Violation(`${text} names honest ${signer}, who never sent that vote`);
       }
     }
@@ -137,7 +144,7 @@ export function createOracle(options: {
     },
     onRestarted(node, holds) {
       for (const [height, id] of told.get(node) ?? []) {
-        if (options.honest(node) && !holds(height, id))
+        if (options.honest(node) && !options.rolledBack(node) && !holds(height, id))
           throw new Violation(`${node} told that ${id} at height ${height} is final, and lost it`);
       }
     },

@@ -19,8 +19,14 @@ export type Options = {
   phase1Ms?: number;
   crashy?: boolean;
   closes?: boolean;
+  /** The whole cluster loses power when phase 1 ends. */
+  darkEnd?: boolean;
   /** One honest validator's journal loses its end at every power loss. */
   rollsBack?: boolean;
+  /** Even that validator may never be seen to sign twice. */
+  strict?: boolean;
+  /** Share of messages lost in phase 1. */
+  loss?: number;
   onTrace?: (line: string) => void;
 };
 
@@ -62,12 +68,15 @@ export function runSeed(options: Options): Outcome {
     .entries())
     byzantineAt.set(index, kinds[i]!);
   const honest = (index: number): boolean => !byzantineAt.has(index);
-  const rolling = options.rollsBack ? prng.pick([...Array(n).keys()].filter(honest)) : undefined;
+  const darkEnd = prng.chance(0.2) ? options.darkEnd !== false : options.darkEnd === true;
+  const rolls = f > kinds.length && prng.chance(0.1) ? options.rollsBack !== false : options.rollsBack === true;
+  const rolling = rolls ? prng.pick([...Array(n).keys()].filter(honest)) : undefined;
   const oracle = createOracle({
     validators: n,
     honest,
     bad: (id) => registry.get(id)?.bad === true,
     rolledBack: (index) => index === rolling,
+    strict: options.strict === true,
   });
   const closes = prng.chance(0.2) ? options.closes !== false : options.closes === true;
 
@@ -92,6 +101,7 @@ export function runSeed(options: Options): Outcome {
     slow: prng.pick([0, 0.02, 0.1]),
     slowMsMax: 600,
   };
+  if (options.loss !== undefined) faults.loss = options.loss;
   const network = createNetwork<Wire>(schedule, prng, faults, (from, to, message) => {
     for (const node of at[to] ?? []) node.receive(from, message);
   });
@@ -220,6 +230,7 @@ export function runSeed(options: Options): Outcome {
       });
     }
     schedule.runUntil(endMs);
+    if (darkEnd) for (const node of good) node.crash();
   }
 
   /** Safety goes on being watched; now a quorum of honest validators must finalize what is new. */
