@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
 import { askPassphrase } from './passphrase.ts';
@@ -46,6 +46,36 @@ export async function chainOfHome(home: Home): Promise<string> {
   }
   const { loadGenesis } = await import('../ledger/genesis.ts');
   return loadGenesis(new Uint8Array(readFileSync(home.genesis))).chain;
+}
+
+/** Names of the nodes that have a folder in a home, sorted. */
+export function nodesOfHome(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir)
+    .filter((name) => existsSync(homeAt(dir).validator(name).config))
+    .sort();
+}
+
+/**
+ * Data folder and genesis of a node: of a home (the first node, or the one that is named), or of the node's own folder.
+ * @throws WeftError HOME_NOT_FOUND
+ */
+export function nodeOfHome(dir: string, name?: string): { readonly data: string; readonly genesis: string } {
+  if (name === undefined && existsSync(join(dir, 'data')) && existsSync(join(dir, 'config.yaml'))) {
+    return { data: join(dir, 'data'), genesis: homeAt(dirname(join(dir, '.'))).genesis };
+  }
+  const home = homeAt(dir);
+  const chosen = name ?? nodesOfHome(dir)[0];
+  if (chosen === undefined || !existsSync(home.validator(chosen).data) || !existsSync(home.genesis)) {
+    throw new WeftError(
+      'HOME_NOT_FOUND',
+      `${dir} holds no ${name === undefined ? 'node' : `node ${name}`} with its genesis.json; point --home at a home folder`,
+      {
+        path: dir,
+      },
+    );
+  }
+  return { data: home.validator(chosen).data, genesis: home.genesis };
 }
 
 /** Opens a key file; asks for its passphrase (WEFT_PASSPHRASE, else a prompt) only when it is encrypted. */

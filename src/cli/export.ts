@@ -1,0 +1,111 @@
+import { createWriteStream, readFileSync } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { exportTiles } from '../client/exportTiles.ts';
+import { type LogSource, openLogSource } from '../client/logSource.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { openDataCopy } from './dataCopy.ts';
+import { homeAt, nodeOfHome } from './home.ts';
+import { note, printFields, printJson, usage } from './output.ts';
+import { progress } from './progress.ts';
+
+type Options = { home?: string; validator?: string; rpc?: string; out?: string; tiles?: string; json?: boolean };
+
+export function exportCommand(program: Command): void {
+  program
+    .command('export')
+    .description(
+      'Writes the whole chain as one archive file (--out), or its log as tiles for any static server (--tiles). Reads the data of a node of the home, whether that runs or not.',
+    )
+    .option('--home <dir>', 'home folder, or the folder of one node')
+    .option('--validator <name>', 'which node, when the home has several (default: the first)')
+    .option('--out <file>', 'archive file to write: what weft audit takes')
+    .option('--tiles <dir>', 'folder to write the log into: what weft verify takes')
+    .option('--rpc <url>', 'with --tiles: read from this node or server instead of a home')
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample: weft export --home .weft-dev --out chain.weft && weft audit chain.weft')
+    .action(async (options: Options) => {
+      if ((options.out === undefined) === (options.tiles === undefined)) throw usage('give --out FILE or --tiles DIR');
+      if (options.tiles !== undefined) return toTiles(options.tiles, options);
+      return toArchive(options.out ?? '', options);
+    });
+}
+
+async function toTiles(dir: string, options: Options): Promise<void> {
+  const { source, close } = await sourceOf(options);
+  const bar = progress('files');
+  try {
+    const { origin, size, files } = await exportTiles(source, dir, bar.show);
+    bar.done();
+    if (options.json) return printJson({ tiles: dir, origin, size, files });
+    printFields([
+      ['log', origin],
+      ['entries', size],
+      ['files', `${files} in ${dir}`],
+    ]);
+    note(`Check it: weft verify ${dir} --trust FILE`);
+  } finally {
+    bar.done();
+    await close();
+  }
+}
+
+async function sourceOf(options: Options): Promise<{ readonly source: LogSource; close(): Promise<void> }> {
+  if (options.rpc !== undefined) {
+    const source = openLogSource(options.rpc);
+    return { source, close: async () => source.close() };
+  }
+  const copy = await copyOf(options);
+  const source: LogSource = {
+    read: async (path) => {
+      if (path !== 'checkpoint') return copy.ledger.tile(path)?.bytes;
+      return copy.checkpoint === undefined ? undefined : encodeUtf8(copy.checkpoint);
+    },
+    close: () => {},
+  };
+  return { source, close: () => copy.close() };
+}
+
+async function copyOf(options: Options): ReturnType<typeof openDataCopy> {
+  if (options.home === undefined) throw usage('give --home');
+  const node = nodeOfHome(options.home, options.validator);
+  return openDataCopy(node.data, new Uint8Array(readFileSync(node.genesis)));
+}
+
+async function toArchive(file: string, options: Options): Promise<void> {
+  const copy = await copyOf(options);
+  const bar = progress('blocks');
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    const { archiveBytes } = await import('../ledger/archive.ts');
+    const { ledger, checkpoint } = copy;
+    const { height, logSize } = ledger.finalized.header;
+    const pieces = archiveBytes(
+      {
+        genesis: ledger.genesis.bytes,
+        run: (from, bytesMax) => ledger.exportRun(from, bytesMax),
+        transactions: (at) => ledger.block(at)?.transactions ?? 0,
+        ...(checkpoint === undefined ? {} : { checkpoint }),
+      },
+      { onProgress: (at) => bar.show(at, height) },
+    );
+    // Complete or not at all: a file that was cut off would be called damaged by every audit.
+    await pipeline(pieces, createWriteStream(temporary, { flags: 'wx', flush: true }));
+    await rename(temporary, file);
+    bar.done();
+    const bytes = (await stat(file)).size;
+    if (options.json) return printJson({ archive: file, chain: ledger.genesis.chain, height, logSize, bytes });
+    printFields([
+      ['archive', `${file}  ${bytes} bytes`],
+      ['chain', ledger.genesis.chain],
+      ['blocks', height],
+      ['log entries', logSize],
+    ]);
+    note(`Replay it: weft audit ${file}`);
+  } finally {
+    bar.done();
+    await rm(temporary, { force: true });
+    await copy.close();
+  }
+}
