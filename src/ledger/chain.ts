@@ -1,7 +1,5 @@
 import { codeOf, WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { StateTree } from '../log/stateTree.ts';
 import { checkBodySize, decodeBody, txRootOf } from './body.ts';
 import { BlockExecution, type ExecutionModules, refusalOn } from './execute.ts';
 import type { Genesis } from './genesis.ts';
@@ -18,8 +16,6 @@ export type ChainOptions = {
   /** Where it begins: the finalized tip. */
   readonly tip: Position;
 };
-
-export const emptyStateTree = StateTree.empty(sha256);
 
 /**
  * The tree of unfinalized blocks over the finalized tip, in memory: what blocks are built on, checked against and executed in.

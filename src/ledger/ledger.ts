@@ -40,8 +40,8 @@ import type { Epoch } from './validatorSet.ts';
 export type LedgerOptions = {
   /** Data folder: `store/` (Level) and `journal/` are made in it. */
   readonly dir: string;
-  /** Bytes of the genesis document. */
-  readonly genesis: Uint8Array;
+  /** Bytes of the genesis document, or what `loadGenesis` made of them. */
+  readonly genesis: Uint8Array | Genesis;
   /** Default: on the event loop. */
   readonly verifier?: SignatureVerifier;
   /** Seams for tests: what was not synced can be thrown away. */
@@ -79,7 +79,7 @@ export class Ledger {
    * @throws WeftError GENESIS_*, RULESET_UNKNOWN, DATA_LOCKED, DATA_VERSION, DATA_OTHER_CHAIN, DATA_DAMAGED, STATE_DIVERGED
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const genesis = loadGenesis(options.genesis);
+    const genesis = options.genesis instanceof Uint8Array ? loadGenesis(options.genesis) : options.genesis;
     const files = options.files ?? nodeFiles;
     if (options.database === undefined) await files.makeFolder(options.dir);
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));

@@ -217,7 +217,7 @@ export async function addBlock(
 }
 
 /** A ledger in memory. */
-export function openInMemory(genesis: Uint8Array, memory: MemoryDisk = new MemoryDisk()): Promise<Ledger> {
+export function openInMemory(genesis: Uint8Array | Genesis, memory: MemoryDisk = new MemoryDisk()): Promise<Ledger> {
   return Ledger.open({ dir: '/ledger', genesis, files: memory.files, database: memory.database });
 }
 

@@ -15,13 +15,13 @@ import {
   signVote,
 } from './fixtures.ts';
 
-const { bytes, genesis } = makeGenesis(4);
+const { genesis } = makeGenesis(4);
 
 /** What a peer or a client could have seen. */
 type Said = { readonly votes: NotarizeVote[]; finalized: string | undefined; height: number; restarts: number };
 
 async function live(disk: MemoryDisk, said: Said): Promise<void> {
-  const ledger = await openInMemory(bytes, disk);
+  const ledger = await openInMemory(genesis, disk);
   const epoch = ledger.epoch;
   await ledger.journal.restart(1, [{ kind: 'floor', floor: { view: 0, block: ledger.finalized.facts } }]);
   const vote = async (block: ExecutedBlock) => {
@@ -71,7 +71,7 @@ async function live(disk: MemoryDisk, said: Said): Promise<void> {
 }
 
 async function recovered(disk: MemoryDisk, said: Said, where: string): Promise<Ledger> {
-  const ledger = await openInMemory(bytes, disk);
+  const ledger = await openInMemory(genesis, disk);
   const { replay } = ledger.journal;
   t.ok(said.votes.length === 0 || replay.state === 'complete', `${where}: the journal is complete`);
   if (said.finalized !== undefined) {
@@ -138,7 +138,7 @@ t.test('cut at every operation', async (t) => {
 });
 
 t.test('the journal refuses a floor above the store, and blocks that nobody executed', async (t) => {
-  const ledger = await openInMemory(bytes);
+  const ledger = await openInMemory(genesis);
   await ledger.journal.restart(1, [{ kind: 'floor', floor: { view: 0, block: ledger.finalized.facts } }]);
   const block = await buildBlock(ledger, []);
   t.throws(() => ledger.journal.restart(1, [{ kind: 'floor', floor: { view: 1, block: block.facts } }]), {
@@ -158,7 +158,7 @@ t.test('the journal refuses a floor above the store, and blocks that nobody exec
 
 t.test('every kind of record comes back as it was', async (t) => {
   const disk = new MemoryDisk();
-  const ledger = await openInMemory(bytes, disk);
+  const ledger = await openInMemory(genesis, disk);
   const epoch = ledger.epoch;
   const block = await buildBlock(ledger, []);
   const subject = { epoch: 1, view: 1, parentView: 0, blockId: block.blockId };
@@ -185,6 +185,6 @@ t.test('every kind of record comes back as it was', async (t) => {
   await ledger.journal.restart(3, records.slice(0, 2));
   for (const record of records.slice(2)) ledger.journal.appendRecord(record);
   await ledger.journal.sync();
-  const { replay } = (await openInMemory(bytes, disk.powerLoss())).journal;
+  const { replay } = (await openInMemory(genesis, disk.powerLoss())).journal;
   t.strictSame(replay, { state: 'complete', epoch: 3, records, tornBytes: 0 });
 });

@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { equalBytes } from '../codec/utf8.ts';
+import { type ArchiveIndex, type ArchiveItem, inPieces, readArchive } from '../ledger/archive.ts';
+import { Chain } from '../ledger/chain.ts';
+import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
+import { inlineVerifier } from '../ledger/prepare.ts';
+import { genesisPosition } from '../ledger/restart.ts';
+import { decodeRun, verifyRunEnd } from '../ledger/runs.ts';
+import type { Run, SignatureVerifier } from '../ledger/types.ts';
+import { type Boundary, type CheckedCheckpoint, checkCheckpoint } from './checkpoint.ts';
+
+export type AuditOptions = {
+  /** Bytes of the genesis document that the archive must begin with. Without, it is the archive's word what network this is. */
+  readonly genesis?: Uint8Array;
+  /** Default: on this thread. */
+  readonly verifier?: SignatureVerifier;
+  /** After each run: the height reached, bytes read and of how many. */
+  readonly onProgress?: (progress: { readonly height: number; readonly bytes: number; readonly of: number }) => void;
+};
+
+export type AuditError = {
+  readonly code: string;
+  readonly message: string;
+  /** `file`, `genesis`, `block 12`, `run 10-14`, `checkpoint`, `index`. */
+  readonly where: string;
+};
+
+/** What was verified, up to the first error if there is one. */
+export type AuditReport = {
+  readonly ok: boolean;
+  readonly chain: string | undefined;
+  readonly genesisHash: string | undefined;
+  /** Whether the genesis was one that the auditor brought along. */
+  readonly genesisGiven: boolean;
+  readonly height: number;
+  readonly blocks: number;
+  readonly transactions: number;
+  /** Transactions that the ledger refused, with a record that says so. */
+  readonly refused: number;
+  /** Leaves that are no transactions: what contracts wrote, and block records. */
+  readonly records: number;
+  readonly epochs: number;
+  readonly logSize: number;
+  /** Hex. */
+  readonly logRoot: string | undefined;
+  readonly stateRoot: string | undefined;
+  readonly checkpoint: CheckedCheckpoint | undefined;
+  readonly error?: AuditError;
+};
+
+/**
+ * Replays an archive offline: every certificate, header, signature, policy decision and record, both roots after each block,
+ * the checkpoint and the index. Needs nothing but the file and, to know which network it is, a genesis document.
+ * Never rejects for what is in the file; codes are those of the ledger, or ARCHIVE_*, GENESIS_OTHER, CHECKPOINT_*, INDEX_WRONG.
+ */
+export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
+  const replay = new Replay(options);
+  const size = typeof file === 'string' ? (await stat(file)).size : file.length;
+  const pieces = (): AsyncIterable<Uint8Array> | Iterable<Uint8Array> =>
+    typeof file === 'string' ? createReadStream(file, { highWaterMark: 1024 * 1024 }) : inPieces(file);
+  try {
+    // First, so that a damaged file is called that, and not a liar.
+    await checkHash(pieces(), size);
+    for await (const item of readArchive(pieces())) {
+      await replay.take(item);
+      if (item.kind === 'run') options.onProgress?.({ height: replay.height, bytes: item.offset, of: size });
+    }
+  } catch (error) {
+    if (!(error instanceof WeftError)) throw error;
+    return replay.report({ code: codeOf(error), message: error.message, where: replay.where });
+  }
+  return replay.report();
+}
+
+async function checkHash(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, size: number): Promise<void> {
+  const hash = createHash('sha256');
+  const tail = new Uint8Array(32);
+  let at = 0;
+  for await (const piece of pieces) {
+    const inside = Math.max(0, Math.min(piece.length, size - 32 - at));
+    hash.update(piece.subarray(0, inside));
+    tail.set(piece.subarray(inside), Math.max(0, at + inside - (size - 32)));
+    at += piece.length;
+  }
+  if (size < 64 || !equalBytes(new Uint8Array(hash.digest()), tail)) {
+    throw new WeftError(
+      'ARCHIVE_CORRUPT',
+      'The hash at the end of the file is not that of its bytes: it was changed or damaged on the way.',
+    );
+  }
+}
+
+/** Blocks whose end a checkpoint may name: a checkpoint is behind by a few blocks at most. */
+const boundariesMax = 65_536;
+
+class Replay {
+  readonly #options: AuditOptions;
+  #genesis: Genesis | undefined;
+  #chain: Chain | undefined;
+  /** Used ids that a block could still hold again, with their expiry. */
+  readonly #window = new Map<string, number>();
+  readonly #boundaries = new Map<number, Boundary>();
+  readonly #runs: { height: number; offset: number }[] = [];
+  #checkpoint: CheckedCheckpoint | undefined;
+  #transactions = 0;
+  #refused = 0;
+  #records = 0;
+  #prunedAt = 0;
+  where = 'file';
+
+  constructor(options: AuditOptions) {
+    this.#options = options;
+  }
+
+  get height(): number {
+    return this.#chain?.tip.header.height ?? 0;
+  }
+
+  async take(item: ArchiveItem): Promise<void> {
+    switch (item.kind) {
+      case 'genesis':
+        return this.#begin(item.bytes);
+      case 'run':
+        return this.#replay(item.run, item.offset);
+      case 'checkpoint':
+        this.where = 'checkpoint';
+        if (item.note !== undefined)
+          this.#checkpoint = checkCheckpoint(item.note, this.#needGenesis(), this.#boundaries);
+        this.where = 'file';
+        return;
+      case 'index':
+        this.where = 'index';
+        this.#compareIndex(item.index);
+        this.where = 'file';
+    }
+  }
+
+  report(error?: AuditError): AuditReport {
+    const header = this.#chain?.tip.header;
+    return {
+      ok: error === undefined,
+      chain: this.#genesis?.chain,
+      genesisHash: this.#genesis?.genesisHash,
+      genesisGiven: this.#options.genesis !== undefined,
+      height: this.height,
+      blocks: this.height,
+      transactions: this.#transactions,
+      refused: this.#refused,
+      records: this.#records,
+      epochs: header?.epoch ?? 0,
+      logSize: header?.logSize ?? 0,
+      logRoot: header?.logRoot,
+      stateRoot: header?.stateRoot,
+      checkpoint: this.#checkpoint,
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  #begin(bytes: Uint8Array): void {
+    this.where = 'genesis';
+    const genesis = loadGenesis(bytes);
+    if (!equalBytes(genesis.bytes, bytes)) {
+      throw new WeftError(
+        'GENESIS_INVALID',
+        'The genesis document of the archive is not in its canonical form (RFC 8785).',
+      );
+    }
+    if (this.#options.genesis !== undefined) {
+      const wanted = loadGenesis(this.#options.genesis);
+      if (wanted.genesisHash !== genesis.genesisHash) {
+        throw new WeftError(
+          'GENESIS_OTHER',
+          `The archive is of ${genesis.chain}; the given genesis document is of ${wanted.chain}.`,
+        );
+      }
+    }
+    this.#genesis = genesis;
+    this.#chain = new Chain({
+      genesis,
+      verifier: this.#options.verifier ?? inlineVerifier,
+      tip: genesisPosition(genesis, (txId) => this.#window.has(txId)),
+    });
+    this.#records = 1;
+    this.where = 'file';
+  }
+
+  async #replay(run: Run, offset: number): Promise<void> {
+    const chain = this.#needChain();
+    const { tip } = chain;
+    this.where = `run after ${tip.header.height}`;
+    const blocks = decodeRun(run);
+    const first = blocks[0];
+    const last = blocks.at(-1);
+    if (first === undefined || last === undefined) return;
+    this.where = `run ${first.header.height}-${last.header.height}`;
+    if (first.header.height !== tip.header.height + 1 || first.header.parent !== tip.blockId) {
+      throw new WeftError('RUN_INVALID', `Block ${first.header.height} does not follow block ${tip.header.height}.`);
+    }
+    verifyRunEnd(run.certificate, last.blockId, tip.nextEpoch, this.#needGenesis().genesisHash);
+    this.#runs.push({ height: first.header.height, offset });
+    for (const { header, headerBytes, body, blockId } of blocks) {
+      this.where = `block ${header.height}`;
+      const checked = await chain.check(headerBytes, body);
+      if (checked.verdict === 'missing-parent')
+        throw new WeftError('RUN_INVALID', 'Its parent is not the block before it.');
+      if (checked.verdict !== 'valid') throw new WeftError(checked.code, checked.message);
+      const block = chain.executed(blockId);
+      if (block === undefined) throw new WeftError('BLOCK_UNKNOWN', 'The block was not kept: a defect of the audit.');
+      chain.settle(block);
+      for (const { tx } of block.transactions) this.#window.set(tx.txId, tx.expires);
+      this.#transactions += block.transactions.length;
+      this.#refused += block.outcomes.filter(({ refused }) => refused !== undefined).length;
+      this.#records += block.leaves.length - block.transactions.length;
+      this.#boundaries.set(header.logSize, { root: header.logRoot, epoch: block.epoch });
+      const oldest = this.#boundaries.keys().next();
+      if (this.#boundaries.size > boundariesMax && !oldest.done) this.#boundaries.delete(oldest.value);
+      this.#forget(header.time);
+    }
+    this.where = 'file';
+  }
+
+  /** What has expired can enter no block any more, so nobody asks whether it was there. */
+  #forget(time: number): void {
+    if (time < this.#prunedAt + 60_000) return;
+    this.#prunedAt = time;
+    for (const [txId, expires] of this.#window) if (expires <= time) this.#window.delete(txId);
+  }
+
+  #compareIndex(index: ArchiveIndex): void {
+    const { logSize, height } = this.#needChain().tip.header;
+    const same =
+      index.height === height &&
+      index.logSize === logSize &&
+      index.transactions === this.#transactions &&
+      index.runs.length === this.#runs.length &&
+      index.runs.every((run, i) => run.height === this.#runs[i]?.height && run.offset === this.#runs[i]?.offset);
+    if (!same) throw new WeftError('INDEX_WRONG', 'The index of the archive is not that of its content.');
+  }
+
+  #needGenesis(): Genesis {
+    if (this.#genesis === undefined) throw new WeftError('ARCHIVE_INVALID', 'The archive does not begin with genesis.');
+    return this.#genesis;
+  }
+
+  #needChain(): Chain {
+    if (this.#chain === undefined) throw new WeftError('ARCHIVE_INVALID', 'The archive does not begin with genesis.');
+    return this.#chain;
+  }
+}
