@@ -61,7 +61,10 @@ export class Journal {
   static async open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
     await files.makeFolder(folder);
     const names = await files.list(folder);
-    const segments = names.flatMap((name) => Number(namePattern.exec(name)?.[1] ?? [])).sort((a, b) => b - a);
+    const segments = names
+      .flatMap((name) => namePattern.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
     for (const name of names) if (name.endsWith('.tmp')) await files.unlink(join(folder, name));
     const newest = segments[0];
     if (newest === undefined) {
