@@ -1,6 +1,12 @@
-import { type GossipSub, gossipsub, StrictNoSign, TopicValidatorResult } from '@libp2p/gossipsub';
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  StrictNoSign,
+  TopicValidatorResult,
+} from '@libp2p/gossipsub';
 import { createPeerScoreParams, createTopicScoreParams } from '@libp2p/gossipsub/score';
-import type { PeerId } from '@libp2p/interface';
+import type { Connection, PeerId, Topology } from '@libp2p/interface';
 import { concat, encodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { Budget } from './lanes/pace.ts';
@@ -32,8 +38,55 @@ export function topicName(chain: string, topic: GossipTopic): string {
   return `/weft/${chain}/${topic}`;
 }
 
-/** The libp2p service, to be given to the host. */
-export function gossipService(chain: string, limits: NetworkLimits): ReturnType<typeof gossipsub> {
+/**
+ * The libp2p service for the host, and the two calls by which the lanes tell it of neighbours: gossip lives and dies with
+ * the bulk lane. Left to itself gossipsub attaches to whichever connection is identified first (which may be the urgent
+ * one), learns of a loss only when the last connection to the peer is gone, and can keep a dead stream for ever when a
+ * connection ends while it opens one: then nothing is published to that peer any more.
+ */
+export type GossipService = {
+  readonly factory: (components: GossipSubComponents) => GossipSub;
+  meet(connection: Connection): void;
+  part(peer: PeerId): void;
+};
+
+export function gossipService(chain: string, limits: NetworkLimits): GossipService {
+  const create = createFactory(chain, limits);
+  let topology: Topology | undefined;
+  return {
+    factory: (components) =>
+      create({
+        privateKey: components.privateKey,
+        peerId: components.peerId,
+        peerStore: components.peerStore,
+        connectionManager: components.connectionManager,
+        logger: components.logger,
+        registrar: new Proxy(components.registrar, {
+          get: (registrar, name) => {
+            if (name === 'register') {
+              return async (_protocol: string, given: Topology) => {
+                topology = given;
+                return 'lanes';
+              };
+            }
+            if (name === 'unregister') return () => {};
+            const value: unknown = Reflect.get(registrar, name, registrar);
+            return typeof value === 'function' ? value.bind(registrar) : value;
+          },
+        }),
+      }),
+    meet: (connection) => {
+      // Met, parted, met: the parting clears whatever an earlier connection left behind, and takes effect only for
+      // somebody who has been met.
+      void topology?.onConnect?.(connection.remotePeer, connection);
+      void topology?.onDisconnect?.(connection.remotePeer);
+      void topology?.onConnect?.(connection.remotePeer, connection);
+    },
+    part: (peer) => void topology?.onDisconnect?.(peer),
+  };
+}
+
+function createFactory(chain: string, limits: NetworkLimits): ReturnType<typeof gossipsub> {
   // Only what is invalid costs score: in a permissioned mesh silence is the business of the ledger's timeouts, and
   // several honest nodes may share an address.
   const topicScore = createTopicScoreParams({

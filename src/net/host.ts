@@ -8,7 +8,7 @@ import { tls } from '@libp2p/tls';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { WeftError } from '../codec/error.ts';
-import type { gossipService } from './gossip.ts';
+import type { GossipService } from './gossip.ts';
 import { safeYamux } from './muxer.ts';
 import type { KnownPeer } from './peers.ts';
 import type { Lane } from './types.ts';
@@ -25,7 +25,7 @@ export type HostModules = {
   /** The gater: may a connection in this direction exist with this peer? Asked again for every connection. */
   readonly permits: (peerId: string, direction: 'inbound' | 'outbound') => boolean;
   readonly onLaneStream: (lane: Lane, stream: Stream, connection: Connection) => void;
-  readonly gossip: ReturnType<typeof gossipService>;
+  readonly gossip: GossipService;
 };
 
 type Services = { readonly identify: Identify; readonly gossip: GossipSub };
@@ -78,12 +78,13 @@ export class Host {
       connectionMonitor: { enabled: false },
       nodeInfo: { userAgent: 'weft' },
       services: {
-        // Run by hand on bulk connections only: gossip attaches to the connection that was identified.
+        // Gossipsub demands that it is there; it is never run: the lanes tell gossip of its neighbours.
         identify: identify({ runOnConnectionOpen: false, protocolPrefix: 'weft', timeout: options.dialTimeoutMs }),
-        gossip: modules.gossip,
+        gossip: modules.gossip.factory,
       },
     });
     const host = new Host(libp2p, options);
+    libp2p.addEventListener('peer:disconnect', (event) => modules.gossip.part(event.detail));
     libp2p.addEventListener('connection:open', (event) => host.#bound(event.detail));
     for (const lane of ['urgent', 'bulk'] as const) {
       await libp2p.handle(
@@ -131,15 +132,6 @@ export class Host {
     } catch (error) {
       connection.abort(error instanceof Error ? error : new Error('no stream'));
       throw error;
-    }
-  }
-
-  /** Lets gossip know of this connection. Failure is harmless: gossip then has one neighbour less. */
-  async identify(connection: Connection): Promise<void> {
-    try {
-      await this.#libp2p.services.identify.identify(connection);
-    } catch {
-      // The connection was lost meanwhile, or the peer does not answer; the lane's own pings decide about it.
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { WeftError } from '../codec/error.ts';
 import { publicKeyOf } from '../crypto/ed25519.ts';
-import { Gossip, gossipService, newGossipCounters } from './gossip.ts';
+import { Gossip, type GossipService, gossipService, newGossipCounters } from './gossip.ts';
 import { Host } from './host.ts';
 import { Exchange } from './lanes/exchange.ts';
 import {
@@ -68,6 +68,7 @@ class LaneNetwork implements Network {
   readonly #up = new Map<string, LaneLink>();
   readonly #heardAtMs = new Map<string, number>();
   readonly #counters: Readonly<Record<Lane, LaneCounters>> = { urgent: newLaneCounters(), bulk: newLaneCounters() };
+  readonly #gossipService: GossipService;
   readonly #gossipCounters = newGossipCounters();
   #unreachable = 0;
   #strangers = 0;
@@ -93,6 +94,7 @@ class LaneNetwork implements Network {
     this.#role = options.role;
     this.#ownKey = publicKeyOf(options.peerSeed);
     this.#peers = new PeerSet({ name: this.name, role: this.#role, peerKey: this.#ownKey }, options.peers);
+    this.#gossipService = gossipService(options.chain, this.#limits);
     this.#presence = new Presence(this.#timings.relayAfterMs);
     this.#exchange = new Exchange(this.#limits, {
       bulk: (peer) => this.#lanes.get(peer)?.open('bulk'),
@@ -122,7 +124,7 @@ class LaneNetwork implements Network {
     const host = await Host.start(
       { chain, peerSeed, listen, dialTimeoutMs: this.#timings.dialTimeoutMs },
       {
-        gossip: gossipService(chain, this.#limits),
+        gossip: this.#gossipService,
         permits: (peerId, direction) => this.#permits(peerId, direction),
         onLaneStream: (lane, stream, connection) => this.#onLaneStream(lane, stream, connection),
       },
@@ -324,7 +326,7 @@ class LaneNetwork implements Network {
     const { log, handlers } = this.#modules;
     log.debug({ peer: link.peer, lane: link.lane, encryption: link.connection.encryption }, 'lane open');
     this.#heard(link.peer, true);
-    if (link.lane === 'bulk') void this.#host?.identify(link.connection);
+    if (link.lane === 'bulk') this.#gossipService.meet(link.connection);
     if (lanes.peer.primary !== link.lane) return true;
     this.#up.set(link.peer, link);
     this.#guard('onUp', () => handlers.onUp?.(link.peer), undefined);
@@ -337,7 +339,10 @@ class LaneNetwork implements Network {
     if (misbehaved) log.warn(details, 'lane closed: the peer sent what no honest node sends');
     else log.debug(details, 'lane closed');
     lanes.ended(link, misbehaved);
-    if (link.lane === 'bulk' && lanes.open('bulk') === undefined) this.#exchange.lost(link.peer);
+    if (link.lane === 'bulk' && lanes.open('bulk') === undefined) {
+      this.#exchange.lost(link.peer);
+      this.#gossipService.part(link.connection.remotePeer);
+    }
     if (this.#up.get(link.peer) !== link) return;
     this.#up.delete(link.peer);
     this.#guard('onDown', () => handlers.onDown?.(link.peer), undefined);

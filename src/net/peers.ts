@@ -105,7 +105,7 @@ function derive(own: { role: Role; peerKey: Uint8Array }, peer: NetworkPeer): Kn
     id: peerId.toString(),
     addresses,
     dials: validators ? order < 0 : own.role === 'observer' && !observers,
-    // Bulk first: gossip rides on the first connection that was identified, and must not sit beside the votes.
+    // Bulk first: a peer with which votes are exchanged can then also be asked.
     lanes: validators ? ['bulk', 'urgent'] : observers ? [] : ['bulk'],
     primary: validators ? 'urgent' : 'bulk',
   };

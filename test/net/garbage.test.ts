@@ -213,9 +213,10 @@ t.test('a permitted peer that sends rubbish on every protocol does not hurt the 
   const evilEntry = entry(evil, []);
   await evil.network.close();
   a!.network.setPeers([evilEntry, entry(b!)]);
+  const gossip = gossipService(chain, defaultLimits);
   const host = await Host.start(
     { chain, peerSeed: evilSeed!, listen: [], dialTimeoutMs: 2000 },
-    { permits: () => true, onLaneStream: () => {}, gossip: gossipService(chain, defaultLimits) },
+    { permits: () => true, onLaneStream: () => {}, gossip },
   );
   t.teardown(() => Promise.all([closeAll(good), host.stop()]));
   await until('the honest ones are connected', () => a!.network.connected('v2'));
@@ -269,7 +270,7 @@ t.test('a permitted peer that sends rubbish on every protocol does not hurt the 
   for (const topic of ['headers', 'transactions']) host.gossip.subscribe(`/weft/${chain}/${topic}`);
   const lane = await host.dial(target, 'bulk');
   lane.stream.send(preface);
-  await host.identify(lane.connection);
+  gossip.meet(lane.connection);
   await until('gossip has met', () => {
     void host.gossip.publish(`/weft/${chain}/headers`, randomBytes(30));
     return a!.network.stats().gossip.rejected > 0;

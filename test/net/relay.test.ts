@@ -19,6 +19,7 @@ t.test('four validators, one dead, one link cut: votes still reach everybody', a
   t.teardown(() => closeAll(members));
   await until('lanes are up', () => c!.network.stats().urgent.lanes === 3);
   await d!.network.close();
+  await until('nobody hears the dead one any more', () => a!.network.heardMs('v3') > 800);
   await until('v0 knows that v2 hears v1', () => a!.network.heardMs('v1') < 300 && b!.network.heardMs('v0') < 300);
   await until('there has been no lane for long enough', () =>
     a!.network.send('v1', 'urgent', 1, bytes('v0|vote'), { class: 'vote', view: 5 }),
