@@ -17,35 +17,48 @@ const attemptsMax = 200;
 const pauseMs = 25;
 
 /**
- * Opens a copy of a node's finalized ledger, so that reading it neither needs the node to stop nor writes to its data. Level
+ * Copies a node's finalized ledger, so that reading it neither needs the node to stop nor writes to its data. Level
  * never changes a table file once it is written, so tables are hard-linked; manifest and logs only grow, so they are
  * copied, and the copy counts only if no file came, went or was replaced meanwhile (else again). What is torn off a log's end
  * had not been acknowledged when the copy began.
  * @param data a node's data folder
- * @throws WeftError DATA_NOT_FOUND, DATA_BUSY, and those of `Ledger.open`
+ * @returns a data folder of its own, and how to get rid of it
+ * @throws WeftError DATA_NOT_FOUND, DATA_BUSY
  */
-export async function openDataCopy(data: string, genesis: Uint8Array): Promise<DataCopy> {
+export async function copyData(data: string): Promise<{ readonly dir: string; remove(): Promise<void> }> {
   const store = join(data, 'store');
   if (!existsSync(join(store, 'CURRENT'))) {
     throw new WeftError('DATA_NOT_FOUND', `there is no ledger in ${data}; name a node's data folder or its home`, {
       path: data,
     });
   }
-  const copy = await mkdtemp(join(data, '.copy-'));
+  const dir = await mkdtemp(join(data, '.copy-'));
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
   try {
-    await copyStore(store, join(copy, 'store'));
+    await copyStore(store, join(dir, 'store'));
+    return { dir, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Opens such a copy. @throws WeftError DATA_NOT_FOUND, DATA_BUSY, and those of `Ledger.open` */
+export async function openDataCopy(data: string, genesis: Uint8Array): Promise<DataCopy> {
+  const { dir, remove } = await copyData(data);
+  try {
     const { Ledger } = await import('../ledger/ledger.ts');
-    const ledger = await Ledger.open({ dir: copy, genesis });
+    const ledger = await Ledger.open({ dir, genesis });
     return {
       ledger,
       checkpoint: await publishedCheckpoint(ledger),
       close: async () => {
         await ledger.close();
-        await rm(copy, { recursive: true, force: true });
+        await remove();
       },
     };
   } catch (error) {
-    await rm(copy, { recursive: true, force: true });
+    await remove();
     throw error;
   }
 }

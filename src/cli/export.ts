@@ -6,7 +6,7 @@ import { exportTiles } from '../client/exportTiles.ts';
 import { type LogSource, openLogSource } from '../client/logSource.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { openDataCopy } from './dataCopy.ts';
-import { homeAt, nodeOfHome } from './home.ts';
+import { nodeOfHome } from './home.ts';
 import { note, printFields, printJson, usage } from './output.ts';
 import { progress } from './progress.ts';
 

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { AuditReport } from '../audit/audit.ts';
+import { WeftError } from '../codec/error.ts';
+import { bad, good, note, print, printFields, printJson, when } from './output.ts';
+import { progress } from './progress.ts';
+
+export function auditCommand(program: Command): void {
+  program
+    .command('audit')
+    .description(
+      'Replays an archive offline: every certificate, signature, policy decision, record and root. Exit code 0: it holds; 1: it does not, and where.',
+    )
+    .argument('<file>', 'archive (weft export --out)')
+    .option(
+      '--genesis <file>',
+      'the genesis document that the archive must begin with; else it is its own word which network it is',
+    )
+    .option('--json', 'print the report as one line of JSON')
+    .addHelpText('after', '\nExample: weft audit chain.weft --genesis genesis.json')
+    .action(async (file: string, options: { genesis?: string; json?: boolean }) => {
+      const genesis = options.genesis === undefined ? undefined : read(options.genesis);
+      const { auditArchive } = await import('../audit/audit.ts');
+      const bar = progress('bytes');
+      const report = await auditArchive(file, {
+        ...(genesis === undefined ? {} : { genesis }),
+        onProgress: ({ bytes, of }) => bar.show(bytes, of),
+      })
+        .catch((error: unknown) => {
+          throw unreadable(file, error);
+        })
+        .finally(() => bar.done());
+      if (options.json) printJson(report);
+      else printReport(report);
+      const { error } = report;
+      if (error !== undefined)
+        throw new WeftError(error.code, `${error.where}: ${error.message}`, { where: error.where });
+    });
+}
+
+function printReport(report: AuditReport): void {
+  const { checkpoint } = report;
+  print(report.ok ? good('The archive holds.') : bad('The archive does not hold. What was verified before the error:'));
+  printFields([
+    ['chain', report.chain],
+    ['blocks', `${report.blocks}, in ${report.epochs} epochs`],
+    ['transactions', `${report.transactions}, of which ${report.refused} were refused by the ledger`],
+    ['records', report.records],
+    ['log', report.logRoot === undefined ? undefined : `size ${report.logSize}  root ${report.logRoot}`],
+    ['state root', report.stateRoot],
+    ['checkpoint', checkpoint === undefined ? 'none' : `size ${checkpoint.size}  cosigned at ${when(checkpoint.time)}`],
+  ]);
+  if (report.ok && !report.genesisGiven)
+    note('Which network this is, is the word of the archive. To be sure: --genesis FILE');
+}
+
+function read(file: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(file));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return error instanceof WeftError || code === undefined
+    ? error
+    : new WeftError('FILE_UNREADABLE', `cannot read ${file}: ${code}`);
+}
