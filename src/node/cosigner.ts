@@ -49,6 +49,8 @@ export type CosignerModules = {
   readonly remember: (size: number, root: string) => Promise<boolean>;
   readonly send: (cosignature: Cosignature) => void;
   readonly published: (note: string, size: number) => void;
+  /** What to sign could not be made durable: nothing was signed. */
+  readonly failed: (error: unknown) => void;
   /** Two cosignatures of one size with different roots by one key (W12). */
   readonly conflict: (key: Vkey, a: Cosignature, b: Cosignature) => void;
   readonly wallMs: () => number;
@@ -162,15 +164,19 @@ export class Cosigner {
       this.#publish(block.logSize);
       return;
     }
-    this.#chain = this.#chain.then(async () => {
-      if (!(await this.#modules.remember(block.logSize, block.logRoot))) return;
-      const text = this.#text(block.logSize, block.logRoot);
-      const line = cosign(text, Math.floor(this.#modules.wallMs() / 1000), own.key, own.sign);
-      const cosignature: Cosignature = { size: block.logSize, root: block.logRoot, line };
-      this.#collected(block.logSize).lines.set(own.key.name, cosignature);
-      this.#modules.send(cosignature);
-      this.#publish(block.logSize);
-    });
+    this.#chain = this.#chain
+      .then(() => this.#signNow(block, own))
+      .catch((error: unknown) => this.#modules.failed(error));
+  }
+
+  async #signNow(block: CosignedBlock, own: { readonly key: Vkey; readonly sign: Sign }): Promise<void> {
+    if (!(await this.#modules.remember(block.logSize, block.logRoot))) return;
+    const text = this.#text(block.logSize, block.logRoot);
+    const line = cosign(text, Math.floor(this.#modules.wallMs() / 1000), own.key, own.sign);
+    const cosignature: Cosignature = { size: block.logSize, root: block.logRoot, line };
+    this.#collected(block.logSize).lines.set(own.key.name, cosignature);
+    this.#modules.send(cosignature);
+    this.#publish(block.logSize);
   }
 
   /** Publishes `size` when it is at least as new as what is published, executed here, and q cosigned it. */

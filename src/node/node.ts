@@ -201,6 +201,7 @@ export class WeftNode {
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
         send: (cosignature) => this.#sendCosignature(encodeCosignature(cosignature)),
         published: (note, size) => this.#published(note, size),
+        failed: (error) => this.#log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
         conflict: (key, a, b) =>
           this.#evidence(`cosignature-${key.name}-${a.size}`, encodeCosignature(a), encodeCosignature(b)),
         wallMs: this.#wallMs,
@@ -224,15 +225,13 @@ export class WeftNode {
   }
 
   async #start(): Promise<void> {
-    const { ledger } = { ledger: this.#ledger };
+    const ledger = this.#ledger;
     const published = ledger.note(publishedNote);
     if (published !== undefined) {
       const [size, note] = readPublished(published);
       this.#cosigner.restore(note, size);
     }
     const { finalized } = ledger;
-    if (finalized.header.height > 0)
-      this.#cosigner.committed({ ...cosigned(finalized.header), height: finalized.header.height });
     const { config } = this.#options;
     this.#network = await createNetwork(
       {
@@ -251,6 +250,7 @@ export class WeftNode {
       { log: this.#log, handlers: this.#handlers() },
     );
     await this.#consensus.start();
+    if (finalized.header.height > 0) this.#cosigner.committed(cosigned(finalized.header));
     this.#timers.push(
       setInterval(() => this.#cosigner.tick(), 250),
       setInterval(() => this.#tellHeight(), heightEveryMs),

@@ -34,7 +34,9 @@ export async function startNode(
       { file: config.genesis },
     );
   }
-  const keys = validatorKeysFrom(await readKeyFile(config.keys, options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null));
+  const keys = validatorKeysFrom(
+    await readKeyFile(config.keys, options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null),
+  );
   const node = await WeftNode.start({ config, genesis, keys, version: options.version ?? '0.1.0', log });
   return { api: node.api, log, close: () => node.close() };
 }
