@@ -52,8 +52,9 @@ export function txCommand(program: Command): void {
     )
     .action(async (options: Build) => {
       if (options.home === undefined) throw usage('tx sign needs --home, where the key is');
+      const transaction = await unsigned(options);
       const seed = await signingSeed(homeAt(options.home), options.account);
-      const signed = sign(await unsigned(options), [ed25519TransactionSigner(seed)]);
+      const signed = sign(transaction, [ed25519TransactionSigner(seed)]);
       if (options.json) printJson({ id: signed.id, expires: signed.expires, envelope: signed.text });
       else print(signed.text);
     });
@@ -81,13 +82,15 @@ export function txCommand(program: Command): void {
 async function unsigned(options: Build): Promise<ReturnType<typeof buildTransaction>> {
   if (options.home === undefined && options.chain === undefined)
     throw usage('give --home (its genesis.json says the chain) or --chain');
+  const body = readBody(options.body);
+  const expiresInMs = durationMs(options.expiresIn);
   const chain = options.chain ?? (await chainOfHome(homeAt(options.home ?? '')));
   return buildTransaction({
     chain,
     account: options.account,
     type: options.type,
-    body: readBody(options.body),
-    expiresInMs: durationMs(options.expiresIn),
+    body,
+    expiresInMs,
     ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
   });
 }

@@ -1,0 +1,102 @@
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { exitCodes, reportFailure } from './output.ts';
+
+/** A command group: its file is loaded only when it is asked for, so that `weft --help` is there at once. */
+export type Group = {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<(program: Command) => void>;
+};
+
+export const groups: readonly Group[] = [
+  {
+    name: 'dev',
+    summary: 'a whole network on this machine, with a page to look at',
+    load: async () => (await import('./dev.ts')).devCommand,
+  },
+  {
+    name: 'init',
+    summary: 'keys and configuration for one validator; prints its public record',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
+    name: 'genesis',
+    summary: 'the genesis document, made of the public records of all validators',
+    load: async () => (await import('./genesis.ts')).genesisCommand,
+  },
+  {
+    name: 'testnet',
+    summary: 'keys, genesis and configurations for n validators',
+    load: async () => (await import('./testnet.ts')).testnetCommand,
+  },
+  { name: 'start', summary: 'run a node', load: async () => (await import('./start.ts')).startCommand },
+  { name: 'keys', summary: 'make, show and rotate keys', load: async () => (await import('./keys.ts')).keysCommand },
+  {
+    name: 'tx',
+    summary: 'build, sign, submit and follow transactions',
+    load: async () => (await import('./tx.ts')).txCommand,
+  },
+  {
+    name: 'query',
+    summary: 'ask a node: status, blocks, log entries, state, transactions',
+    load: async () => (await import('./query.ts')).queryCommand,
+  },
+  {
+    name: 'token',
+    summary: 'fetch and verify execution tokens (verify works offline)',
+    load: async () => (await import('./token.ts')).tokenCommand,
+  },
+  {
+    name: 'trust',
+    summary: 'whom to trust: the keys that verify tokens',
+    load: async () => (await import('./trust.ts')).trustCommand,
+  },
+  {
+    name: 'export',
+    summary: 'the whole chain as one file, or its log as tiles',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
+    name: 'audit',
+    summary: 'replay an archive offline and say whether it holds',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
+  {
+    name: 'verify',
+    summary: 'check a log (folder or server) against a trust file, without replay',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'compare',
+    summary: 'the first difference of two archives or data folders',
+    load: async () => (await import('./compare.ts')).compareCommand,
+  },
+];
+
+/** Runs a command line. @returns the exit code: 0 holds, 1 refused or wrong (reason and code on standard error), 2 usage */
+export async function run(argv: readonly string[]): Promise<number> {
+  const program = new Command('weft')
+    .description('Weft: a permissioned integrity ledger for AI meshes.')
+    .version(packageJson.version)
+    .exitOverride()
+    .showHelpAfterError('(add --help for how to use it)')
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .addHelpText('after', '\nExample: weft dev              then: weft query status --rpc http://127.0.0.1:7611');
+  const wanted = argv[0] === 'help' ? argv[1] : argv[0];
+  try {
+    const group = groups.find(({ name }) => name === wanted);
+    if (group === undefined) for (const { name, summary } of groups) program.command(name).description(summary);
+    else (await group.load())(program);
+    if (argv.length === 0) {
+      program.outputHelp();
+      return exitCodes.usage;
+    }
+    await program.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? exitCodes.holds);
+  } catch (error) {
+    // Commander has said already what is wrong with the usage.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.holds : exitCodes.usage;
+    return reportFailure(error, argv.includes('--json'));
+  }
+}
