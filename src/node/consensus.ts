@@ -172,7 +172,7 @@ export class Consensus {
     if (this.#options.me !== undefined) {
       await this.#modules.ledger.journal.restart(this.#options.epoch.epoch, liveRecords(this.#state));
     }
-    this.#shell.handle({ type: 'start' });
+    this.#shell.begin();
     this.workChanged();
     if (this.#options.me !== undefined && !this.#voting) {
       this.#askForVotes();

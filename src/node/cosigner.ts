@@ -67,6 +67,8 @@ export class Cosigner {
   readonly #options: CosignerOptions;
   readonly #modules: CosignerModules;
   readonly #bySize = new Map<number, Collected>();
+  /** Verified cosignatures of a root that is not ours: half of a proof, should their signer also sign ours (W12). */
+  readonly #strays = new Map<string, Cosignature>();
   #newest: CosignedBlock | undefined;
   /** The time of the last block that was chosen for cosigning. */
   #chosenTime = 0;
@@ -144,8 +146,12 @@ export class Cosigner {
     if (timeS === undefined || timeS * 1000 > this.#modules.wallMs() + futureMsMax) return this.#drop();
     const collected = this.#collected(size);
     const expected = collected.root ?? known?.root;
-    if (known !== undefined && known.root !== root) this.#modules.conflict(key, known, cosignature);
-    if (expected !== undefined && expected !== root) return this.#drop();
+    const other = known ?? this.#strays.get(`${key.name} ${size}`);
+    if (other !== undefined && other.root !== root) this.#modules.conflict(key, other, cosignature);
+    if (expected !== undefined && expected !== root) {
+      this.#strays.set(`${key.name} ${size}`, cosignature);
+      return this.#drop();
+    }
     if (known !== undefined && timeOf(known.line) >= timeS) return 'dropped';
     collected.lines.set(key.name, cosignature);
     this.#publish(size);
@@ -215,7 +221,10 @@ export class Cosigner {
   #dropForeignRoots(size: number): void {
     const collected = this.#collected(size);
     for (const [name, cosignature] of collected.lines) {
-      if (cosignature.root !== collected.root) collected.lines.delete(name);
+      if (cosignature.root === collected.root) continue;
+      collected.lines.delete(name);
+      this.#strays.set(`${name} ${size}`, cosignature);
+      if (this.#strays.size > sizesMax) this.#strays.delete(this.#strays.keys().next().value ?? '');
     }
   }
 

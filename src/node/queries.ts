@@ -12,7 +12,7 @@ import type { BlockSummary, LogEntry, StateAnswer, TxStatus } from './api.ts';
 
 /** What a node answers about finalized history: reads of the ledger in the shapes of `api.ts`. */
 
-const statePath = /^[A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{1,128}){1,3}$/;
+const statePath = /^[A-Za-z0-9._-]{1,128}(\/[A-Za-z0-9._-]{1,128}){2}$/;
 
 export function summaryOf(block: StoredBlock, epoch: Epoch | undefined): BlockSummary {
   const { header } = block;

@@ -32,6 +32,9 @@ export type ShellModules = {
   readonly wallMs: () => number;
 };
 
+/** Events kept while the journal is made ready; peers repeat what matters. */
+const earlyMax = 4096;
+
 export class ConsensusShell {
   readonly #modules: ShellModules;
   readonly #events: Event[] = [];
@@ -40,6 +43,7 @@ export class ConsensusShell {
   #heldNext = 0;
   #leftNext = 0;
   #mayLeaveBefore = 0;
+  #begun = false;
   #running = false;
   #lettingOut = false;
   #syncing = false;
@@ -53,11 +57,18 @@ export class ConsensusShell {
     this.#modules = modules;
   }
 
+  /** The engine's first event; what came before it (a peer was faster than our disk) follows. */
+  begin(): void {
+    this.#begun = true;
+    this.#events.unshift({ type: 'start' });
+    this.handle();
+  }
+
   /** Hands the engine an event, or the time alone. Safe to call from within an effect: events queue up and run in order. */
   handle(event?: Event): void {
     if (this.#stopped) return;
-    if (event !== undefined) this.#events.push(event);
-    if (this.#running) return;
+    if (event !== undefined && (this.#begun || this.#events.length < earlyMax)) this.#events.push(event);
+    if (this.#running || !this.#begun) return;
     this.#running = true;
     try {
       this.#apply({ type: 'tick', monotonicMs: this.#modules.monotonicMs(), wallMs: this.#modules.wallMs() });

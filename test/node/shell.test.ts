@@ -20,6 +20,7 @@ function setUp(script: (event: Event) => Effect[]) {
     monotonicMs: () => 0,
     wallMs: () => 0,
   });
+  shell.begin();
   return { shell, seen, syncs };
 }
 
@@ -91,9 +92,33 @@ t.test('a failed sync stops everything and says so once', async (t) => {
     monotonicMs: () => 0,
     wallMs: () => 0,
   });
+  shell.begin();
   shell.handle({ type: 'heard', peer: 1 });
   await turn();
   shell.handle({ type: 'heard', peer: 1 });
   await turn();
   t.same(seen, ['no space']);
+});
+
+t.test('what comes before the start is kept and follows it', async (t) => {
+  const seen: string[] = [];
+  const shell = new ConsensusShell({
+    step: (event) => {
+      seen.push(event.type);
+      return [];
+    },
+    appendRecord: () => {},
+    appendBlock: () => {},
+    sync: () => Promise.resolve(),
+    outward: () => {},
+    inward: () => {},
+    failed: () => {},
+    monotonicMs: () => 0,
+    wallMs: () => 0,
+  });
+  shell.handle({ type: 'heard', peer: 1 });
+  t.same(seen, []);
+  shell.begin();
+  t.same(seen, ['tick', 'start', 'heard']);
+  await shell.stop();
 });
