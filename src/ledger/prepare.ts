@@ -25,7 +25,7 @@ export type PreparerOptions = {
   readonly verifier: SignatureVerifier;
   /** Envelopes that are remembered. Default 32,768: several full blocks and what the mempool turns over. */
   readonly entriesMax?: number;
-  /** Bytes of remembered envelopes. Default 32 MiB. */
+  /** Bytes of remembered envelopes; decoded they take about four times that. Default 16 MiB. */
   readonly bytesMax?: number;
 };
 
@@ -52,7 +52,7 @@ export class Preparer {
   readonly #known = new Map<string, Known>();
   #bytes = 0;
 
-  constructor({ chain, verifier, entriesMax = 32_768, bytesMax = 32 * 1024 * 1024 }: PreparerOptions) {
+  constructor({ chain, verifier, entriesMax = 32_768, bytesMax = 16 * 1024 * 1024 }: PreparerOptions) {
     this.#chain = chain;
     this.#verifier = verifier;
     this.#entriesMax = entriesMax;
