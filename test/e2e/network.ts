@@ -1,0 +1,195 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonObject } from '../../contracts/types.ts';
+import type { NodeStatus } from '../../schemas/types/rpc.ts';
+import { makeTestnet, type Testnet, type TestnetOptions } from '../../src/cli/testnet.ts';
+import {
+  buildTransaction,
+  connect,
+  ed25519TransactionSigner,
+  type SignedTransaction,
+  sign,
+  type WeftClient,
+} from '../../src/client/index.ts';
+import { readKeyFile } from '../../src/crypto/keyfile.ts';
+
+/** A network of real validator processes on this machine, for tests that kill, stop and starve them. */
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+
+export type TestNetworkOptions = Partial<Omit<TestnetOptions, 'dir' | 'passphrase'>> & {
+  /** Extra arguments to Node for each validator, for example `--import` of a module that breaks the disk. */
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+export class TestNetwork {
+  readonly net: Testnet;
+  readonly dir: string;
+  readonly clients: readonly WeftClient[];
+  readonly #children = new Map<string, ChildProcess>();
+  readonly #options: TestNetworkOptions;
+
+  private constructor(net: Testnet, dir: string, options: TestNetworkOptions) {
+    this.net = net;
+    this.dir = dir;
+    this.#options = options;
+    this.clients = net.validators.map(({ rpc }) => connect({ rpc }));
+  }
+
+  /** Makes keys and genesis in a fresh folder; starts nothing. */
+  static async make(options: TestNetworkOptions = {}): Promise<TestNetwork> {
+    const { nodeArgs: _args, env: _env, ...rest } = options;
+    const dir = mkdtempSync(join(tmpdir(), 'weft-e2e-'));
+    const basePort = rest.basePort ?? (await freeBase(rest.validators ?? 4));
+    const net = await makeTestnet({ name: 'weft-e2e', demoAccounts: true, ...rest, dir, basePort, passphrase: null });
+    return new TestNetwork(net, dir, options);
+  }
+
+  get names(): string[] {
+    return this.net.validators.map(({ name }) => name);
+  }
+
+  start(name: string): void {
+    const validator = this.net.validators.find((each) => each.name === name);
+    if (validator === undefined) throw new Error(`no validator ${name}`);
+    const args = [...(this.#options.nodeArgs ?? []), main, 'start', '--config', validator.config];
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, ...this.#options.env, WEFT_LOG_FILE: join(validator.dir, 'node.log') },
+    });
+    child.stderr?.on('data', () => {});
+    this.#children.set(name, child);
+  }
+
+  startAll(): void {
+    for (const name of this.names) this.start(name);
+  }
+
+  /** Sends a signal; for SIGKILL and SIGTERM resolves when the process is gone. */
+  async signal(name: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#children.get(name);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') await gone;
+  }
+
+  running(name: string): boolean {
+    const child = this.#children.get(name);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Kills what is left and removes the folder. */
+  async remove(): Promise<void> {
+    await Promise.all(
+      this.names.map(async (name) => {
+        await this.signal(name, 'SIGCONT');
+        await this.signal(name, 'SIGKILL');
+      }),
+    );
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async status(name: string): Promise<NodeStatus | undefined> {
+    try {
+      return await this.client(name).call('node.status', {}, 2000);
+    } catch {
+      return undefined;
+    }
+  }
+
+  client(name: string): WeftClient {
+    const client = this.clients[this.names.indexOf(name)];
+    if (client === undefined) throw new Error(`no validator ${name}`);
+    return client;
+  }
+
+  /** Waits until `condition` holds for the statuses of `names`; throws what they last said when it does not in time. */
+  async until(
+    condition: (statuses: NodeStatus[]) => boolean,
+    { names = this.names, withinMs = 60_000 }: { names?: readonly string[]; withinMs?: number } = {},
+  ): Promise<NodeStatus[]> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const found = await Promise.all(names.map((name) => this.status(name)));
+      const statuses = found.filter((status) => status !== undefined);
+      if (statuses.length === names.length && condition(statuses)) return statuses;
+      if (Date.now() > deadline) {
+        const said = found.map(
+          (status, i) => `${names[i]}: ${status === undefined ? 'no answer' : JSON.stringify(status)}`,
+        );
+        throw new Error(`not reached within ${withinMs} ms\n${said.join('\n')}\n${this.logTails()}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  /** All vote and nobody is behind. */
+  async ready(names: readonly string[] = this.names): Promise<NodeStatus[]> {
+    return this.until((statuses) => statuses.every((status) => status.notVoting === '' && !status.catchingUp), {
+      names,
+    });
+  }
+
+  logTails(): string {
+    return this.net.validators
+      .map(({ name, dir }) => {
+        try {
+          return `${name}: ${readFileSync(join(dir, 'node.log'), 'utf8').slice(-1500)}`;
+        } catch {
+          return `${name}: no log`;
+        }
+      })
+      .join('\n');
+  }
+
+  /** Signs with an account's key file. */
+  async signed(account: string, type: string, body: JsonObject, expiresInMs = 60_000): Promise<SignedTransaction> {
+    const signer = await this.signer(account);
+    return sign(buildTransaction({ chain: this.net.chain, account, type, body, expiresInMs }), [signer]);
+  }
+
+  readonly #signers = new Map<string, ReturnType<typeof ed25519TransactionSigner>>();
+
+  async signer(account: string): Promise<ReturnType<typeof ed25519TransactionSigner>> {
+    const known = this.#signers.get(account);
+    if (known !== undefined) return known;
+    const path = this.net.accounts.get(account);
+    if (path === undefined) throw new Error(`no account ${account}`);
+    const secret = (await readKeyFile(path, null)).find(({ name }) => name === 'account');
+    if (secret === undefined) throw new Error(`${path} holds no account key`);
+    const signer = ed25519TransactionSigner(secret.secret);
+    this.#signers.set(account, signer);
+    return signer;
+  }
+
+  /** A packet commit by router-prime that is finalized whatever the routing table says (a denied group is a record too). */
+  async packet(): Promise<SignedTransaction> {
+    const ids = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
+    const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + 30_000, ids };
+    return this.signed('router-prime', 'packets.commit', { groups: [group] });
+  }
+}
+
+/** A base from which all ports of `validators` are free at the moment. */
+export async function freeBase(validators: number): Promise<number> {
+  for (;;) {
+    const base = 20_000 + 10 * Math.floor(Math.random() * 3500);
+    const ports = Array.from({ length: validators }, (_, i) => [base + 10 * (i + 1), base + 10 * (i + 1) + 1]).flat();
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return base;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
