@@ -145,7 +145,7 @@ export interface ConfigFile {
      */
     waitMsMax?: number;
     /**
-     * Requests being answered at one time, waits included.
+     * Requests being answered at one time, waits included; a quarter of it for one client address.
      */
     pendingMax?: number;
   };

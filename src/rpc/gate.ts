@@ -40,7 +40,7 @@ export class Gate {
         const waitMs = this.#addresses.take(address, requests);
         if (waitMs > 0) throw this.#limited('address', waitMs);
       },
-      call: (method, params) => this.#call(method, params),
+      call: (method, params) => this.#call(address, method, params),
     };
   }
 
@@ -49,14 +49,14 @@ export class Gate {
     this.#pending.close();
   }
 
-  async #call(method: string, params: unknown): Promise<unknown> {
+  async #call(address: string, method: string, params: unknown): Promise<unknown> {
     const { api, logger, metrics } = this.#modules;
     const label = methodNames.has(method) ? method : 'unknown';
     const stop = metrics.seconds.startTimer({ method: label });
     const context = { api, waitMsMax: this.#config.waitMsMax, admit: (envelope: string) => this.#admit(envelope) };
     let outcome = 'ok';
     try {
-      return await this.#pending.run(() => callMethod(method, params, context));
+      return await this.#pending.run(address, () => callMethod(method, params, context));
     } catch (error) {
       outcome = toRpcError(error).data.code;
       if (!(error instanceof WeftError)) logger.error({ err: error, method: label }, 'a method failed');

@@ -1,16 +1,21 @@
 import { WeftError } from '../codec/error.ts';
 
 /**
- * Requests being answered. Bounded, and ended all at once when the server closes, so that a client that waits for a
- * transaction learns within the stop that it must ask another node.
+ * Requests being answered. Bounded in all and for each client, so that one client's waits leave room for others; ended
+ * all at once when the server closes, so that a client that waits for a transaction learns within the stop that it must
+ * ask another node.
  */
 export class Pending {
   readonly #max: number;
+  /** A quarter: filling the server takes four clients. */
+  readonly #maxOfClient: number;
   readonly #rejects = new Set<(error: WeftError) => void>();
+  readonly #ofClient = new Map<string, number>();
   #closed = false;
 
   constructor(max: number) {
     this.#max = max;
+    this.#maxOfClient = Math.ceil(max / 4);
   }
 
   get size(): number {
@@ -18,20 +23,25 @@ export class Pending {
   }
 
   /** @throws WeftError RPC_BUSY, RPC_SHUTTING_DOWN, or what `start` fails with */
-  run<T>(start: () => Promise<T>): Promise<T> {
+  run<T>(client: string, start: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(shuttingDown());
-    if (this.#rejects.size >= this.#max) {
-      return Promise.reject(
-        new WeftError('RPC_BUSY', `this node is answering ${this.#max} requests already; try again shortly`, {
-          retryAfterMs: 500,
-        }),
-      );
+    const ofClient = this.#ofClient.get(client) ?? 0;
+    if (this.#rejects.size >= this.#max || ofClient >= this.#maxOfClient) {
+      const whose = ofClient >= this.#maxOfClient ? 'of this client ' : '';
+      const message = `this node is answering as many requests ${whose}as it may (${whose === '' ? this.#max : this.#maxOfClient}); try again shortly`;
+      return Promise.reject(new WeftError('RPC_BUSY', message, { retryAfterMs: 500 }));
     }
+    this.#ofClient.set(client, ofClient + 1);
     return new Promise<T>((resolve, reject) => {
       this.#rejects.add(reject);
       start()
         .then(resolve, reject)
-        .finally(() => this.#rejects.delete(reject));
+        .finally(() => {
+          this.#rejects.delete(reject);
+          const left = (this.#ofClient.get(client) ?? 1) - 1;
+          if (left === 0) this.#ofClient.delete(client);
+          else this.#ofClient.set(client, left);
+        });
     });
   }
 

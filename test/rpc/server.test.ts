@@ -9,6 +9,7 @@ import t from 'tap';
 import { rpcConfig } from '../../src/node/config.ts';
 import { accountOf } from '../../src/rpc/account.ts';
 import { clientKey, RateLimit } from '../../src/rpc/limits.ts';
+import { Pending } from '../../src/rpc/pending.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
 import { checkpointText, fakeNode, hash, leafText, post, rpc } from './fakeNode.ts';
 
@@ -181,6 +182,19 @@ t.test('a taken port says so; too many pending requests say so', async (t) => {
   t.same([error.code, error.data.code], [-32002, 'RPC_BUSY']);
   await server.close();
   await first;
+});
+
+t.test('one client leaves room for others', async (t) => {
+  const pending = new Pending(8);
+  const never = (): Promise<void> => new Promise(() => {});
+  const held = [pending.run('a', never), pending.run('a', never)];
+  for (const each of held) each.catch(() => {});
+  await t.rejects(pending.run('a', never), { code: 'RPC_BUSY' });
+  t.equal(await pending.run('b', async () => 7), 7);
+  t.equal(await pending.run('b', async () => 8), 8, 'what was answered counts no more');
+  pending.close();
+  await t.rejects(held[0]!, { code: 'RPC_SHUTTING_DOWN' });
+  await t.rejects(pending.run('b', never), { code: 'RPC_SHUTTING_DOWN' });
 });
 
 t.test('TLS, and client certificates where asked for', async (t) => {
