@@ -116,7 +116,9 @@ function start(node, args, env) {
 const [command, ...rest] = process.argv.slice(2);
 ensureDependencies();
 const node = nodeBinary();
-const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(process.platform === 'win32' ? ';' : ':');
+const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(
+  process.platform === 'win32' ? ';' : ':',
+);
 const env = { ...process.env, PATH: path };
 
 switch (command) {

@@ -60,7 +60,8 @@ export function folderOf(file: string): string | undefined {
 
 export function importsOf(source: string): string[] {
   const found: string[] = [];
-  const pattern = /(?:^|\n)\s*(?:import|export)\s(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
   for (const match of source.matchAll(pattern)) found.push(match[1] ?? match[2] ?? '');
   return found;
 }
@@ -95,7 +96,11 @@ export function checkImports(files: ReadonlyMap<string, string>): Breach[] {
       if (from === 'consensus') {
         breaches.push({ file, imports: target, rule: 'consensus imports nothing from outside its folder' });
       } else if (toFloor > fromFloor || (toFloor === fromFloor && !neighbours.get(from)?.includes(to))) {
-        breaches.push({ file, imports: target, rule: `floor ${fromFloor} (${from}) may not know floor ${toFloor} (${to})` });
+        breaches.push({
+          file,
+          imports: target,
+          rule: `floor ${fromFloor} (${from}) may not know floor ${toFloor} (${to})`,
+        });
       } else if (closed.has(to) && !closed.get(to)?.includes(from)) {
         breaches.push({ file, imports: target, rule: `${to} is open to ${closed.get(to)?.join(', ')} only` });
       }
@@ -127,7 +132,8 @@ export function readSources(root: string): Map<string, string> {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         if (!['node_modules', 'dist', '.tap', '.git', 'test'].includes(entry.name)) walk(path);
-      } else if (entry.name.endsWith('.ts')) files.set(relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8'));
+      } else if (entry.name.endsWith('.ts'))
+        files.set(relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8'));
     }
   };
   walk(root);
