@@ -180,6 +180,9 @@ function restoredHalt(state: State): Effect[] {
 /** W11 is settled: votes that a crash kept back are made up for, those that may be lost are sent again. */
 function resume(state: State): void {
   state.resumed = true;
+  // The time in which we could not vote was not the leader's.
+  state.enteredAtMs = state.nowMs;
+  state.timerBaseMs = undefined;
   resendAll(state);
   for (const [view, record] of state.views) if (view > state.finalizedView) castFinalize(state, record);
 }

@@ -58,6 +58,8 @@ export type NodeOptions = {
   bodyApart: number;
   /** A power loss takes up to so many durable journal records too: a disk that lies (W11). */
   rollsBackRecords: number;
+  /** Crash at exactly this journal write of this node's life, once: before the sync, after it, or when all has left. */
+  crashAt?: { write: number; when: number };
   quirks: Quirks;
 };
 
@@ -105,6 +107,7 @@ export class SimNode {
   private askedChainAtMs = -1;
   private workTold = false;
   private reportedTip = '';
+  private writes = 0;
 
   constructor(world: World, options: NodeOptions) {
     this.world = world;
@@ -282,7 +285,9 @@ export class SimNode {
     switch (effect.type) {
       case 'journal':
         this.disk.write({ record: effect.record });
-        if (world.faulty() && world.prng.chance(this.options.crashPerWrite)) this.crashSoon();
+        this.writes += 1;
+        if (world.faulty() && this.writes === this.options.crashAt?.write) this.crashSoon(this.options.crashAt.when);
+        else if (world.faulty() && world.prng.chance(this.options.crashPerWrite)) this.crashSoon(world.prng.int(3));
         return;
       case 'store': {
         if (this.options.quirks.skipsStore) return;
@@ -426,8 +431,7 @@ export class SimNode {
   }
 
   /** At a journal write: before it is synced, just after the sync, or when what it held back has left. */
-  private crashSoon(): void {
-    const when = this.world.prng.int(3);
+  private crashSoon(when: number): void {
     if (when === 0) this.crash();
     else if (when === 1) this.crashAfterSync = true;
     else this.later(this.world.prng.int(2 * this.options.syncMsMax + 2), () => this.world.faulty() && this.crash());

@@ -25,6 +25,10 @@ export type Options = {
   rollsBack?: boolean;
   /** Even that validator may never be seen to sign twice. */
   strict?: boolean;
+  /** Crash this node at exactly this journal write. */
+  crashAt?: { node: number; write: number; when: number };
+  /** No faults but those asked for. */
+  calm?: boolean;
   /** Share of messages lost in phase 1. */
   loss?: number;
   onTrace?: (line: string) => void;
@@ -51,6 +55,20 @@ export const simTimings: Timings = {
   blockIntervalMs: 5,
   maxClockDriftMs: 500,
 };
+
+/** Retries faster than a leader, and slower than a certification. */
+const timingsDrawn: readonly Timings[] = [
+  simTimings,
+  { ...simTimings, retryMs: 150, fetchMs: 60 },
+  {
+    ...simTimings,
+    leaderTimeoutMs: 300,
+    certificationTimeoutMs: 450,
+    retryMs: 900,
+    leaderSilentMs: 900,
+    blockIntervalMs: 0,
+  },
+];
 
 const calm: LinkFaults = { loss: 0, duplication: 0, latencyMsMin: 1, latencyMsMax: 5, slow: 0, slowMsMax: 0 };
 
@@ -101,6 +119,7 @@ export function runSeed(options: Options): Outcome {
     slow: prng.pick([0, 0.02, 0.1]),
     slowMsMax: 600,
   };
+  if (options.calm) Object.assign(faults, calm);
   if (options.loss !== undefined) faults.loss = options.loss;
   const network = createNetwork<Wire>(schedule, prng, faults, (from, to, message) => {
     for (const node of at[to] ?? []) node.receive(from, message);
@@ -122,19 +141,21 @@ export function runSeed(options: Options): Outcome {
     othersOf: (index) => others[index]!,
   };
   const order = prng.shuffle([...Array(n).keys()]);
+  const timings = prng.pick(timingsDrawn);
   const crashPerWrite = (options.crashy ?? prng.chance(0.5)) ? prng.pick([0.002, 0.01, 0.05]) : 0;
   for (let index = 0; index < n; index += 1) {
     const nodeOptions: NodeOptions = {
       index,
       validators: n,
       leaderOrder: order,
-      timings: simTimings,
+      timings,
       retentionViews: prng.pick([4, 64]),
       wallSkewMs: prng.chance(0.1) ? prng.between(-1500, 1500) : prng.between(-200, 200),
       syncMsMax: prng.pick([0, 1, 5, 30]),
       crashPerWrite,
       bodyApart: prng.pick([0, 0.3]),
       rollsBackRecords: index === rolling ? 12 : 0,
+      ...(options.crashAt?.node === index && { crashAt: options.crashAt }),
       quirks: options.quirks ?? {},
     };
     const kind = byzantineAt.get(index);
@@ -195,7 +216,7 @@ export function runSeed(options: Options): Outcome {
       if (faulty) schedule.after(prng.between(20, 400), restart);
     };
     schedule.after(200, restart);
-    if (prng.chance(0.6)) {
+    if (prng.chance(0.6) && !options.calm) {
       const partition = (): void => {
         if (!faulty) return;
         const style = prng.int(4);
@@ -222,7 +243,7 @@ export function runSeed(options: Options): Outcome {
       };
       schedule.after(prng.int(1000), partition);
     }
-    if (prng.chance(0.3)) {
+    if (prng.chance(0.3) && !options.calm) {
       // The whole cluster loses power.
       schedule.after(prng.int(endMs), () => {
         world.trace(0, () => '-- power loss everywhere');
@@ -283,11 +304,11 @@ export function runSeed(options: Options): Outcome {
   function phase3(): void {
     const core = good.filter((node) => node.up);
     // Retries that the faults left behind run out first; a skip that is still running (W3) may last longer than the run.
-    schedule.runUntil(schedule.nowMs() + 3 * simTimings.idleBlockMs);
+    schedule.runUntil(schedule.nowMs() + 3 * timings.idleBlockMs);
     const standings = core.flatMap((node) => node.state?.presence.standings ?? []);
     if (standings.some((standing) => standing.failed || standing.skip !== undefined)) return;
     const count = (what: 'proposalsSent' | 'nullifiesSent'): number => core.reduce((sum, node) => sum + node[what], 0);
-    const restMs = 4 * simTimings.idleBlockMs;
+    const restMs = 4 * timings.idleBlockMs;
     let proposals = count('proposalsSent');
     schedule.runUntil(schedule.nowMs() + restMs);
     proposals = count('proposalsSent') - proposals;
@@ -301,7 +322,7 @@ export function runSeed(options: Options): Outcome {
         dead = leader;
         world.trace(0, () => `-- the leader ${leader.index} dies while idle`);
         leader.crash();
-        schedule.runUntil(schedule.nowMs() + 2 * simTimings.leaderSilentMs + 100);
+        schedule.runUntil(schedule.nowMs() + 2 * timings.leaderSilentMs + 100);
       }
     }
     const live = core.filter((node) => node !== dead);
@@ -311,7 +332,7 @@ export function runSeed(options: Options): Outcome {
     world.trace(0, () => `-- wake up with tx ${tx}`);
     inject(tx);
     while (!live.every((node) => node.disk.store.some((block) => block.txs.includes(tx)))) {
-      if (schedule.nowMs() - startMs > simTimings.leaderTimeoutMs)
+      if (schedule.nowMs() - startMs > timings.leaderTimeoutMs)
         throw new Violation('an idle chain does not wake up within a leader timeout');
       schedule.runUntil(schedule.nowMs() + 5);
     }
