@@ -88,6 +88,7 @@ export function openGenesis(document: Json, names: GenesisNames): GenesisResult 
       );
     }
   }
+  checkLogKeyIds(genesis, `${names.chain}/weft`);
   const { schema, policies } = genesis.policy;
   const policyDigest = digestPolicySet({ schema, policies });
   const record = genesisRecord(genesis, names, policyDigest);
@@ -103,6 +104,17 @@ export function openGenesis(document: Json, names: GenesisNames): GenesisResult 
     );
   }
   return { changes: genesisState(genesis, policyDigest), record };
+}
+
+/** All log keys share one name, so two with one 4-byte id could not be told apart; foreign readers of notes refuse both. */
+function checkLogKeyIds(genesis: Genesis, origin: string): void {
+  const seen = new Map<string, string>();
+  for (const { name, log } of genesis.validators) {
+    const { keyId } = createVkey(sha256, origin, algLog, fromBase64Url(log));
+    const other = seen.get(keyId);
+    if (other !== undefined) throw invalid(`the log keys of ${other} and ${name} have the same key id: make a new one`);
+    seen.set(keyId, name);
+  }
 }
 
 function genesisState(genesis: Genesis, policyDigest: string): StateChanges {

@@ -149,11 +149,11 @@ export interface Consensus {
    */
   idleBlockMs: number;
   /**
-   * Bytes of all envelopes of a block.
+   * Bytes of the encoded body of a block. A body has to fit one message between validators.
    */
   maxBlockBytes: number;
   /**
-   * Transactions of a block.
+   * Transactions of a block. A proposal names each by 32 bytes and has to fit one message.
    */
   maxBlockTxs: number;
   /**
