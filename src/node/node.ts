@@ -246,6 +246,7 @@ export class WeftNode {
           requestBytesMax: batchBytesMax,
           answerBytesMax: runAnswerBytesMax,
           messageBytesMax: runAnswerBytesMax + 1024,
+          queueBytesMax: runAnswerBytesMax + 4 * 1024 * 1024,
         },
       },
       { log: this.#log, handlers: this.#handlers() },

@@ -24,7 +24,8 @@ export type SyncModules = {
 };
 
 const runBytesMax = 1024 * 1024;
-export const runAnswerBytesMax = 3 * 1024 * 1024;
+/** The blocks between two finalizations have to fit one answer (docs/decisions/0003). */
+export const runAnswerBytesMax = 8 * 1024 * 1024;
 
 export class Sync {
   readonly #modules: SyncModules;
