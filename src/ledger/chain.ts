@@ -135,19 +135,27 @@ export class Chain {
     if (envelopes instanceof WeftError) {
       return Promise.resolve({ verdict: 'wrong-body', code: envelopes.code, message: envelopes.message });
     }
-    const check = this.#check(blockId, decoded, body, envelopes).finally(() => this.#checks.delete(blockId));
+    const check = this.#check(blockId, decoded, body, envelopes.list, envelopes.ids).finally(() =>
+      this.#checks.delete(blockId),
+    );
     this.#checks.set(blockId, check);
     return check;
   }
 
-  async #check(blockId: string, header: Header, body: Uint8Array, envelopes: readonly Uint8Array[]): Promise<Checked> {
+  async #check(
+    blockId: string,
+    header: Header,
+    body: Uint8Array,
+    envelopes: readonly Uint8Array[],
+    ids: readonly string[],
+  ): Promise<Checked> {
     const parent = this.position(header.parent);
     if (parent === undefined) return { verdict: 'missing-parent' };
     let execution: BlockExecution;
     try {
       this.#checkHeader(header, parent);
       checkBodySize(body.length, envelopes.length, parent.nextEpoch.consensus);
-      const prepared = await this.#preparer.require(envelopes, parent.layer);
+      const prepared = await this.#preparer.require(envelopes, parent.layer, ids);
       // Something may have been finalized while signatures were checked.
       if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
       execution = new BlockExecution(parent, header, this.#modules);
@@ -233,10 +241,14 @@ export class Chain {
 const looseLimits = { maxBlockBytes: 64 * 1024 * 1024, maxBlockTxs: 65_535 };
 
 /** The envelopes, if this body is the one that the header names. A body has one encoding, so its ids decide. */
-function envelopesOf(header: Header, body: Uint8Array): readonly Uint8Array[] | WeftError {
+function envelopesOf(
+  header: Header,
+  body: Uint8Array,
+): { readonly list: readonly Uint8Array[]; readonly ids: readonly string[] } | WeftError {
   try {
-    const envelopes = decodeBody(body, looseLimits);
-    if (txRootOf(envelopes.map(envelopeIdOf)) === header.txRoot) return envelopes;
+    const list = decodeBody(body, looseLimits);
+    const ids = list.map(envelopeIdOf);
+    if (txRootOf(ids) === header.txRoot) return { list, ids };
     return new WeftError('TX_ROOT_MISMATCH', 'The body is not the one that the header names: ask another peer.');
   } catch (error) {
     if (error instanceof WeftError) return error;

@@ -5,7 +5,7 @@ import { envelopeIdOf } from '../crypto/digests.ts';
 import { pae } from '../crypto/dsse.ts';
 import { algorithmNumber, type SigningAlgorithm } from '../crypto/keyId.ts';
 import { type VerifyJob, verifySignature } from '../crypto/verify.ts';
-import { keyOf } from './execute.ts';
+import { type KeyAnswer, keyOf } from './execute.ts';
 import type { PreparedTx, SignatureVerifier } from './types.ts';
 
 export type { PreparedTx, PrepareMode } from './types.ts';
@@ -65,11 +65,12 @@ export class Preparer {
    */
   async admit(envelopes: readonly Uint8Array[], state: StateReader): Promise<(PreparedTx | WeftError)[]> {
     const jobs: Job[] = [];
+    const keys: KeyMemory = new Map();
     const answers: (PreparedTx | WeftError)[] = [];
     for (const [position, envelope] of envelopes.entries()) {
       if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
       try {
-        answers.push(this.#plan(envelope, position, state, jobs));
+        answers.push(this.#plan(this.#decode(envelope, envelopeIdOf(envelope)), position, state, keys, jobs));
       } catch (error) {
         answers.push(asRefusal(error));
       }
@@ -90,15 +91,23 @@ export class Preparer {
   }
 
   /**
-   * All transactions of a block by the consensus rule, or a throw for the first reason why the block is invalid.
+   * All transactions of a block by the consensus rule, or a throw for the first reason why the block is invalid. `ids`: their
+   * envelope ids, when the caller has them.
    * @throws WeftError as `admit` answers; whatever the verifier throws when it could not check (VERIFY_*)
    */
-  async require(envelopes: readonly Uint8Array[], state: StateReader): Promise<PreparedTx[]> {
+  async require(
+    envelopes: readonly Uint8Array[],
+    state: StateReader,
+    ids: readonly string[] = envelopes.map(envelopeIdOf),
+  ): Promise<PreparedTx[]> {
     const jobs: Job[] = [];
+    const keys: KeyMemory = new Map();
     const prepared: PreparedTx[] = [];
     for (const [position, envelope] of envelopes.entries()) {
       if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
-      prepared.push(this.#plan(envelope, position, state, jobs));
+      prepared.push(
+        this.#plan(this.#decode(envelope, ids[position] ?? envelopeIdOf(envelope)), position, state, keys, jobs),
+      );
     }
     // In slices: a verifier bounds what waits in it, and a block of many signatures must not be above that bound for ever.
     for (let at = 0; at < jobs.length; at += verifiedAtOnce) {
@@ -111,12 +120,16 @@ export class Preparer {
     return prepared;
   }
 
-  #plan(envelope: Uint8Array, position: number, state: StateReader, jobs: Job[]): PreparedTx {
-    const known = this.#decode(envelope);
+  #plan(known: Known, position: number, state: StateReader, memory: KeyMemory, jobs: Job[]): PreparedTx {
     const { tx } = known;
     let message: Uint8Array | undefined;
     const keys = tx.signatures.map((entry) => {
-      const key = keyOf(state, tx.account, entry);
+      const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
+      let key = memory.get(name);
+      if (key === undefined) {
+        key = keyOf(state, tx.account, entry);
+        memory.set(name, key);
+      }
       if (!key.ok) {
         const which =
           key.code === 'ACCOUNT_INACTIVE'
@@ -139,8 +152,7 @@ export class Preparer {
     return { tx, keys };
   }
 
-  #decode(envelope: Uint8Array): Known {
-    const id = envelopeIdOf(envelope);
+  #decode(envelope: Uint8Array, id: string): Known {
     const known = this.#known.get(id);
     if (known !== undefined) {
       this.#known.delete(id);
@@ -158,6 +170,9 @@ export class Preparer {
     return fresh;
   }
 }
+
+/** Keys that were looked up in one state, by account, algorithm and key id. */
+type KeyMemory = Map<string, KeyAnswer>;
 
 type Job = { readonly position: number; readonly known: Known; readonly key: string; readonly job: VerifyJob };
 

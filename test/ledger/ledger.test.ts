@@ -9,6 +9,7 @@ import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { treeHasher } from '../../src/ledger/body.ts';
 import { encodeCertificate } from '../../src/ledger/certificate.ts';
+import { blockIdOf, encodeHeader } from '../../src/ledger/header.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { decodeBundle } from '../../src/log/bundles.ts';
 import { verifyConsistency, verifyInclusion } from '../../src/log/proofs.ts';
@@ -248,6 +249,22 @@ t.test('runs carry a chain from node to node', async (t) => {
     () => t.fail(),
     (error: unknown) => t.equal(code(error), 'RUN_INVALID', 'another network'),
   );
+});
+
+t.test('finalized by a quorum, and other roots here: stop, do not blame', async (t) => {
+  const { genesis } = makeGenesis(4);
+  const source = await openInMemory(genesis);
+  const target = await openInMemory(genesis);
+  const honest = await buildBlock(source, [registerTx(genesis.chain, 'carol')]);
+  const header = { ...honest.header, stateRoot: '44'.repeat(32) };
+  const lie = { blockId: blockIdOf(header), header };
+  const certificate = encodeCertificate(finalizationOf(genesis, source.epoch, lie), 4);
+  await target.importRun({ headers: [encodeHeader(header)], bodies: [honest.body], certificate }).then(
+    () => t.fail('taken'),
+    (error: unknown) =>
+      t.match(error, { code: 'STATE_DIVERGED', details: { height: 1, reason: 'STATE_ROOT_MISMATCH' } }),
+  );
+  t.equal(target.finalized.header.height, 0);
 });
 
 t.test('the cosigner never goes back', async (t) => {
