@@ -200,7 +200,8 @@ export function prune(state: State): void {
   for (; state.viewsFrom < from; state.viewsFrom += 1) state.views.delete(state.viewsFrom);
   for (const view of state.waiting) if (view <= state.finalizedView) state.waiting.delete(view);
   for (const [id, block] of state.blocks) {
-    if (block.lastView < state.finalizedView && id !== state.finalizedId && id !== state.floor.block.id)
+    // Above the floor the journal still speaks of them (`liveRecords`).
+    if (block.lastView <= state.floor.view && id !== state.finalizedId && id !== state.floor.block.id)
       state.blocks.delete(id);
   }
 }

@@ -133,6 +133,21 @@ t.test('W1: a compacted journal restores the same engine', async (t) => {
   t.same(short.views.get(2)?.ownFinalize, long.views.get(2)?.ownFinalize);
 });
 
+t.test(
+  'W1, W11: a compacted journal keeps own votes between the floor and a finalization that is not committed yet',
+  async (t) => {
+    const made = afterFirstBlock();
+    made.propose(2, 1, block(2, made.first));
+    made.give({ type: 'verified', view: 2, blockId: 'b2', verdict: 'valid' });
+    made.certificate(finalization(7, 6, 'b7'));
+    const kept = liveRecords(made.state).filter((record) => record.kind === 'notarized');
+    t.same(
+      kept.map((record) => record.vote.subject.view),
+      [2],
+    );
+  },
+);
+
 t.test('W1: after a restart the last finalization is told again', async (t) => {
   const made = bench(configOf());
   made.certificate(finalization(5, 4, 'b5'));

@@ -339,7 +339,10 @@ export class SimNode {
         });
         return;
       case 'evidence':
-        this.outward(() => world.trace(this.index, () => `evidence against ${effect.offender}`));
+        this.outward(() => {
+          world.trace(this.index, () => `evidence against ${effect.offender}`);
+          world.oracle.onEvidence(this.index, effect.a, effect.b);
+        });
         return;
       case 'build':
         this.onBuild(effect.view, effect.parent, effect.mayBeEmpty);

@@ -17,6 +17,8 @@ export type Oracle = {
   onSent(from: number, message: Message, disk: DiskView): void;
   /** A node tells a client that this block is final. */
   onFinalized(node: number, height: number, id: string): void;
+  /** An accusation: two messages of one validator that no honest one sends. */
+  onEvidence(node: number, a: Vote, b: Vote): void;
   onHalted(node: number, code: string, detail: string): void;
   /** After a restart: everything that was once told must still be there. */
   onRestarted(node: number, holds: (height: number, id: string) => boolean): void;
@@ -137,6 +139,15 @@ export function createOracle(options: {
         told.set(node, mine);
       }
       mine.set(height, id);
+    },
+    onEvidence(node, a, b) {
+      if (!options.honest(node)) return;
+      const both = `${describe(a)} and ${describe(b)}`;
+      const conflict = a.kind === b.kind ? describe(a) !== describe(b) : a.kind !== 'notarize' && b.kind !== 'notarize';
+      if (a.signer !== b.signer || a.subject.view !== b.subject.view || !conflict)
+        throw new Violation(`${node} accuses without reason: ${both}`);
+      if (options.honest(a.signer) && !options.rolledBack(a.signer))
+        throw new Violation(`${node} accuses honest ${a.signer} of ${both}`);
     },
     onHalted(node, code, detail) {
       if (code === 'JOURNAL_ROLLED_BACK' && options.rolledBack(node)) return;

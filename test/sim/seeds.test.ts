@@ -31,7 +31,7 @@ t.test('W1: a crash at every journal write of one node', async (t) => {
           byzantine: [],
           crashy: false,
           calm: true,
-          phase1Ms: 700,
+          phase1Ms: 1500,
           closes: write % 2 === 0,
           crashAt,
         });
