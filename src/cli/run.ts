@@ -12,7 +12,7 @@ export type Group = {
 export const groups: readonly Group[] = [
   {
     name: 'dev',
-    summary: 'a whole network on this machine, with a page to look at',
+    summary: 'a whole network on this machine, with live traffic',
     load: async () => (await import('./dev.ts')).devCommand,
   },
   {

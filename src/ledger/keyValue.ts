@@ -1,4 +1,4 @@
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { WeftError } from '../codec/error.ts';
 
 export type WriteOp =
@@ -23,7 +23,7 @@ const megabyte = 1024 * 1024;
  * @throws WeftError DATA_LOCKED (another process has the folder), DATA_UNREADABLE
  */
 export async function openLevel(folder: string): Promise<KeyValue> {
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
+  const level = new Level<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
     cacheSize: 32 * megabyte,
