@@ -336,7 +336,7 @@ export function runSeed(options: Options): Outcome {
         throw new Violation('an idle chain does not wake up within a leader timeout');
       schedule.runUntil(schedule.nowMs() + 5);
     }
-    if (count('nullifiesSent') !== nullifies && core.length === n)
+    if (count('nullifiesSent') !== nullifies && live.length === n)
       throw new Violation('a view was nullified while an idle chain woke up');
   }
 }
