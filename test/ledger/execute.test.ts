@@ -9,7 +9,9 @@ import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
 import { encodeBody, txRootOf } from '../../src/ledger/body.ts';
 import { encodeHeader, type Header } from '../../src/ledger/header.ts';
 import { envelopeOfLeaf } from '../../src/ledger/leaves.ts';
-import type { Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { inlineVerifier } from '../../src/ledger/prepare.ts';
+import { StateWrites } from '../../src/ledger/stateValue.ts';
 import type { Checked, ExecutedBlock, PreparedTx } from '../../src/ledger/types.ts';
 import { leaderOf } from '../../src/ledger/validatorSet.ts';
 import {
@@ -18,6 +20,7 @@ import {
   finalizationOf,
   type GenesisOptions,
   genesisTime,
+  MemoryDisk,
   makeGenesis,
   makeTx,
   openInMemory,
@@ -309,3 +312,86 @@ t.test('limits of a block', async (t) => {
     'later than the parent',
   );
 });
+
+t.test('an id that an unfinalized ancestor used is used', async (t) => {
+  const { builder, checker, chain } = await twoNodes();
+  const sent = packetsTx(chain, 'alice');
+  const parent = await buildBlock(builder, [sent]);
+  const between = await buildBlock(builder, [], { parent: parent.blockId });
+  const honest = await buildBlock(builder, [], { parent: between.blockId });
+  for (const block of [parent, between]) t.equal((await checker.check(block.headerBytes, block.body)).verdict, 'valid');
+  const [header, body] = forge(honest, [sent]);
+  t.equal(code(await checker.check(header, body)), 'TX_DUPLICATE');
+  const prepared = (await checker.prepare([sent], 'block'))[0] as PreparedTx;
+  t.equal(checker.admissible(prepared, honest.header.time, between.blockId), 'TX_DUPLICATE');
+  t.equal(checker.admissible(prepared, honest.header.time), undefined, 'on another branch it may still enter');
+});
+
+t.test('every signature entry must hold, whatever was remembered of the others', async (t) => {
+  const { builder, chain } = await twoNodes({ keys: { alice: ['alice', 'alice 2'] } });
+  const both = packetsTx(chain, 'alice', { signers: ['alice', 'alice 2'] });
+  const text = decodeUtf8(both);
+  for (const at of [text.indexOf('"sig":"') + 9, text.lastIndexOf('"sig":"') + 9]) {
+    const forged = new Uint8Array(
+      Buffer.from(`${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`),
+    );
+    for (let again = 0; again < 2; again += 1) {
+      const [answer] = await builder.prepare([forged], 'admission');
+      t.equal(answer !== undefined && 'code' in answer && answer.code, 'SIGNATURE_INVALID');
+      await t.rejects(builder.prepare([forged], 'block'), { code: 'SIGNATURE_INVALID' });
+    }
+  }
+  t.equal((await builder.prepare([both], 'block')).length, 1);
+});
+
+t.test('state values have one form, whoever made them', async (t) => {
+  const writes = new StateWrites().add(new Map([['a/b/c', { z: 1, a: { y: [2], b: 3 } }]]));
+  const value = writes.values.get('a/b/c') as { a: object };
+  t.equal(JSON.stringify(value), '{"a":{"b":3,"y":[2]},"z":1}', 'as it is read back from the disk');
+  t.ok(Object.isFrozen(value) && Object.isFrozen(value.a));
+});
+
+t.test('a transaction counts only under the keys that it was verified with', async (t) => {
+  const { builder, chain } = await twoNodes();
+  const [prepared] = (await builder.prepare([packetsTx(chain, 'alice')], 'block')) as [PreparedTx];
+  t.equal(builder.admissible({ ...prepared, keys: [`ed25519:${'00'.repeat(32)}`] }, genesisTime + 5), 'TX_UNPREPARED');
+  t.equal(builder.admissible({ ...prepared, keys: [] }, genesisTime + 5), 'TX_UNPREPARED');
+  t.equal(builder.admissible(prepared, genesisTime + 5), undefined);
+});
+
+t.test(
+  'a block whose parent is finalized past while its signatures are checked is not executed on the wrong ground',
+  async (t) => {
+    const { genesis } = makeGenesis(4);
+    const builder = await openInMemory(genesis);
+    const a = await buildBlock(builder, [packetsTx(genesis.chain, 'alice')], { view: 1 });
+    const b = await buildBlock(builder, [registerTx(genesis.chain, 'carol')], { view: 2 });
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const disk = new MemoryDisk();
+    let waits = false;
+    const checker = await Ledger.open({
+      dir: '/ledger',
+      genesis,
+      files: disk.files,
+      database: disk.database,
+      verifier: {
+        ...inlineVerifier,
+        async verifyAll(jobs) {
+          if (waits) await gate;
+          return inlineVerifier.verifyAll(jobs);
+        },
+      },
+    });
+    t.equal((await checker.check(b.headerBytes, b.body)).verdict, 'valid');
+    waits = true;
+    const checking = checker.check(a.headerBytes, a.body);
+    t.equal(checker.check(a.headerBytes, a.body), checking, 'asked twice, checked once');
+    await checker.commit(b.blockId, finalizationOf(genesis, checker.epoch, b));
+    open();
+    t.equal((await checking).verdict, 'missing-parent');
+    t.equal(checker.executed(a.blockId), undefined);
+  },
+);

@@ -29,6 +29,8 @@ export function seedOf(name: string): Uint8Array {
 export type GenesisOptions = {
   readonly consensus?: Readonly<Record<string, number>>;
   readonly accounts?: readonly string[];
+  /** Names whose keys an account has; default: its own. */
+  readonly keys?: Readonly<Record<string, readonly string[]>>;
   readonly policy?: { readonly schema: string; readonly policies: readonly { id: string; text: string }[] };
   readonly name?: string;
 };
@@ -78,7 +80,10 @@ export function genesisDocument(count: number, options: GenesisOptions = {}): Js
     accounts: accounts.map((name) => ({
       name,
       roles: name === 'admin' ? ['administrator'] : [],
-      keys: [{ alg: 'ed25519', publicKey: toBase64Url(publicKeyOf(seedOf(name))) }],
+      keys: (options.keys?.[name] ?? [name]).map((key) => ({
+        alg: 'ed25519',
+        publicKey: toBase64Url(publicKeyOf(seedOf(key))),
+      })),
     })),
     council: { threshold: 1, members: ['admin'] },
     policy: { engine: { ...POLICY_ENGINE_ID }, ...(options.policy ?? readDefaultPolicySet()) },

@@ -267,6 +267,25 @@ t.test('finalized by a quorum, and other roots here: stop, do not blame', async 
   t.equal(target.finalized.header.height, 0);
 });
 
+t.test('tiles of sizes that had a checkpoint are there while a batch is being written', async (t) => {
+  const { genesis } = makeGenesis(1);
+  const disk = new MemoryDisk();
+  const ledger = await openInMemory(genesis, disk);
+  const block = () => Array.from({ length: 100 }, () => packetsTx(genesis.chain, 'alice'));
+  await addBlock(ledger, block());
+  const before = ledger.tile('tile/0/000.p/202')?.bytes;
+  t.equal(before?.length, 32 * 202);
+  let during: Uint8Array | undefined;
+  disk.before = () => {
+    during = ledger.tile('tile/0/000.p/202')?.bytes;
+    t.equal(ledger.tile('tile/0/000'), undefined, 'nothing beyond the durable size');
+    t.equal(toHex(ledger.logRoot(202)), ledger.finalized.header.logRoot);
+  };
+  await addBlock(ledger, block());
+  t.same(during, before);
+  t.ok(ledger.tile('tile/0/000')?.full);
+});
+
 t.test('the cosigner never goes back', async (t) => {
   const { bytes } = makeGenesis(1);
   const disk = new MemoryDisk();
