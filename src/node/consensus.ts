@@ -270,6 +270,7 @@ export class Consensus {
       this.#shell.handle({ type: 'committed', view: certificate.subject.view, block: last.facts });
     }
     this.#afterCommit(blocks);
+    this.#retryFinalization();
   }
 
   /** For observers, who have no index: the certificates that answer "what happened in this view". */
