@@ -56,6 +56,8 @@ export const nodeFiles: Files = {
   rename,
   unlink,
   async syncFolder(path) {
+    // Windows opens no folder; its file systems keep names by themselves.
+    if (process.platform === 'win32') return;
     const handle = await open(path, 'r');
     try {
       await handle.sync();

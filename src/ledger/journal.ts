@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import { concat } from '../codec/utf8.ts';
 import type { AppendFile, Files } from './files.ts';
@@ -60,6 +60,8 @@ export class Journal {
   /** `identity`: 32 bytes that every segment of this journal carries (the genesisHash). */
   static async open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
     await files.makeFolder(folder);
+    // Else the folder itself could be gone after a power loss, with all that was synced in it.
+    await files.syncFolder(dirname(folder));
     const names = await files.list(folder);
     const segments = names
       .flatMap((name) => namePattern.exec(name)?.[1] ?? [])

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { BlockFacts, Finalization } from '../../consensus/types.ts';
 import type { Json, StateReader } from '../../contracts/types.ts';
 import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
@@ -81,7 +81,10 @@ export class Ledger {
   static async open(options: LedgerOptions): Promise<Ledger> {
     const genesis = options.genesis instanceof Uint8Array ? loadGenesis(options.genesis) : options.genesis;
     const files = options.files ?? nodeFiles;
-    if (options.database === undefined) await files.makeFolder(options.dir);
+    if (options.database === undefined) {
+      await files.makeFolder(options.dir);
+      await files.syncFolder(dirname(resolve(options.dir)));
+    }
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));
     try {
       const opened = await openStore(database, genesis);

@@ -295,9 +295,9 @@ export class MemoryDisk {
       },
       syncFolder: async (folder) => {
         step('syncFolder');
-        for (const path of this.#durableNames.keys())
-          if (path.startsWith(`${folder}/`)) this.#durableNames.delete(path);
-        for (const [path, file] of this.#names) if (path.startsWith(`${folder}/`)) this.#durableNames.set(path, file);
+        const inside = (path: string) => path.slice(0, path.lastIndexOf('/')) === folder;
+        for (const path of this.#durableNames.keys()) if (inside(path)) this.#durableNames.delete(path);
+        for (const [path, file] of this.#names) if (inside(path)) this.#durableNames.set(path, file);
       },
     };
   }
