@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
-import { makeTestnet, type Testnet, type TestnetOptions } from '../../src/cli/testnet.ts';
+import { makeTestnet, type Testnet, type TestnetOptions, type TestnetValidator } from '../../src/cli/testnet.ts';
 import {
   buildTransaction,
   connect,
@@ -20,11 +20,16 @@ import { readKeyFile } from '../../src/crypto/keyfile.ts';
 /** A network of real validator processes on this machine, for tests that kill, stop and starve them. */
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+const hooks = join(import.meta.dirname, 'hooks', 'register.ts');
 
 export type TestNetworkOptions = Partial<Omit<TestnetOptions, 'dir' | 'passphrase'>> & {
-  /** Extra arguments to Node for each validator, for example `--import` of a module that breaks the disk. */
-  readonly nodeArgs?: readonly string[];
+  /** Extra arguments to Node for each validator, or by name, for example `--import` of a module that breaks the disk. */
+  readonly nodeArgs?: readonly string[] | ((name: string) => readonly string[]);
   readonly env?: Readonly<Record<string, string>>;
+  /** Write down every vote that leaves, over all lives of each validator (`wire.ts` reads it). */
+  readonly record?: boolean;
+  /** Files and database lose with the process what was not synced. */
+  readonly forgetfulDisk?: boolean;
 };
 
 export class TestNetwork {
@@ -33,6 +38,8 @@ export class TestNetwork {
   readonly clients: readonly WeftClient[];
   readonly #children = new Map<string, ChildProcess>();
   readonly #options: TestNetworkOptions;
+  /** What processes cried on standard error, and how they ended without being told to. */
+  readonly #outcry: string[] = [];
 
   private constructor(net: Testnet, dir: string, options: TestNetworkOptions) {
     this.net = net;
@@ -43,7 +50,7 @@ export class TestNetwork {
 
   /** Makes keys and genesis in a fresh folder; starts nothing. */
   static async make(options: TestNetworkOptions = {}): Promise<TestNetwork> {
-    const { nodeArgs: _args, env: _env, ...rest } = options;
+    const { nodeArgs: _args, env: _env, record: _record, forgetfulDisk: _disk, ...rest } = options;
     const dir = mkdtempSync(join(tmpdir(), 'weft-e2e-'));
     const basePort = rest.basePort ?? (await freeBase(rest.validators ?? 4));
     const net = await makeTestnet({ name: 'weft-e2e', demoAccounts: true, ...rest, dir, basePort, passphrase: null });
@@ -55,14 +62,29 @@ export class TestNetwork {
   }
 
   start(name: string): void {
-    const validator = this.net.validators.find((each) => each.name === name);
-    if (validator === undefined) throw new Error(`no validator ${name}`);
-    const args = [...(this.#options.nodeArgs ?? []), main, 'start', '--config', validator.config];
-    const child = spawn(process.execPath, args, {
+    const validator = this.#validator(name);
+    const { nodeArgs = [], env = {}, record, forgetfulDisk } = this.#options;
+    const extra = typeof nodeArgs === 'function' ? nodeArgs(name) : nodeArgs;
+    const wrapped = record === true || forgetfulDisk === true ? ['--import', hooks] : [];
+    const args = ['--disable-warning=ExperimentalWarning', ...wrapped, ...extra, main, 'start'];
+    const child = spawn(process.execPath, [...args, '--config', validator.config], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, ...this.#options.env, WEFT_LOG_FILE: join(validator.dir, 'node.log') },
+      env: {
+        ...process.env,
+        // Many starts of one program: what was compiled once is not compiled again.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'weft-e2e-compiled'),
+        ...env,
+        WEFT_LOG_FILE: this.logOf(name),
+        ...(record === true ? { WEFT_TEST_RECORD: this.wireOf(name) } : {}),
+        ...(forgetfulDisk === true ? { WEFT_TEST_DISK: 'forgetful' } : {}),
+      },
     });
-    child.stderr?.on('data', () => {});
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (/Error|at .*:\d+:\d+/.test(text)) this.#outcry.push(`${name}: ${text}`);
+    });
+    child.once('exit', (code) => {
+      if (code !== null && code !== 0) this.#outcry.push(`${name} ended by itself with code ${code}`);
+    });
     this.#children.set(name, child);
   }
 
@@ -77,6 +99,44 @@ export class TestNetwork {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await gone;
+  }
+
+  /** Of the running process, for `/proc`. */
+  pid(name: string): number {
+    const pid = this.#children.get(name)?.pid;
+    if (pid === undefined) throw new Error(`${name} was not started`);
+    return pid;
+  }
+
+  async signalAll(signal: NodeJS.Signals): Promise<void> {
+    await Promise.all(this.names.map((name) => this.signal(name, signal)));
+  }
+
+  #validator(name: string): TestnetValidator {
+    const validator = this.net.validators.find((each) => each.name === name);
+    if (validator === undefined) throw new Error(`no validator ${name}`);
+    return validator;
+  }
+
+  logOf(name: string): string {
+    return join(this.#validator(name).dir, 'node.log');
+  }
+
+  dataOf(name: string): string {
+    return this.#validator(name).data;
+  }
+
+  wireOf(name: string): string {
+    return join(this.#validator(name).dir, 'wire');
+  }
+
+  /** What no healthy node says: log lines of level `error`, and what processes cried on standard error. */
+  complaints(): string[] {
+    const lines = this.names.flatMap((name) =>
+      existsSync(this.logOf(name)) ? readFileSync(this.logOf(name), 'utf8').split('\n') : [],
+    );
+    const bad = lines.filter((line) => /"level":[56]0|INTERNAL|unhandled/i.test(line));
+    return [...bad, ...this.#outcry];
   }
 
   running(name: string): boolean {

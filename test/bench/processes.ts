@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+/** What Linux says about processes and this machine: `/proc`, folder sizes. */
+
+/** Linux counts CPU time in hundredths of a second (USER_HZ). */
+const tickSeconds = 0.01;
+
+/** CPU seconds that a process has used, all threads together; 0 once it is gone. */
+export function cpuSeconds(pid: number): number {
+  const text = readOrEmpty(`/proc/${pid}/stat`);
+  // The command name, second field, may hold spaces and brackets.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickSeconds;
+}
+
+/** Resident bytes at the moment. */
+export function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+}
+
+/** CPU seconds that all of the machine has been busy since it started, whoever used them. */
+export function machineBusySeconds(): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (
+    readOrEmpty('/proc/stat').split('\n', 1)[0] ?? ''
+  )
+    .split(/\s+/)
+    .map(Number);
+  return (user + nice + system + irq + softirq) * tickSeconds;
+}
+
+/** Bytes of all files under a folder. */
+export function folderBytes(folder: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    // Level removes files while we look.
+    if (entry.isDirectory()) bytes += folderBytes(path);
+    else bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+  return bytes;
+}
+
+export type Machine = {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+};
+
+export function machine(): Machine {
+  const found = cpus();
+  return {
+    cpu: found[0]?.model.trim() ?? 'unknown',
+    cores: found.length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
