@@ -1,0 +1,149 @@
+import t from 'tap';
+import { ed25519Signer, verifyFast } from '../../src/crypto/ed25519.ts';
+import { sha256 } from '../../src/crypto/hash.ts';
+import { parseNote } from '../../src/log/note.ts';
+import { algCosigner, algLog, createVkey } from '../../src/log/vkey.ts';
+import { type Cosignature, Cosigner } from '../../src/node/cosigner.ts';
+
+const chain = 'weft-test-0123456789ab';
+const origin = `${chain}/weft`;
+const signers = [1, 2, 3, 4].map((n) => ed25519Signer(new Uint8Array(32).fill(n)));
+const policy = signers.map(({ publicKey }, i) => createVkey(sha256, `${chain}/v${i + 1}`, algCosigner, publicKey));
+const root = (n: number): string => n.toString(16).padStart(64, '0');
+
+function setUp(own: number) {
+  const world = { now: 1_000_000, remembered: [] as string[], refuse: false };
+  const sent: Cosignature[] = [];
+  const notes: { note: string; size: number }[] = [];
+  const conflicts: [Cosignature, Cosignature][] = [];
+  const signer = signers[own]!;
+  const logSigner = ed25519Signer(new Uint8Array(32).fill(10 + own));
+  const cosigner = new Cosigner(
+    {
+      origin,
+      logKey: createVkey(sha256, origin, algLog, logSigner.publicKey),
+      signLog: (message) => logSigner.sign(message),
+      own: { key: policy[own]!, sign: (message) => signer.sign(message) },
+      policy,
+      quorum: 3,
+      cosignEveryBlocks: 10,
+      recosignMs: 2000,
+    },
+    {
+      verify: verifyFast,
+      remember: async (size, hex) => {
+        if (world.refuse) return false;
+        world.remembered.push(`${size} ${hex}`);
+        return true;
+      },
+      send: (cosignature) => sent.push(cosignature),
+      published: (note, size) => notes.push({ note, size }),
+      failed: (error) => t.fail(String(error)),
+      conflict: (_key, a, b) => conflicts.push([a, b]),
+      wallMs: () => world.now,
+    },
+  );
+  return { cosigner, world, sent, notes, conflicts };
+}
+
+const block = (height: number, time: number, logSize: number, closing = false) => ({
+  height,
+  time,
+  logSize,
+  logRoot: root(logSize),
+  closing,
+});
+
+t.test('which heights are cosigned follows from the chain alone', async (t) => {
+  const { cosigner, sent } = setUp(0);
+  cosigner.committed(block(1, 5000, 3)); // first block after the last chosen one by more than recosignMs
+  cosigner.committed(block(2, 5500, 5)); // neither
+  cosigner.committed(block(3, 5600, 7, true)); // closing
+  cosigner.committed(block(4, 7599, 9)); // 1999 ms after the last chosen one
+  cosigner.committed(block(5, 7600, 11)); // 2000 ms
+  cosigner.committed(block(10, 7700, 20)); // a multiple of cosignEveryBlocks
+  await cosigner.settle();
+  t.same(
+    sent.map(({ size }) => size),
+    [3, 7, 11, 20],
+  );
+});
+
+t.test('nothing is signed that could not be remembered', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  world.refuse = true;
+  cosigner.committed(block(10, 5000, 3));
+  await cosigner.settle();
+  t.same(sent, []);
+});
+
+t.test('a quorum publishes; a liar, a stranger and the future do not count', async (t) => {
+  const a = setUp(0);
+  const others = [1, 2, 3].map((own) => setUp(own));
+  for (const { cosigner } of [a, ...others]) cosigner.committed(block(10, 5000, 30));
+  for (const { cosigner } of [a, ...others]) await cosigner.settle();
+  const [b, c, d] = others.map(({ sent }) => sent[0]!);
+  t.equal(a.cosigner.receive(b!), 'new');
+  t.equal(a.notes.length, 0, 'two of four');
+  t.equal(a.cosigner.receive({ ...c!, root: root(31) }), 'dropped', 'the root is part of what was signed');
+  const future = setUp(3);
+  future.world.now += 60_000;
+  future.cosigner.committed(block(10, 5000, 30));
+  await future.cosigner.settle();
+  t.equal(a.cosigner.receive(future.sent[0]!), 'dropped');
+  t.equal(a.cosigner.receive({ ...d!, line: { ...d!.line, name: `${chain}/v9` } }), 'dropped');
+  t.equal(a.notes.length, 0);
+  t.equal(a.cosigner.receive(c!), 'new');
+  t.equal(a.notes.length, 1);
+  const note = parseNote(a.notes[0]!.note);
+  t.equal(note.text, `${origin}\n30\n${Buffer.from(root(30), 'hex').toString('base64')}\n`);
+  t.same(
+    note.signatures.map(({ name }) => name),
+    [origin, `${chain}/v1`, `${chain}/v2`, `${chain}/v3`],
+    'the log line first, then exactly q cosigners in policy order',
+  );
+});
+
+t.test('a collected cosignature waits for the block that it is about', async (t) => {
+  const a = setUp(0);
+  for (const own of [1, 2]) {
+    const other = setUp(own);
+    other.cosigner.committed(block(10, 5000, 30));
+    await other.cosigner.settle();
+    a.cosigner.receive(other.sent[0]!);
+  }
+  t.equal(a.notes.length, 0, 'not executed here yet');
+  a.cosigner.committed(block(10, 5000, 30));
+  await a.cosigner.settle();
+  t.equal(a.notes.length, 1);
+});
+
+t.test('two roots of one size by one key are evidence, whichever comes first', async (t) => {
+  for (const blockFirst of [true, false]) {
+    const a = setUp(0);
+    const honest = setUp(1);
+    const lying = setUp(1);
+    honest.cosigner.committed(block(10, 5000, 30));
+    lying.cosigner.committed({ ...block(10, 5000, 30), logRoot: root(99) });
+    await honest.cosigner.settle();
+    await lying.cosigner.settle();
+    if (blockFirst) a.cosigner.committed(block(10, 5000, 30));
+    a.cosigner.receive(lying.sent[0]!);
+    if (!blockFirst) a.cosigner.committed(block(10, 5000, 30));
+    a.cosigner.receive(honest.sent[0]!);
+    t.equal(a.conflicts.length, 1, blockFirst ? 'lie after the block' : 'lie before the block');
+  }
+});
+
+t.test('an idle chain is cosigned again, with a newer time', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  cosigner.committed(block(10, 5000, 30));
+  await cosigner.settle();
+  world.now += 1999;
+  cosigner.tick();
+  world.now += 1;
+  cosigner.tick();
+  await cosigner.settle();
+  t.equal(sent.length, 2);
+  t.equal(sent[1]?.size, 30);
+});

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
+import { decodeRun, encodeRun } from '../../src/node/sync.ts';
+import {
+  decodeBlock,
+  decodeCosignature,
+  decodeEnvelopes,
+  decodeEnvelopesRequest,
+  decodeHello,
+  decodeNumbers,
+  decodeProposal,
+  decodeVotes,
+  encodeBlock,
+  encodeCosignature,
+  encodeEnvelopes,
+  encodeEnvelopesRequest,
+  encodeHello,
+  encodeNumbers,
+  encodeProposal,
+  encodeVotes,
+} from '../../src/node/wire.ts';
+
+const id = (n: number): string => n.toString(16).padStart(64, '0');
+const vote = {
+  kind: 'notarize' as const,
+  subject: { epoch: 1, view: 7, parentView: 6, blockId: id(9) },
+  signer: 2,
+  signature: new Uint8Array(64).fill(3),
+};
+
+t.test('each message is read back as it was written', async (t) => {
+  const hello = { chain: 'weft-dev-0123456789ab', ruleset: 1, epoch: 1, view: 9, finalizedHeight: 8, finalizedView: 8 };
+  t.same(decodeHello(encodeHello(hello)), hello);
+  t.same(decodeNumbers(encodeNumbers(1, 2), 2), [1, 2]);
+  const proposal = {
+    vote,
+    header: new Uint8Array([1, 2]),
+    envelopeIds: [id(1), id(2)],
+    bodies: [{ position: 1, envelope: new Uint8Array([5]) }],
+  };
+  t.same(decodeProposal(encodeProposal(proposal)), proposal);
+  t.same(decodeVotes(encodeVotes([vote])), [vote]);
+  const line = { name: 'chain/v1', keyId: '01020304', blob: new Uint8Array(72).fill(1) };
+  t.same(decodeCosignature(encodeCosignature({ size: 5, root: id(3), line })), { size: 5, root: id(3), line });
+  const envelopes = [new Uint8Array([1]), new Uint8Array([2, 3])];
+  t.same(decodeEnvelopes(encodeEnvelopes(envelopes), { bytesMax: 100, countMax: 2 }), envelopes);
+  t.throws(() => decodeEnvelopes(encodeEnvelopes(envelopes), { bytesMax: 100, countMax: 1 }), { code: /^CBOR/ });
+  t.same(decodeEnvelopesRequest(encodeEnvelopesRequest(id(4), [0, 7])), { blockId: id(4), positions: [0, 7] });
+  t.same(decodeBlock(encodeBlock(new Uint8Array([1]), new Uint8Array([2])), 100), {
+    header: new Uint8Array([1]),
+    body: new Uint8Array([2]),
+  });
+  const run = { headers: [new Uint8Array([1])], bodies: [new Uint8Array([2])], certificate: new Uint8Array([3]) };
+  t.same(decodeRun(encodeRun(run)), run);
+});
+
+t.test('a position beyond the block, a nullify vote in a proposal: refused', async (t) => {
+  const bad = {
+    vote,
+    header: new Uint8Array(),
+    envelopeIds: [id(1)],
+    bodies: [{ position: 1, envelope: new Uint8Array() }],
+  };
+  t.throws(() => decodeProposal(encodeProposal(bad)), { code: 'MESSAGE_MALFORMED' });
+  const nullify = { ...vote, kind: 'nullify', subject: { epoch: 1, view: 7 } } as unknown as typeof vote;
+  t.throws(() => decodeProposal(encodeProposal({ ...bad, vote: nullify, bodies: [] })), { code: 'MESSAGE_MALFORMED' });
+});
+
+t.test('any bytes are either read or refused with a code', async (t) => {
+  const decoders: ((bytes: Uint8Array) => unknown)[] = [
+    decodeHello,
+    (bytes) => decodeNumbers(bytes, 2),
+    decodeProposal,
+    decodeVotes,
+    decodeCosignature,
+    (bytes) => decodeEnvelopes(bytes, { bytesMax: 1000, countMax: 10 }),
+    decodeEnvelopesRequest,
+    (bytes) => decodeBlock(bytes, 1000),
+    decodeRun,
+  ];
+  const valid = [encodeVotes([vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
+  const mutated = fc
+    .tuple(fc.constantFrom(...valid), fc.nat(), fc.nat(255))
+    .map(([bytes, at, value]) => bytes.map((byte, i) => (i === at % bytes.length ? value : byte)));
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated), (bytes) => {
+      for (const decode of decoders) {
+        try {
+          decode(bytes);
+        } catch (error) {
+          if (!(error instanceof WeftError)) throw error;
+        }
+      }
+    }),
+    { numRuns: 3000 },
+  );
+  t.pass('no other error escaped');
+});
