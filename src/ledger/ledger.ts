@@ -5,7 +5,7 @@ import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type StateProof, stateKey } from '../log/stateTree.ts';
-import { decodeCertificate, encodeCertificate } from './certificate.ts';
+import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
 import { type Observer, observersOf } from './epochState.ts';
@@ -13,6 +13,7 @@ import { factsOf } from './execute.ts';
 import { type Files, nodeFiles } from './files.ts';
 import { type Genesis, loadGenesis } from './genesis.ts';
 import type { Header } from './header.ts';
+import { History } from './history.ts';
 import { type KeyValue, openLevel } from './keyValue.ts';
 import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
@@ -58,7 +59,7 @@ export class Ledger {
   readonly #chain: Chain;
   readonly #store: Store;
   readonly #log: LogTiles;
-  readonly #genesisHeader: Header;
+  readonly #history: History;
   #journal: ChainJournal | undefined;
   #finalized: Tip;
   /** The end of the queue of writes. */
@@ -71,7 +72,7 @@ export class Ledger {
     this.#store = opened.store;
     this.#log = opened.log;
     this.#finalized = opened.tip;
-    this.#genesisHeader = opened.genesisHeader;
+    this.#history = new History(opened.store, genesis.genesisHash, opened.genesisHeader);
   }
 
   /**
@@ -170,10 +171,7 @@ export class Ledger {
   blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
     const executed = this.#chain.executed(blockId);
     if (executed !== undefined) return { header: executed.headerBytes, body: executed.body };
-    const height = this.#store.heightOf(blockId);
-    const header = height === undefined ? undefined : this.#store.block(height)?.headerBytes;
-    const body = height === undefined ? undefined : this.body(height);
-    return header === undefined || body === undefined ? undefined : { header, body };
+    return this.#history.bytes(blockId);
   }
 
   /**
@@ -273,63 +271,26 @@ export class Ledger {
 
   /** Genesis (height 0) has no header bytes. */
   block(heightOrId: number | string): StoredBlock | undefined {
-    const height = typeof heightOrId === 'number' ? heightOrId : this.#heightOf(heightOrId);
-    if (height === undefined || !Number.isSafeInteger(height) || height < 0) return undefined;
-    if (height > 0) return this.#store.block(height);
-    const header = this.#genesisHeader;
-    return {
-      blockId: this.genesis.genesisHash,
-      header,
-      headerBytes: new Uint8Array(0),
-      transactions: 0,
-      certificate: undefined,
-    };
+    return this.#history.block(heightOrId);
   }
 
   /** Encoded body of a finalized block, rebuilt from the log. */
   body(height: number): Uint8Array | undefined {
-    const header = height < 1 ? undefined : this.#store.header(height);
-    const from = this.#logSizeAt(height - 1);
-    return header === undefined || from === undefined ? undefined : this.#store.body(from, header.logSize);
+    return this.#history.body(height);
   }
 
   /** The finalization of this very block, if one was seen. Each closing block has one. */
   certificate(height: number): Finalization | undefined {
-    const bytes = this.#store.certificate(height);
-    const header = this.#store.header(height);
-    if (bytes === undefined || header === undefined) return undefined;
-    const epoch = this.epochOf(header.epoch);
-    return epoch && (decodeCertificate(bytes, epoch.validators.length) as Finalization);
+    return this.#history.certificate(height);
   }
 
   transaction(txId: string): StoredTx | undefined {
-    if (!/^[0-9a-f]{64}$/.test(txId)) return undefined;
-    const entry = this.#store.tx(txId);
-    const header = entry === undefined ? undefined : this.#store.header(entry.height);
-    // Written in one batch, but the tip moves after it.
-    if (entry === undefined || header === undefined || entry.height > this.#finalized.header.height) return undefined;
-    const records: { index: number; leaf: Uint8Array }[] = [];
-    for (let index = entry.index + 1; index <= entry.index + entry.records; index += 1) {
-      const leaf = this.#store.leaf(index);
-      if (leaf !== undefined) records.push({ index, leaf });
-    }
-    const { height, index, expires, refused } = entry;
-    return { height, time: header.time, index, records, expires, ...(refused === undefined ? {} : { refused }) };
+    return this.#history.transaction(txId, this.#finalized.header.height);
   }
 
   /** A log entry as it stands, and the height of its block. */
   entry(index: number): { readonly leaf: Uint8Array; readonly height: number } | undefined {
-    if (!Number.isSafeInteger(index) || index < 0 || index >= this.#finalized.header.logSize) return undefined;
-    const leaf = this.#store.leaf(index);
-    if (leaf === undefined) return undefined;
-    let low = 0;
-    let high = this.#finalized.header.height;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((this.#logSizeAt(middle) ?? 0) > index) high = middle;
-      else low = middle + 1;
-    }
-    return { leaf, height: low };
+    return this.#history.entry(index, this.#finalized.header);
   }
 
   /** Finalized state. */
@@ -398,15 +359,6 @@ export class Ledger {
 
   note(name: string): Uint8Array | undefined {
     return this.#store.meta(`note/${name}`);
-  }
-
-  #heightOf(blockId: string): number | undefined {
-    if (!/^[0-9a-f]{64}$/.test(blockId)) return undefined;
-    return blockId === this.genesis.genesisHash ? 0 : this.#store.heightOf(blockId);
-  }
-
-  #logSizeAt(height: number): number | undefined {
-    return height === 0 ? 1 : this.#store.header(height)?.logSize;
   }
 
   #write<Result>(work: () => Promise<Result>): Promise<Result> {

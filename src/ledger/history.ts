@@ -1,0 +1,94 @@
+import type { Finalization } from '../../consensus/types.ts';
+import { decodeCertificate } from './certificate.ts';
+import type { Header } from './header.ts';
+import type { Store } from './store.ts';
+import type { StoredBlock, StoredTx } from './types.ts';
+
+const idPattern = /^[0-9a-f]{64}$/;
+
+/** Finalized blocks, transactions and log entries as the store has them, with genesis as block 0. */
+export class History {
+  readonly #store: Store;
+  readonly #genesisHash: string;
+  readonly #genesisHeader: Header;
+
+  constructor(store: Store, genesisHash: string, genesisHeader: Header) {
+    this.#store = store;
+    this.#genesisHash = genesisHash;
+    this.#genesisHeader = genesisHeader;
+  }
+
+  block(heightOrId: number | string): StoredBlock | undefined {
+    const height = typeof heightOrId === 'number' ? heightOrId : this.#heightOf(heightOrId);
+    if (height === undefined || !Number.isSafeInteger(height) || height < 0) return undefined;
+    if (height > 0) return this.#store.block(height);
+    return {
+      blockId: this.#genesisHash,
+      header: this.#genesisHeader,
+      headerBytes: new Uint8Array(0),
+      transactions: 0,
+      certificate: undefined,
+    };
+  }
+
+  body(height: number): Uint8Array | undefined {
+    const header = height < 1 ? undefined : this.#store.header(height);
+    const from = this.#logSizeAt(height - 1);
+    return header === undefined || from === undefined ? undefined : this.#store.body(from, header.logSize);
+  }
+
+  /** Header and body. */
+  bytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
+    const height = this.#store.heightOf(blockId);
+    const header = height === undefined ? undefined : this.#store.block(height)?.headerBytes;
+    const body = height === undefined ? undefined : this.body(height);
+    return header === undefined || body === undefined ? undefined : { header, body };
+  }
+
+  certificate(height: number): Finalization | undefined {
+    const bytes = this.#store.certificate(height);
+    const header = this.#store.header(height);
+    if (bytes === undefined || header === undefined) return undefined;
+    const epoch = this.#store.epoch(header.epoch);
+    return epoch && (decodeCertificate(bytes, epoch.validators.length) as Finalization);
+  }
+
+  /** `upTo`: the finalized height. A batch is readable a moment before the tip moves to it. */
+  transaction(txId: string, upTo: number): StoredTx | undefined {
+    if (!idPattern.test(txId)) return undefined;
+    const entry = this.#store.tx(txId);
+    const header = entry === undefined ? undefined : this.#store.header(entry.height);
+    if (entry === undefined || header === undefined || entry.height > upTo) return undefined;
+    const records: { index: number; leaf: Uint8Array }[] = [];
+    for (let index = entry.index + 1; index <= entry.index + entry.records; index += 1) {
+      const leaf = this.#store.leaf(index);
+      if (leaf !== undefined) records.push({ index, leaf });
+    }
+    const { height, index, expires, refused } = entry;
+    return { height, time: header.time, index, records, expires, ...(refused === undefined ? {} : { refused }) };
+  }
+
+  /** The height is found by halving: log sizes ascend with heights. */
+  entry(index: number, tip: Header): { readonly leaf: Uint8Array; readonly height: number } | undefined {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= tip.logSize) return undefined;
+    const leaf = this.#store.leaf(index);
+    if (leaf === undefined) return undefined;
+    let low = 0;
+    let high = tip.height;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#logSizeAt(middle) ?? 0) > index) high = middle;
+      else low = middle + 1;
+    }
+    return { leaf, height: low };
+  }
+
+  #heightOf(blockId: string): number | undefined {
+    if (!idPattern.test(blockId)) return undefined;
+    return blockId === this.#genesisHash ? 0 : this.#store.heightOf(blockId);
+  }
+
+  #logSizeAt(height: number): number | undefined {
+    return height === 0 ? 1 : this.#store.header(height)?.logSize;
+  }
+}
