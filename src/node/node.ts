@@ -218,6 +218,7 @@ export class WeftNode {
       },
       blame: (peer, code) => this.#log.warn({ peer, code }, 'a peer sent a run of blocks that no honest node sends'),
       halted: (code, detail) => this.#halted(code, detail),
+      faults: () => ledger.epoch.validators.length - ledger.epoch.quorum,
       log: this.#log,
       sleep,
     });

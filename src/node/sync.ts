@@ -19,11 +19,15 @@ export type SyncModules = {
   /** The peer sent a run that no honest node sends. */
   readonly blame: (peer: string, code: string) => void;
   readonly halted: (code: string, detail: string) => void;
+  /** How many of those who state their height may lie: f of the validators. */
+  readonly faults: () => number;
   readonly log: Log;
   readonly sleep: (ms: number) => Promise<void>;
 };
 
 const runBytesMax = 1024 * 1024;
+/** Answers in a row that brought nothing, before a goal is given up: about ten seconds. */
+const fruitlessMax = 20;
 /** The blocks between two finalizations have to fit one answer (docs/decisions/0003). */
 export const runAnswerBytesMax = 8 * 1024 * 1024;
 
@@ -40,9 +44,11 @@ export class Sync {
     this.#modules = modules;
   }
 
-  /** Blocks that a peer has finalized and we have not. */
+  /** Blocks that an honest peer has finalized and we have not: the (f+1)-th greatest height, so that f liars change nothing. */
   get behind(): number {
-    return Math.max(0, Math.max(0, ...this.#heights.values()) - this.#modules.ledger.finalized.header.height);
+    const heights = [...this.#heights.values()].sort((a, b) => b - a);
+    const honest = heights[Math.min(this.#modules.faults(), heights.length - 1)] ?? 0;
+    return Math.max(0, honest - this.#modules.ledger.finalized.header.height);
   }
 
   /** True until the live chain has been reached once, and again whenever runs have to be fetched. */
@@ -94,27 +100,31 @@ export class Sync {
       const peer = candidates[fruitless % Math.max(1, candidates.length)];
       const run = peer === undefined ? undefined : await this.#modules.fetchRun(peer, from, runBytesMax);
       if (this.#stopped) return;
-      if (peer === undefined || run === undefined) {
-        fruitless += 1;
-        // Live consensus may have brought the block meanwhile; a goal that nobody can serve is given up, and set again.
-        if (fruitless > 20) return;
-        await this.#modules.sleep(Math.min(1000, 50 * fruitless));
+      const blocks = peer === undefined || run === undefined ? [] : await this.#import(peer, run);
+      if (blocks.length > 0) {
+        fruitless = 0;
+        this.#modules.imported(blocks);
+        log.debug({ peer, from, to: ledger.finalized.header.height }, 'blocks imported');
         continue;
       }
-      try {
-        const blocks = await ledger.importRun(run);
-        if (blocks.length > 0) {
-          fruitless = 0;
-          this.#modules.imported(blocks);
-          log.debug({ peer, from, to: ledger.finalized.header.height }, 'blocks imported');
-        } else fruitless += 1;
-      } catch (error) {
-        fruitless += 1;
-        if (!(error instanceof WeftError)) throw error;
-        if (error.code === 'RUN_INVALID') this.#modules.blame(peer, error.code);
-        else if (error.code !== 'RUN_GAP') throw error;
-        log.warn({ peer, code: error.code, reason: error.message }, 'run refused');
-      }
+      fruitless += 1;
+      if (fruitless > fruitlessMax) break;
+      await this.#modules.sleep(Math.min(1000, 50 * fruitless));
+    }
+    // Live consensus brings what is missing, or the next word of a peer sets the goal anew; a liar's goal is forgotten here.
+    this.#wanted = 0;
+  }
+
+  /** [] when the run brought nothing; a peer that sent what no honest node sends is blamed. */
+  async #import(peer: string, run: Run): Promise<readonly CommittedBlock[]> {
+    try {
+      return await this.#modules.ledger.importRun(run);
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      if (error.code === 'RUN_INVALID') this.#modules.blame(peer, error.code);
+      else if (error.code !== 'RUN_GAP') throw error;
+      this.#modules.log.warn({ peer, code: error.code, reason: error.message }, 'run refused');
+      return [];
     }
   }
 }

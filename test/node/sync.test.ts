@@ -8,7 +8,11 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const run: Run = { headers: [new Uint8Array(1)], bodies: [new Uint8Array(1)], certificate: new Uint8Array(1) };
 
 /** A ledger that only counts, and peers that answer as told. */
-function setUp(peers: Record<string, (from: number) => Run | undefined>, importRun?: (height: number) => number) {
+function setUp(
+  peers: Record<string, (from: number) => Run | undefined>,
+  importRun?: (height: number) => number,
+  faults = 0,
+) {
   const state = { height: 0, asked: [] as string[], blamed: [] as string[], halted: [] as string[], imported: 0 };
   const ledger = {
     get finalized() {
@@ -32,6 +36,7 @@ function setUp(peers: Record<string, (from: number) => Run | undefined>, importR
     },
     blame: (peer, code) => state.blamed.push(`${peer} ${code}`),
     halted: (code) => state.halted.push(code),
+    faults: () => faults,
     log: silent,
     sleep: () => new Promise((resolve) => setImmediate(resolve)),
   });
@@ -97,4 +102,12 @@ t.test('a diverged state stops the node, and is not taken for a bad peer', async
   t.same(state.halted, ['STATE_DIVERGED']);
   t.same(state.blamed, []);
   await idle(sync);
+});
+
+t.test('one liar of four does not make a node believe that it is behind', async (t) => {
+  const { sync } = setUp({}, undefined, 1);
+  sync.heard('liar', 1_000_000);
+  sync.heard('b', 3);
+  sync.heard('c', 2);
+  t.equal(sync.behind, 3);
 });
