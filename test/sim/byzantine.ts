@@ -10,6 +10,7 @@ export const byzantineKinds = [
   'doubleVoter',
   'neverProposes',
   'withholder',
+  'selective',
   'staleReplayer',
   'forker',
   'liar',
@@ -31,6 +32,8 @@ export function createByzantine(kind: ByzantineKind, world: World, options: Node
       return [new NeverProposes(world, bent)];
     case 'withholder':
       return [new Withholder(world, bent)];
+    case 'selective':
+      return [new Selective(world, bent)];
     case 'staleReplayer':
       return [new StaleReplayer(world, bent)];
     case 'forker':
@@ -118,6 +121,18 @@ class Withholder extends SimNode {
     if (message.type === 'certificate' && !this.world.prng.chance(0.05)) return;
     if (message.type === 'vote' && (peer + message.vote.subject.view) % 2 === 0) return;
     super.transmitMessage(peer, message);
+  }
+}
+
+/** Speaks to one validator at a time, to the others late or never. */
+class Selective extends SimNode {
+  override transmitMessage(peer: number, message: Message): void {
+    const signed =
+      message.type === 'certificate' ? message.certificate : message.type === 'yourVotes' ? undefined : message.vote;
+    const favourite = ((signed?.subject.view ?? 0) + this.index + 1) % this.options.validators;
+    if (peer === favourite) super.transmitMessage(peer, message);
+    else if (this.world.prng.chance(0.3))
+      this.later(this.world.prng.int(800), () => super.transmitMessage(peer, message));
   }
 }
 
