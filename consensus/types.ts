@@ -188,7 +188,7 @@ export type Effect =
   /** Ask each of `peers` for the certificates of a view, or for a block. The engine repeats it with other peers every fetchMs. A block that the shell holds already (block file, an earlier proposal) is answered with `fetched` without asking anybody. */
   | { type: 'fetch'; what: 'view'; view: number; peers: readonly ValidatorIndex[] }
   | { type: 'fetch'; what: 'block'; view: number; blockId: BlockId; peers: readonly ValidatorIndex[] }
-  /** The block and all its ancestors are final. `block` is absent when the engine has never seen it: the shell catches up. Answer `committed` when durable. */
+  /** The block and all its ancestors are final. `block` is absent when the engine has never seen it; its body or an ancestor may be missing here even when it is present: then the shell catches up before it tells clients. Answer `committed` when durable. */
   | { type: 'finalized'; certificate: Finalization; block?: BlockFacts }
   /** The epoch's closing block is directly finalized (W10): this engine proposes and votes no more, it still answers peers. */
   | { type: 'epochEnded'; certificate: Finalization; block: BlockFacts }
