@@ -1,3 +1,4 @@
+import { decodeTransaction } from '../../contracts/transaction.ts';
 import { WeftError } from '../codec/error.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -75,8 +76,8 @@ export class Admission {
         );
         for (const [i, answer] of prepared.entries()) {
           try {
-            if (answer instanceof WeftError) throw answer;
-            resolvers[i]?.(this.#enter(answer, own));
+            if (answer instanceof WeftError) resolvers[i]?.(this.#finalizedBefore(fresh[i]?.envelope, answer));
+            else resolvers[i]?.(this.#enter(answer, own));
           } catch (error) {
             this.refused += 1;
             rejecters[i]?.(asWeftError(error));
@@ -89,6 +90,17 @@ export class Admission {
       }
     }
     return Promise.all(answers);
+  }
+
+  /**
+   * Sent again after it took effect: a rotation whose key it took away itself must not look refused to the sender who never
+   * got the answer. @throws `refusal` when the transaction is not finalized
+   */
+  #finalizedBefore(envelope: Uint8Array | undefined, refusal: WeftError): Admitted {
+    if (envelope === undefined || !stateCodes.has(refusal.code)) throw refusal;
+    const { txId } = decodeTransaction(envelope, { chain: this.#modules.ledger.genesis.chain });
+    if (!this.#modules.ledger.seen(txId)) throw refusal;
+    return { status: 'finalized', txId };
   }
 
   #enter(prepared: PreparedTx, own: boolean): Admitted {
@@ -105,6 +117,9 @@ export class Admission {
     return { status: 'new', prepared };
   }
 }
+
+/** Refusals that come from what the state is now, not from the envelope. */
+const stateCodes: ReadonlySet<string> = new Set(['ACCOUNT_INACTIVE', 'KEY_INACTIVE']);
 
 const refusals: Readonly<Record<string, string>> = {
   TX_EXPIRED: 'the transaction has expired; sign it anew with a later `expires`',
