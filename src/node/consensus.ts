@@ -395,7 +395,10 @@ export class Consensus {
     if (me === undefined) return;
     const context = { epoch: this.#options.epoch.epoch, view: effect.view, proposer: me, time: wallMs() };
     const limits = this.#options.timings;
-    const block = buildBlock(ledger, mempool, effect.parent.id, context, effect.mayBeEmpty, limits, monotonicMs);
+    // A finalization may have dropped the parent since the engine asked; it learns of that next, and asks again.
+    const block = ledger.canExtend(effect.parent.id)
+      ? buildBlock(ledger, mempool, effect.parent.id, context, effect.mayBeEmpty, limits, monotonicMs)
+      : undefined;
     if (block === undefined) {
       this.#told = { pending: false, full: false };
       this.#shell.handle({ type: 'built', view: effect.view });
