@@ -122,7 +122,9 @@ async function serveWebSockets(
   await app.register(webSocketPlugin, {
     options: { maxPayload: config.bodyBytesMax, perMessageDeflate: false, clientTracking: true },
     errorHandler: (error, socket) => {
-      logger.error({ err: error }, 'a WebSocket failed');
+      // Frames that are none are the client's doing, and nobody may fill our log with errors.
+      const { code } = error as { readonly code?: string };
+      if (code?.startsWith('WS_ERR_') !== true) logger.error({ err: error }, 'a WebSocket failed');
       socket.terminate();
     },
     preClose: (done) => done(),
