@@ -5,7 +5,7 @@ import { BlockExecution, type ExecutionModules, refusalOn } from './execute.ts';
 import type { Genesis } from './genesis.ts';
 import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } from './header.ts';
 import type { Executed, Position } from './overlay.ts';
-import { PolicyEngines } from './policyEngines.ts';
+import { policyEngineOf } from './policyEngines.ts';
 import { Preparer } from './prepare.ts';
 import type { BlockBuilder, BuildContext, Checked, PreparedTx, PrepareMode, SignatureVerifier } from './types.ts';
 import { leaderOf } from './validatorSet.ts';
@@ -33,9 +33,9 @@ export class Chain {
     this.#genesis = genesis;
     this.#tip = tip;
     this.#preparer = new Preparer({ chain: genesis.chain, verifier });
-    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash, engines: new PolicyEngines() };
+    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash };
     // A policy set that Cedar does not load must stop the node here, and not at the first transaction.
-    this.#modules.engines.of(tip.layer);
+    policyEngineOf(tip.layer);
   }
 
   get tip(): Position {

@@ -9,17 +9,13 @@ import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
 import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
-import type { PolicyEngines } from './policyEngines.ts';
+import { policyDecider } from './policyEngines.ts';
 import { StateWrites } from './stateValue.ts';
 import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
 export type ExecutionContext = { readonly view: number; readonly proposer: number; readonly time: number };
-export type ExecutionModules = {
-  readonly chain: string;
-  readonly genesisHash: string;
-  readonly engines: PolicyEngines;
-};
+export type ExecutionModules = { readonly chain: string; readonly genesisHash: string };
 
 /**
  * Executes one block on top of a position: transactions in order, then state, state root, block record, log root (design:
@@ -92,7 +88,7 @@ export class BlockExecution {
 
   /** Executes a transaction for which `refusal` answered undefined. */
   add({ tx, keys }: PreparedTx): void {
-    const applied = this.#rules.apply(this.#state, this.#block, tx, this.#modules.engines.decider(this.#state));
+    const applied = this.#rules.apply(this.#state, this.#block, tx, policyDecider(this.#state));
     this.#transactions.push({ tx, keys });
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;

@@ -114,11 +114,10 @@ t.test('cut at every operation', async (t) => {
       () => 'lived',
       () => 'cut',
     );
-    for (const keep of [0, 100_000]) {
+    for (const keep of [0, 30, 100_000]) {
       const after = disk.powerLoss(keep);
       const ledger = await recovered(after, said, `operation ${stop}, ${keep} bytes kept`);
       await ledger.close();
-      if (keep > 0) continue;
       const twice = await recovered(after.powerLoss(), said, `operation ${stop}, cut again after the restart`);
       // And life goes on: the next block can be built, kept and committed.
       const parent = twice.finalized;
