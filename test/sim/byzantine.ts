@@ -1,8 +1,9 @@
 // Validators that lie. Each is an honest node whose messages or builds are bent; none can sign for others, and all of them
 // look for no trace of their own lies (they keep running when their key turns out to have signed twice).
 import type { BlockFacts, Message, NotarizeVote, Proposal, Vote } from '../../consensus/types.ts';
-import { type NodeOptions, SimNode, type Wire, type World } from './node.ts';
+import { SimNode } from './node.ts';
 import type { ToyBlock } from './toyLedger.ts';
+import type { NodeOptions, Wire, World } from './world.ts';
 
 export const byzantineKinds = [
   'silent',

@@ -4,8 +4,8 @@ import { rules } from '../../consensus/rules.ts';
 import type { State } from '../../consensus/state.ts';
 import { subjectKey } from '../../consensus/tally.ts';
 import type { Event } from '../../consensus/types.ts';
-import type { Quirks } from './node.ts';
 import type { Options } from './scenario.ts';
+import type { Quirks } from './world.ts';
 
 export type Canary = {
   name: string;

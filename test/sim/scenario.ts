@@ -3,11 +3,12 @@
 import type { Timings, Vote } from '../../consensus/types.ts';
 import { type ByzantineKind, byzantineKinds, createByzantine } from './byzantine.ts';
 import { createNetwork, type LinkFaults } from './network.ts';
-import { type NodeOptions, type Quirks, SimNode, type Wire, type World } from './node.ts';
+import { SimNode } from './node.ts';
 import { createOracle, Violation } from './oracle.ts';
 import { createPrng } from './prng.ts';
 import { createSchedule } from './schedule.ts';
 import { closingTx, createRegistry } from './toyLedger.ts';
+import type { NodeOptions, Quirks, Wire, World } from './world.ts';
 
 export type Options = {
   seed: number;
