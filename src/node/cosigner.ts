@@ -56,17 +56,26 @@ export type CosignerModules = {
   readonly wallMs: () => number;
 };
 
-/** Sizes for which cosignatures are kept, newest first; a node that is further behind gets newer ones anyway. */
+/** Sizes executed here for which cosignatures are kept, newest first; a node that is further behind gets newer ones anyway. */
 const sizesMax = 64;
+/**
+ * Sizes not executed here that one cosigner may have signed, newest received first. Counted by key, so that who signs a
+ * future that never comes displaces nobody's signatures but his own.
+ */
+const aheadMax = 16;
+const straysMax = 256;
 /** A cosignature from further in the future is dropped before it is counted, so that one liar cannot spoil a token. */
 const futureMsMax = 2000;
 
+/** `root`: of the block executed here; undefined while that has not happened. */
 type Collected = { root: string | undefined; readonly lines: Map<string, Cosignature> };
 
 export class Cosigner {
   readonly #options: CosignerOptions;
   readonly #modules: CosignerModules;
   readonly #bySize = new Map<number, Collected>();
+  /** Sizes with a root, ascending. */
+  readonly #executed: number[] = [];
   /** Verified cosignatures of a root that is not ours: half of a proof, should their signer also sign ours (W12). */
   readonly #strays = new Map<string, Cosignature>();
   #newest: CosignedBlock | undefined;
@@ -108,8 +117,7 @@ export class Cosigner {
   committed(block: CosignedBlock): void {
     if (block.height < 1) return;
     this.#newest = block;
-    this.#collected(block.logSize).root = block.logRoot;
-    this.#dropForeignRoots(block.logSize);
+    this.#execute(block.logSize, block.logRoot);
     const chosen =
       block.height % this.#options.cosignEveryBlocks === 0 ||
       block.closing ||
@@ -149,11 +157,12 @@ export class Cosigner {
     const other = known ?? this.#strays.get(`${key.name} ${size}`);
     if (other !== undefined && other.root !== root) this.#modules.conflict(key, other, cosignature);
     if (expected !== undefined && expected !== root) {
-      this.#strays.set(`${key.name} ${size}`, cosignature);
+      this.#stray(key.name, cosignature);
       return this.#drop();
     }
     if (known !== undefined && timeOf(known.line) >= timeS) return 'dropped';
     collected.lines.set(key.name, cosignature);
+    if (collected.root === undefined) this.#boundAhead(key.name);
     this.#publish(size);
     return 'new';
   }
@@ -213,23 +222,43 @@ export class Cosigner {
     if (collected === undefined) {
       collected = { root: undefined, lines: new Map() };
       this.#bySize.set(size, collected);
-      if (this.#bySize.size > sizesMax) this.#bySize.delete(Math.min(...this.#bySize.keys()));
     }
     return collected;
   }
 
-  #dropForeignRoots(size: number): void {
+  /** The root of `size` is known from now on. The oldest executed size makes room, and what no block can end at any more goes. */
+  #execute(size: number, root: string): void {
     const collected = this.#collected(size);
+    collected.root = root;
     for (const [name, cosignature] of collected.lines) {
-      if (cosignature.root === collected.root) continue;
+      if (cosignature.root === root) continue;
       collected.lines.delete(name);
-      this.#strays.set(`${name} ${size}`, cosignature);
-      if (this.#strays.size > sizesMax) this.#strays.delete(this.#strays.keys().next().value ?? '');
+      this.#stray(name, cosignature);
+    }
+    if (this.#executed.at(-1) !== size) this.#executed.push(size);
+    if (this.#executed.length > sizesMax) this.#executed.shift();
+    const oldest = this.#oldestSize();
+    for (const [other, { root: known }] of this.#bySize) {
+      if (other <= oldest || (known === undefined && other < size)) this.#bySize.delete(other);
     }
   }
 
+  #boundAhead(name: string): void {
+    const ahead = [...this.#bySize].filter(([, { root, lines }]) => root === undefined && lines.has(name));
+    for (const [size, { lines }] of ahead.slice(0, -aheadMax)) {
+      lines.delete(name);
+      if (lines.size === 0) this.#bySize.delete(size);
+    }
+  }
+
+  #stray(name: string, cosignature: Cosignature): void {
+    this.#strays.set(`${name} ${cosignature.size}`, cosignature);
+    if (this.#strays.size > straysMax) this.#strays.delete(this.#strays.keys().next().value ?? '');
+  }
+
+  /** Nothing up to this size is looked at any more. */
   #oldestSize(): number {
-    return this.#bySize.size < sizesMax ? 0 : Math.min(...this.#bySize.keys());
+    return this.#executed.length < sizesMax ? 0 : (this.#executed[0] ?? 0) - 1;
   }
 
   #drop(): 'dropped' {
