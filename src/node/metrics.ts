@@ -103,6 +103,11 @@ export class NodeMetrics {
       'Connections of peers that the ledger does not list.',
       (s) => s.network.strangers,
     );
+    gauge(
+      'weft_handler_errors_total',
+      'Times that the code for a message of a peer failed: defects.',
+      (s) => s.network.handlerErrors,
+    );
   }
 
   text(): Promise<string> {

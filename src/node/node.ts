@@ -461,6 +461,17 @@ export class WeftNode {
   }
 
   async #onRequest(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#answer(peer, kind, payload);
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      // A question that no node of this version asks is the peer's doing, no defect of ours.
+      this.#log.debug({ peer, kind, code: error.code }, 'malformed request');
+      return undefined;
+    }
+  }
+
+  async #answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
     switch (kind) {
       case requestKinds.transactions: {
         await this.#admission.receive(
