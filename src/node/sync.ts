@@ -62,7 +62,8 @@ export class Sync {
   }
 
   heard(peer: string, height: number): void {
-    if (height > (this.#heights.get(peer) ?? 0)) this.#heights.set(peer, height);
+    // Height 0 is a word too: at a chain's beginning it is what outvotes a liar.
+    if (height > (this.#heights.get(peer) ?? -1)) this.#heights.set(peer, height);
   }
 
   forget(peer: string): void {
