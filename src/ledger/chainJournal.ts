@@ -64,6 +64,11 @@ export class ChainJournal implements ConsensusJournal {
   }
 
   appendRecord(record: JournalRecord): void {
+    // W1: a vote for a block leaves only when that block survives with it. (Of a branch that lost nothing need survive.)
+    if (record.kind === 'notarized' && record.block.height > this.#modules.finalizedHeight()) {
+      const { id } = record.block;
+      if (!this.#held.has(id)) throw new WeftError('BLOCK_UNKNOWN', `A vote for block ${id}, which was not kept (W1).`);
+    }
     this.#journal.append(encodeJournalRecord(record, this.#epoch));
   }
 

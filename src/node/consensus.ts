@@ -157,7 +157,11 @@ export class Consensus {
     this.#shell = new ConsensusShell({
       step: (event: Event): readonly Effect[] => step(this.#state, event),
       appendRecord: (record) => modules.ledger.journal.appendRecord(record),
-      appendBlock: (blockId) => modules.ledger.journal.appendBlock(blockId),
+      appendBlock: (blockId) => {
+        // A finalization may be faster than its block (a body or an ancestor is on its way): the commit keeps that one. A vote
+        // for a block that is not kept is refused by the journal.
+        if (modules.ledger.executed(blockId) !== undefined) modules.ledger.journal.appendBlock(blockId);
+      },
       sync: () => modules.ledger.journal.sync(),
       outward: (effect) => this.#outward(effect),
       inward: (effect) => this.#inward(effect),

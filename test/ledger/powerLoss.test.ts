@@ -146,7 +146,16 @@ t.test('the journal refuses a floor above the store, and blocks that nobody exec
   });
   t.throws(() => ledger.journal.restart(1, []), { code: 'JOURNAL_FLOOR' });
   t.throws(() => ledger.journal.appendBlock('00'.repeat(32)), { code: 'BLOCK_UNKNOWN' });
+  const subject = { epoch: 1, view: 1, parentView: 0, blockId: block.blockId };
+  const vote = signVote(genesis, ledger.epoch, 'notarize', subject, 0) as NotarizeVote;
+  const notarized: JournalRecord = { kind: 'notarized', vote, block: block.facts };
+  t.throws(
+    () => ledger.journal.appendRecord(notarized),
+    { code: 'BLOCK_UNKNOWN' },
+    'no vote for a block that is not kept',
+  );
   ledger.journal.appendBlock(block.blockId);
+  ledger.journal.appendRecord(notarized);
   const before = ledger.journal.bytes;
   ledger.journal.appendBlock(block.blockId);
   t.equal(ledger.journal.bytes, before, 'once is enough');
