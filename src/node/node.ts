@@ -27,6 +27,7 @@ import type {
 import { Admission, type Admitted } from './admission.ts';
 import type { NodeApi, NodeStatus, TxStatus } from './api.ts';
 import { BlockPool } from './blocks.ts';
+import { CheckpointFollower } from './checkpointFollower.ts';
 import type { Config } from './config.ts';
 import { Consensus, type LocalTimings, type Log } from './consensus.ts';
 import { Cosigner } from './cosigner.ts';
@@ -47,6 +48,7 @@ import {
 import { Spread } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
 import { decodeRun, encodeRun, runAnswerBytesMax, Sync } from './sync.ts';
+import { VoteKey } from './voteKey.ts';
 import {
   decodeBlock,
   decodeCosignature,
@@ -113,10 +115,13 @@ export class WeftNode {
   readonly #spread: Spread;
   readonly #blocks: BlockPool;
   readonly #cosigner: Cosigner;
+  /** Observers only. */
+  readonly #follower: CheckpointFollower | undefined;
   readonly #sync: Sync;
   readonly #timings: LocalTimings;
   readonly #wallMs: () => number;
   readonly #index: number | undefined;
+  readonly #voteKey: VoteKey;
   readonly #timers: NodeJS.Timeout[] = [];
   #consensus: Consensus;
   #network: Network | undefined;
@@ -208,6 +213,20 @@ export class WeftNode {
         wallMs: this.#wallMs,
       },
     );
+    this.#follower =
+      this.#index !== undefined
+        ? undefined
+        : new CheckpointFollower(
+            { chain, origin },
+            {
+              ledger,
+              askable: () => this.#validatorsAskable(),
+              fetch: (validator) => this.#ask(validator, requestKinds.checkpoint, new Uint8Array()),
+              adopted: (note, size) => this.#cosigner.adopt(note, size),
+              log: this.#log,
+              monotonicMs,
+            },
+          );
     this.#sync = new Sync({
       ledger,
       askable: () => this.#net.askable(),
@@ -222,7 +241,10 @@ export class WeftNode {
       log: this.#log,
       sleep,
     });
-    this.#consensus = this.#makeConsensus(this.#mayVote() ? this.#index : undefined);
+    this.#voteKey = new VoteKey(ledger, options.keys.vote.publicKey);
+    const refusal = this.#index === undefined ? '' : this.#voteKey.refusal();
+    if (refusal !== '') this.#notVoting = refusal;
+    this.#consensus = this.#makeConsensus(refusal === '' ? this.#index : undefined);
     this.api = this.#makeApi();
   }
 
@@ -252,6 +274,7 @@ export class WeftNode {
       },
       { log: this.#log, handlers: this.#handlers() },
     );
+    if (this.#index !== undefined && this.#voteKey.refusal() === '') await this.#voteKey.begin();
     await this.#consensus.start();
     if (finalized.header.height > 0) this.#cosigner.committed(cosigned(finalized.header));
     this.#timers.push(
@@ -313,13 +336,6 @@ export class WeftNode {
         `the key file is not that of '${config.name}' on this chain; point \`keys\` at the right file`,
       );
     }
-  }
-
-  /** W11: without a complete journal this vote key is never used again in this epoch. */
-  #mayVote(): boolean {
-    if (this.#ledger.journal.replay.state !== 'damaged') return true;
-    this.#notVoting = 'JOURNAL_DAMAGED';
-    return false;
   }
 
   #makeConsensus(me: number | undefined): Consensus {
@@ -506,6 +522,10 @@ export class WeftNode {
           return encodeCbor(['refused', codeOf(error), error instanceof Error ? error.message : String(error)]);
         }
       }
+      case requestKinds.checkpoint: {
+        const note = this.#cosigner.published;
+        return note === undefined ? undefined : encodeUtf8(note);
+      }
       default:
         this.#log.debug({ peer, kind }, 'unknown request');
         return undefined;
@@ -614,6 +634,7 @@ export class WeftNode {
   }
 
   #housekeeping(): void {
+    void this.#follower?.tick();
     if (this.#mempool.size === 0) return;
     const leader = this.#consensus.status().leader;
     const name = this.#consensus.nameOf(leader);
@@ -684,6 +705,9 @@ export class WeftNode {
     this.#notVoting = code;
     this.#log.error({ code, detail }, 'this node has stopped voting');
     if (code !== 'JOURNAL_ROLLED_BACK') return;
+    this.#voteKey.retire(code).catch((error: unknown) => {
+      this.#log.error({ error: String(error) }, 'that this key votes no more could not be stored');
+    });
     // It follows on without a vote: only a new vote key may vote again (W11).
     const stopped = this.#consensus;
     this.#consensus = this.#makeConsensus(undefined);
@@ -837,7 +861,7 @@ export class WeftNode {
       }),
       quorum: epoch.quorum,
       mempool: { transactions: this.#mempool.size, bytes: this.#mempool.bytes },
-      logKey: formatVkey(logKeyOf(genesis.origin, this.#options.keys.log.publicKey)),
+      logKey: this.#follower?.logKey ?? formatVkey(logKeyOf(genesis.origin, this.#options.keys.log.publicKey)),
       cosigner: own === undefined ? null : formatVkey(cosignerKeyOf(genesis.chain, own)),
       finalityMs: { p50: this.#finality.quantile(0.5), p99: this.#finality.quantile(0.99) },
       policy: { version: policy?.version ?? 0, digest: policy?.digest ?? '' },
