@@ -564,7 +564,10 @@ export class Consensus {
   }
 
   async #fetchBlock(name: string, blockId: string): Promise<void> {
-    const { blocks } = this.#modules;
+    const { blocks, ledger } = this.#modules;
+    // After a restart the journal's blocks are executed and not in the pool.
+    const here = blocks.bodyNow(blockId) === undefined ? ledger.blockBytes(blockId) : undefined;
+    if (here !== undefined) blocks.addWhole(blockId, here.header, here.body, this.#options.epoch);
     const pooled = blocks.bodyNow(blockId) === undefined ? await this.#askForBlock(name, blockId) : blocks.get(blockId);
     if (pooled !== undefined && !this.#stopped) this.#shell.handle({ type: 'fetched', block: pooled.facts });
   }
