@@ -88,6 +88,16 @@ export class TestNetwork {
     this.#children.set(name, child);
   }
 
+  /** Starts a further process on the data of `name`, and waits until it has ended. */
+  async runOnce(name: string): Promise<{ readonly code: number | null; readonly said: string }> {
+    const args = ['--disable-warning=ExperimentalWarning', main, 'start', '--config', this.#validator(name).config];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, said };
+  }
+
   startAll(): void {
     for (const name of this.names) this.start(name);
   }
@@ -144,7 +154,7 @@ export class TestNetwork {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
-  /** Kills what is left and removes the folder. */
+  /** Kills what is left and removes the folder (unless WEFT_TEST_KEEP is set, for a look at logs and data). */
   async remove(): Promise<void> {
     await Promise.all(
       this.names.map(async (name) => {
@@ -152,7 +162,7 @@ export class TestNetwork {
         await this.signal(name, 'SIGKILL');
       }),
     );
-    rmSync(this.dir, { recursive: true, force: true });
+    if (process.env['WEFT_TEST_KEEP'] === undefined) rmSync(this.dir, { recursive: true, force: true });
   }
 
   async status(name: string): Promise<NodeStatus | undefined> {

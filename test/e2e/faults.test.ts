@@ -1,0 +1,219 @@
+// One validator at a time dies, sleeps, is stopped, loses its journal's end or everything: the others go on, and it comes back as far as
+// it may. WEFT_TEST_LONG=1 makes the idle times a minute. One network for all; the later subtests leave it with three votes.
+import { cpSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { NodeStatus } from '../../schemas/types/rpc.ts';
+import { Load } from './load.ts';
+import { TestNetwork } from './network.ts';
+import { differences, wireOf } from './together.ts';
+import { votesSent, wireBytes } from './wire.ts';
+
+const timeout = 300_000;
+/** Shorter than the defaults, by the same inequalities: skipMs ≥ 3 × idleBlockMs, idleBlockMs > leaderTimeoutMs. */
+const consensus = { idleBlockMs: 5000, skipMs: 15_000 };
+const idleMs = process.env['WEFT_TEST_LONG'] === undefined ? 11_000 : 60_000;
+
+const network = await TestNetwork.make({ record: true, consensus });
+t.teardown(() => network.remove());
+network.startAll();
+await network.ready();
+
+/** Runs `work` under load and checks everything that clients were told meanwhile. */
+async function underLoad(t: Test, work: (load: Load) => Promise<void>): Promise<void> {
+  const load = new Load(network);
+  load.start();
+  try {
+    await load.more(5);
+    await work(load);
+  } finally {
+    await load.stop();
+  }
+  const from = Math.max(1, Math.min(...load.told.map(({ height }) => height)));
+  t.same(
+    (await differences(network, load, load.told, from)).words,
+    [],
+    `${load.told.length} transactions are everywhere`,
+  );
+}
+
+/** Caught up, and its votes are on the wire again. */
+async function votesAgain(t: Test, name: string, load: Load): Promise<void> {
+  await network.ready();
+  const before = wireBytes(network.wireOf(name));
+  await load.more(8);
+  await network.until(() => votesSent(network.wireOf(name), before).some(({ kind }) => kind === 'finalize'));
+  t.pass(`${name} votes again`);
+}
+
+t.test('one of four is killed under load: finality goes on; restarted, it catches up and votes', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    await network.signal('v2', 'SIGKILL');
+    await load.more(20);
+    network.start('v2');
+    await votesAgain(t, 'v2', load);
+  }),
+);
+
+t.test('one of four is suspended for seconds: it catches up and votes', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    await network.signal('v3', 'SIGSTOP');
+    const wake = sleep(4000);
+    await load.more(10);
+    await wake;
+    await network.signal('v3', 'SIGCONT');
+    await votesAgain(t, 'v3', load);
+  }),
+);
+
+t.test('a node that is told to stop under load ends by itself, in order', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    const since = performance.now();
+    await network.signal('v1', 'SIGTERM');
+    const tookMs = performance.now() - since;
+    t.comment(`stopped in ${Math.round(tookMs)} ms`);
+    t.ok(tookMs < 10_000, 'without being killed; 2 s on a quiet machine');
+    network.start('v1');
+    await votesAgain(t, 'v1', load);
+  }),
+);
+
+t.test('a second process on the same data refuses to start and says why', { timeout }, async (t) => {
+  const { code, said } = await network.runOnce('v1');
+  t.equal(code, 1);
+  t.match(said, /DATA_LOCKED/);
+  t.ok((await network.status('v1'))?.notVoting === '', 'the first one goes on');
+});
+
+/** All of `names` rest in one view whose heartbeat is not due soon. */
+async function justAfterHeartbeat(names: readonly string[]): Promise<NodeStatus> {
+  const [first] = await network.until(same, { names });
+  const height = first?.finalized.height ?? 0;
+  const [status] = await network.until((all) => same(all) && all.every(({ finalized }) => finalized.height > height), {
+    names,
+  });
+  if (status === undefined) throw new Error('nobody asked');
+  return status;
+}
+
+const same = (all: readonly NodeStatus[]): boolean =>
+  new Set(all.map(({ view, finalized }) => `${view} ${finalized.height}`)).size === 1;
+
+/** Submits one transaction; it must be final in the very view in which all were: nobody had to give a leader up. */
+async function finalInView(t: Test, view: number, at: string): Promise<void> {
+  const status = await network.client(at).submitAndWait(await network.packet(), { allowRefused: true });
+  const block = await network.client(at).block(status.height);
+  t.equal(block.view, view, 'final in the view in which it was submitted');
+}
+
+t.test('an idle network makes heartbeats only, and takes the next transaction at once', { timeout }, async (t) => {
+  const before = await justAfterHeartbeat(network.names);
+  await sleep(idleMs);
+  const after = await justAfterHeartbeat(network.names);
+  const blocks = after.finalized.height - before.finalized.height;
+  const most = Math.ceil((after.finalized.time - before.finalized.time) / consensus.idleBlockMs);
+  t.ok(blocks <= most, `${blocks} blocks in ${after.finalized.time - before.finalized.time} ms`);
+  for (let height = before.finalized.height + 1; height <= after.finalized.height; height += 1)
+    t.equal((await network.client('v1').block(height)).transactions, 0);
+  t.equal(after.view - before.view, blocks, 'no view was given up');
+  await finalInView(t, after.view, 'v1');
+});
+
+t.test(
+  'the leader dies while the network is idle: the next transaction waits for no timeout',
+  { timeout },
+  async (t) => {
+    const before = await justAfterHeartbeat(network.names);
+    const { leader } = before;
+    await network.signal(leader, 'SIGKILL');
+    const names = network.names.filter((name) => name !== leader);
+    const [after] = await network.until((all) => same(all) && all.every(({ view }) => view > before.view), { names });
+    t.equal(after?.finalized.height, before.finalized.height, 'the view of the dead leader was given up without work');
+    t.not(after?.leader, leader);
+    await finalInView(t, after?.view ?? 0, names[0] ?? '');
+    network.start(leader);
+    await network.ready();
+  },
+);
+
+/** A validator that lost votes: what it says of itself until it has caught up, and that it never votes again. */
+async function followsOnly(t: Test, name: string, load: Load): Promise<void> {
+  const wire = wireBytes(network.wireOf(name));
+  network.start(name);
+  const dishonest: string[] = [];
+  await network.until(
+    ([status]) => {
+      if (status !== undefined && status.behind > 1 && !status.catchingUp) dishonest.push(JSON.stringify(status));
+      return status?.notVoting === 'JOURNAL_ROLLED_BACK' && !status.catchingUp;
+    },
+    { names: [name] },
+  );
+  t.same(dishonest, [], 'never behind without saying so');
+  await load.more(10);
+  await network.until((all) => {
+    const heights = all.map(({ finalized }) => finalized.height);
+    return Math.max(...heights) - Math.min(...heights) <= 1;
+  });
+  t.same(votesSent(network.wireOf(name), wire), [], `${name} follows and does not vote`);
+}
+
+t.test('a journal that lost its end: whether it may vote or not, it contradicts itself nowhere', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    await network.signal('v4', 'SIGKILL');
+    const data = network.dataOf('v4');
+    cpSync(data, `${data}-whole`, { recursive: true });
+    const [segment = ''] = readdirSync(join(data, 'journal')).sort().reverse();
+    const path = join(data, 'journal', segment);
+    truncateSync(path, Math.max(Math.floor(statSync(path).size / 4), statSync(path).size - 1_000_000));
+    network.start('v4');
+    // If what is lost lies below the last finalized view, nothing depends on it; if not, the others remember it.
+    const [status] = await network.until(([status]) => /^$|^JOURNAL_/.test(status?.notVoting ?? '?'), {
+      names: ['v4'],
+    });
+    t.comment(`after the loss v4 says '${status?.notVoting}'`);
+    await load.more(10);
+    if (status?.notVoting === '') return;
+    // It signed nothing since: the whole journal is still the truth.
+    await network.signal('v4', 'SIGKILL');
+    rmSync(data, { recursive: true });
+    renameSync(`${data}-whole`, data);
+    network.start('v4');
+    await votesAgain(t, 'v4', load);
+  }),
+);
+
+t.test('a data folder from a backup: whole, but old, so no vote by that key', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    const data = network.dataOf('v4');
+    await network.signal('v4', 'SIGTERM');
+    cpSync(data, `${data}-old`, { recursive: true });
+    network.start('v4');
+    await votesAgain(t, 'v4', load);
+    await network.signal('v4', 'SIGKILL');
+    rmSync(data, { recursive: true });
+    renameSync(`${data}-old`, data);
+    await followsOnly(t, 'v4', load);
+  }),
+);
+
+t.test('an empty data folder: it catches up as a follower, and a restart gives no vote back', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    await network.signal('v4', 'SIGKILL');
+    rmSync(network.dataOf('v4'), { recursive: true });
+    await followsOnly(t, 'v4', load);
+    await network.signal('v4', 'SIGTERM');
+    await followsOnly(t, 'v4', load);
+  }),
+);
+
+t.test('over all of it: no two votes conflict, and no node complained', { timeout }, async (t) => {
+  const wire = wireOf(network);
+  t.ok(wire.votes > 0, `${wire.votes} votes and ${wire.certificates} certificates were on the wire`);
+  t.same(wire.conflicts, []);
+  const rolledBack = (line: string): boolean => /"node":"v4".*JOURNAL_ROLLED_BACK/.test(line);
+  t.same(
+    network.complaints().filter((line) => !rolledBack(line)),
+    [],
+  );
+});

@@ -1,0 +1,27 @@
+import { registerHooks } from 'node:module';
+
+/**
+ * For `node --import`: puts a wrapper of this folder in the place of a module, so that the code under test needs no test
+ * hooks of its own. WEFT_TEST_RECORD (a file) records what is sent; WEFT_TEST_DISK=forgetful loses what was not synced.
+ */
+
+const root = new URL('../../../', import.meta.url);
+const here = (name: string): string => new URL(name, import.meta.url).href;
+
+/** URL of a module → the wrapper that everybody but the wrapper itself gets. */
+const wrappers = new Map<string, string>();
+if (process.env['WEFT_TEST_RECORD'] !== undefined) {
+  wrappers.set(new URL('src/net/network.ts', root).href, here('recordingNetwork.ts'));
+}
+if (process.env['WEFT_TEST_DISK'] === 'forgetful') {
+  wrappers.set(new URL('src/ledger/files.ts', root).href, here('forgetfulFiles.ts'));
+  wrappers.set(import.meta.resolve('classic-level'), here('forgetfulLevel.ts'));
+}
+
+registerHooks({
+  resolve(specifier, context, nextResolve) {
+    const resolved = nextResolve(specifier, context);
+    const wrapper = wrappers.get(resolved.url);
+    return wrapper === undefined || context.parentURL === wrapper ? resolved : { ...resolved, url: wrapper };
+  },
+});
