@@ -31,7 +31,7 @@ export type CosignerOptions = {
   readonly origin: string;
   readonly logKey: Vkey;
   readonly signLog: Sign;
-  /** Absent for observers: they collect and publish, and sign nothing but their log line. */
+  /** Absent for observers: they collect, and publish what a validator has published (`adopt`). */
   readonly own?: { readonly key: Vkey; readonly sign: Sign };
   /** All cosigners of the epoch in policy order. */
   readonly policy: readonly Vkey[];
@@ -113,6 +113,13 @@ export class Cosigner {
     this.#publishedSize = size;
   }
 
+  /** What a validator has published and an observer has verified. */
+  adopt(note: string, size: number): void {
+    if (size < this.#publishedSize) return;
+    this.restore(note, size);
+    this.#modules.published(note, size);
+  }
+
   /** After each commit, in height order. */
   committed(block: CosignedBlock): void {
     if (block.height < 1) return;
@@ -175,10 +182,7 @@ export class Cosigner {
   #sign(block: CosignedBlock): void {
     const own = this.#options.own;
     this.#signedAtMs = this.#modules.wallMs();
-    if (own === undefined) {
-      this.#publish(block.logSize);
-      return;
-    }
+    if (own === undefined) return;
     this.#chain = this.#chain
       .then(() => this.#signNow(block, own))
       .catch((error: unknown) => this.#modules.failed(error));
@@ -196,6 +200,8 @@ export class Cosigner {
 
   /** Publishes `size` when it is at least as new as what is published, executed here, and q cosigned it. */
   #publish(size: number): void {
+    // A log line that no trust file lists is worse than none.
+    if (this.#options.own === undefined) return;
     const collected = this.#bySize.get(size);
     if (collected?.root === undefined || size < this.#publishedSize || collected.lines.size < this.#options.quorum)
       return;

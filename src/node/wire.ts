@@ -34,6 +34,8 @@ export const requestKinds = {
   envelopes: 34,
   run: 35,
   submit: 36,
+  /** The newest checkpoint that the asked one has published, as text. */
+  checkpoint: 37,
 } as const;
 
 export const wireLimits = {
