@@ -88,9 +88,23 @@ export class WeftClient {
     return this.call('state.get', { path, proof });
   }
 
-  /** Token text. It is evidence only once it is verified (`weft/token`). */
-  async fetchToken(which: TokenRequest): Promise<string> {
-    return text((await this.call('token.get', which)).token, 'token');
+  /**
+   * Token text. It is evidence only once it is verified (`weft/token`). What is final a moment before a quorum has cosigned it
+   * is waited for, up to `timeoutMs`.
+   * @throws WeftError CHECKPOINT_NOT_YET (time ran out), TX_UNKNOWN, ENTRY_ABSENT, RECORD_AMBIGUOUS …
+   */
+  async fetchToken(which: TokenRequest, { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
+    const deadline = performance.now() + timeoutMs;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return text((await this.call('token.get', which)).token, 'token');
+      } catch (error) {
+        const pauseMs = pauseAfter(error, attempt);
+        const notYet = error instanceof WeftError && error.code === 'CHECKPOINT_NOT_YET';
+        if (!notYet || performance.now() + pauseMs >= deadline) throw error;
+        await sleep(pauseMs);
+      }
+    }
   }
 
   /** The trust policy as this node states it: compare it with another's before you rely on it. */

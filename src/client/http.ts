@@ -46,12 +46,14 @@ export class HttpConnections {
     const headers =
       body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     return new Promise((resolve, reject) => {
+      let timedOut = false;
       const outgoing: ClientRequest = (secure ? httpsRequest : httpRequest)(
         target,
         { method, agent: secure ? this.#https : this.#http, headers },
         (incoming) => collect(incoming, bytesMax, url).then(resolve, reject),
       );
       const timer = setTimeout(() => {
+        timedOut = true;
         reject(
           new WeftError('RPC_TIMEOUT', `${target.origin} did not answer within ${timeoutMs} ms`, {
             url: target.origin,
@@ -62,7 +64,8 @@ export class HttpConnections {
       }, timeoutMs);
       outgoing.on('error', (error: Error & { code?: string }) => {
         // A kept connection that the node had just closed says nothing about the node: a fresh one does.
-        if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(this.ask(ask));
+        // (After a timeout it was us who closed it.)
+        if (outgoing.reusedSocket && !timedOut && error.code === 'ECONNRESET') resolve(this.ask(ask));
         else reject(unreachable(target, error));
       });
       outgoing.on('close', () => clearTimeout(timer));

@@ -254,3 +254,23 @@ t.test('a subscription outlives the node that served it', async (t) => {
   const bad = client.subscribe({ topic: 'tx', id: 'no id' }, { onEvent: () => {} });
   await t.rejects(bad.ended, { code: 'RPC_PARAMS_INVALID' }, 'what would be refused again ends it');
 });
+
+t.test('a silent node over a kept connection is asked once', async (t) => {
+  let asked = 0;
+  const server: Server = createServer((request, response) => {
+    asked += 1;
+    request.resume();
+    if (asked === 1) response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const client = connect({ rpc: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, timeoutMs: 150 });
+  await client.status();
+  await t.rejects(client.status(), { code: 'RPC_TIMEOUT' });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  t.equal(asked, 2);
+  client.close();
+});
