@@ -28,6 +28,8 @@ export type GenesisParts = {
   readonly records: readonly ValidatorRecord[];
   /** Besides those of the validators. */
   readonly accounts?: readonly GenesisAccount[];
+  /** Peers that follow and do not vote. */
+  readonly observers?: Genesis['observers'];
   /** Default: the validators' accounts, a majority of them. */
   readonly council?: Genesis['council'];
   readonly consensus?: Partial<Genesis['consensus']>;
@@ -91,7 +93,7 @@ export function makeGenesis(parts: GenesisParts): { readonly bytes: Uint8Array; 
     ruleset: 1,
     consensus: { ...consensusDefaults, ...parts.consensus },
     validators,
-    observers: [],
+    observers: byName([...(parts.observers ?? [])]),
     accounts: byName([...parts.records.map(({ account }) => account), ...(parts.accounts ?? [])]),
     council: parts.council ?? { threshold: Math.floor(members.length / 2) + 1, members },
     policy: { engine: { ...POLICY_ENGINE_ID }, schema, policies: policies.map(({ id, text }) => ({ id, text })) },

@@ -25,6 +25,8 @@ export type TestnetOptions = {
   readonly dir: string;
   /** Default 4. */
   readonly validators?: number;
+  /** Nodes `o1`, `o2`, … that follow without a vote, on the ports after the validators'. Default 0. */
+  readonly observers?: number;
   /** Peers on base + 10, base + 20, …; RPC one above each. Default 7600. */
   readonly basePort?: number;
   /** Network name, 3-40 of `a-z0-9.-`. Default `weft-dev`. */
@@ -52,6 +54,7 @@ export type Testnet = {
   readonly chain: string;
   readonly genesis: string;
   readonly validators: readonly TestnetValidator[];
+  readonly observers: readonly TestnetValidator[];
   /** Account → key file. */
   readonly accounts: ReadonlyMap<string, string>;
 };
@@ -78,6 +81,7 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
   const {
     dir,
     validators: count = 4,
+    observers: observerCount = 0,
     basePort = 7600,
     name: network = 'weft-dev',
     passphrase,
@@ -86,18 +90,24 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
   if (!Number.isInteger(count) || count < 1 || count > 64) {
     throw new WeftError('TESTNET_SIZE', `a network has 1 to 64 validators here, not ${count}`);
   }
-  if (!Number.isInteger(basePort) || basePort < 1024 || basePort + 10 * count + 1 > 65_535) {
+  if (!Number.isInteger(observerCount) || observerCount < 0 || observerCount > 64) {
+    throw new WeftError('TESTNET_SIZE', `a network has 0 to 64 observers here, not ${observerCount}`);
+  }
+  const nodes = count + observerCount;
+  if (!Number.isInteger(basePort) || basePort < 1024 || basePort + 10 * nodes + 1 > 65_535) {
     throw new WeftError(
       'TESTNET_PORTS',
-      `from port ${basePort} on there is no room for ${count} validators; choose another --base-port`,
+      `from port ${basePort} on there is no room for ${nodes} nodes; choose another --base-port`,
     );
   }
   const home = homeAt(dir);
   mkdirSync(home.accounts, { recursive: true, mode: 0o700 });
   const records: ValidatorRecord[] = [];
   const validators: TestnetValidator[] = [];
-  for (let i = 1; i <= count; i++) {
-    const name = `v${i}`;
+  const observers: TestnetValidator[] = [];
+  const observerPeers: { name: string; peer: string }[] = [];
+  for (let i = 1; i <= nodes; i++) {
+    const name = i <= count ? `v${i}` : `o${i - count}`;
     const peerPort = basePort + 10 * i;
     const address = `/${/^[0-9.]+$/.test(host) ? 'ip4' : 'dns4'}/${host}/tcp/${peerPort}`;
     const rpc = `http://${host}:${peerPort + 1}`;
@@ -105,8 +115,13 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
     mkdirSync(own.data, { recursive: true, mode: 0o700 });
     const keys = generateValidatorKeys();
     await writeKeyFile(own.keys, validatorSecrets(keys), { passphrase });
-    records.push(validatorRecord(network, name, keys, { url: rpc, address }));
-    validators.push({ ...own, name, address, rpc });
+    if (i <= count) {
+      records.push(validatorRecord(network, name, keys, { url: rpc, address }));
+      validators.push({ ...own, name, address, rpc });
+    } else {
+      observerPeers.push({ name, peer: toBase64Url(keys.peer.publicKey) });
+      observers.push({ ...own, name, address, rpc });
+    }
   }
   const accounts = new Map<string, string>();
   const made: GenesisAccount[] = [];
@@ -120,11 +135,13 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
     network,
     records,
     accounts: made,
+    observers: observerPeers,
     ...(accounts.has('council') ? { council: { threshold: 1, members: ['council'] } } : {}),
     ...(options.consensus === undefined ? {} : { consensus: options.consensus }),
   });
   writeFileSync(home.genesis, bytes);
-  for (const { name, address, rpc, config } of validators) {
+  for (const { name, address, rpc, config } of [...validators, ...observers]) {
+    // Who observes dials: it needs the validators' addresses, and nobody needs its own.
     const peers = validators
       .filter((each) => each.name !== name)
       .map((each) => ({ name: each.name, address: each.address }));
@@ -135,13 +152,13 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
         address,
         peers,
         rpc,
-        over: options.config ?? {},
+        over: { ...options.config, ...(observers.some((each) => each.name === name) ? { role: 'observer' } : {}) },
         from: dirname(config),
         genesis: home.genesis,
       }),
     );
   }
-  return { home: dir, chain, genesis: home.genesis, validators, accounts };
+  return { home: dir, chain, genesis: home.genesis, validators, observers, accounts };
 }
 
 /** New keys of an account: one that signs, and for receivers of packets one for HPKE. */
@@ -197,6 +214,7 @@ export function testnetCommand(program: Command): void {
     .description('Writes keys, genesis and configurations for a network of n validators on this machine.')
     .requiredOption('--home <dir>', 'folder to make it in')
     .option('--validators <n>', 'how many', Number, 4)
+    .option('--observers <n>', 'how many nodes that follow without a vote', Number, 0)
     .option('--base-port <port>', 'peers on base+10, base+20, …; RPC one above each', Number, 7600)
     .option('--name <network>', 'network name', 'weft-test')
     .option('--unencrypted', 'leave the key files unencrypted (for tests on this machine)')
@@ -210,6 +228,7 @@ export function testnetCommand(program: Command): void {
       async (options: {
         home: string;
         validators: number;
+        observers: number;
         basePort: number;
         name: string;
         unencrypted?: boolean;
@@ -218,8 +237,8 @@ export function testnetCommand(program: Command): void {
       }) => {
         if (!/^[a-z0-9.-]{3,40}$/.test(options.name)) throw usage('--name takes 3-40 characters of a-z 0-9 . -');
         const passphrase = options.unencrypted === true ? null : await askNewPassphrase();
-        const { home, validators, basePort, name, demoAccounts } = options;
-        const net = await makeTestnet({ dir: home, validators, basePort, name, passphrase, demoAccounts });
+        const { home, validators, observers, basePort, name, demoAccounts } = options;
+        const net = await makeTestnet({ dir: home, validators, observers, basePort, name, passphrase, demoAccounts });
         if (options.json) {
           return printJson({
             ...net,
@@ -233,8 +252,8 @@ export function testnetCommand(program: Command): void {
           ['accounts', [...net.accounts.keys()].join(' ') || '(those of the validators)'],
         ]);
         printTable(
-          ['validator', 'peers', 'rpc', 'config'],
-          net.validators.map((v) => [v.name, v.address, v.rpc, v.config]),
+          ['node', 'peers', 'rpc', 'config'],
+          [...net.validators, ...net.observers].map((v) => [v.name, v.address, v.rpc, v.config]),
         );
         note(`\nStart each one: weft start --home ${home} --validator v1   (… v${net.validators.length})`);
       },
