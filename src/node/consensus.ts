@@ -154,15 +154,19 @@ export class Consensus {
     const journal = modules.ledger.journal.replay;
     const resumes = options.me !== undefined && journal.state === 'complete' && journal.epoch === epoch.epoch;
     this.#state = resumes ? replay(config, engineModules, journal.records) : createState(config, engineModules);
+    // The journal is the memory of a vote key: who does not vote has nothing to remember, and writes none.
+    const votes = options.me !== undefined;
     this.#shell = new ConsensusShell({
       step: (event: Event): readonly Effect[] => step(this.#state, event),
-      appendRecord: (record) => modules.ledger.journal.appendRecord(record),
+      appendRecord: (record) => {
+        if (votes) modules.ledger.journal.appendRecord(record);
+      },
       appendBlock: (blockId) => {
         // A finalization may be faster than its block (a body or an ancestor is on its way): the commit keeps that one. A vote
         // for a block that is not kept is refused by the journal.
-        if (modules.ledger.executed(blockId) !== undefined) modules.ledger.journal.appendBlock(blockId);
+        if (votes && modules.ledger.executed(blockId) !== undefined) modules.ledger.journal.appendBlock(blockId);
       },
-      sync: () => modules.ledger.journal.sync(),
+      sync: () => (votes ? modules.ledger.journal.sync() : Promise.resolve()),
       outward: (effect) => this.#outward(effect),
       inward: (effect) => this.#inward(effect),
       failed: (error) => this.#failed(error),
