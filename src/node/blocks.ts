@@ -3,7 +3,7 @@ import { codeOf } from '../codec/error.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import { decodeBody, encodeBody, txRootOf } from '../ledger/body.ts';
 import { blockIdOfBytes, decodeHeader, type Header } from '../ledger/header.ts';
-import type { Epoch } from '../ledger/validatorSet.ts';
+import { type Epoch, leaderOf } from '../ledger/validatorSet.ts';
 import type { CompactProposal } from './wire.ts';
 
 /**
@@ -21,10 +21,13 @@ export type PooledBlock = {
 type Slot = PooledBlock & {
   readonly envelopeIds: readonly string[] | undefined;
   readonly envelopes: (Uint8Array | undefined)[];
+  /** Of the envelopes that are here. */
+  bytes: number;
+  readonly bytesMax: number;
   missing: number;
   body: Uint8Array | undefined;
   fetching: boolean;
-  readonly waiting: ((body: Uint8Array) => void)[];
+  readonly waiting: ((body: Uint8Array | undefined) => void)[];
 };
 
 export type BlockPoolModules = {
@@ -49,12 +52,16 @@ export type BlockPoolModules = {
 
 /** Unfinalized blocks held at a time: far more than the views that honest leaders can leave open. */
 const blocksMax = 512;
+/** An honest leader offers one block a view; a second one may still be what a certificate is about. */
+const offersPerViewMax = 2;
 /** After this the others are asked too. */
 const leaderFirstMs = 50;
 
 export class BlockPool {
   readonly #modules: BlockPoolModules;
   readonly #slots = new Map<string, Slot>();
+  /** View → blocks that were offered in it. */
+  readonly #offered = new Map<number, Set<string>>();
 
   constructor(modules: BlockPoolModules) {
     this.#modules = modules;
@@ -68,22 +75,15 @@ export class BlockPool {
     return this.#slots.get(blockId);
   }
 
-  /** Takes up a compact proposal whose vote was verified. Returns the block, or the code that no honest leader earns. */
-  offer(proposal: CompactProposal, epoch: Epoch, chain: string): PooledBlock | { readonly code: string } {
-    const { blockId } = proposal.vote.subject;
+  /**
+   * Takes up a compact proposal whose vote was verified and whose form holds (`checkProposal`). Refused: a code that no honest
+   * leader earns.
+   */
+  offer(proposal: CompactProposal, header: Header, epoch: Epoch): PooledBlock | { readonly code: string } {
+    const { blockId, view } = proposal.vote.subject;
     const known = this.#slots.get(blockId);
     if (known !== undefined) return known;
-    if (blockIdOfBytes(proposal.header) !== blockId) return { code: 'PROPOSAL_HEADER_MISMATCH' };
-    let header: Header;
-    try {
-      header = decodeHeader(proposal.header);
-    } catch (error) {
-      return { code: codeOf(error) };
-    }
-    if (header.chain !== chain) return { code: 'PROPOSAL_CHAIN_FOREIGN' };
-    if (header.epoch !== epoch.epoch) return { code: 'PROPOSAL_EPOCH_OTHER' };
-    if (proposal.envelopeIds.length > epoch.consensus.maxBlockTxs) return { code: 'BLOCK_TOO_LARGE' };
-    if (txRootOf(proposal.envelopeIds) !== header.txRoot) return { code: 'PROPOSAL_ROOT_MISMATCH' };
+    if ((this.#offered.get(view)?.size ?? 0) >= offersPerViewMax) return { code: 'PROPOSAL_ONE_TOO_MANY' };
     const slot: Slot = {
       blockId,
       header,
@@ -91,6 +91,8 @@ export class BlockPool {
       facts: this.#modules.facts(blockId, header, proposal.envelopeIds.length),
       envelopeIds: proposal.envelopeIds,
       envelopes: new Array<Uint8Array | undefined>(proposal.envelopeIds.length).fill(undefined),
+      bytes: 0,
+      bytesMax: epoch.consensus.maxBlockBytes,
       missing: proposal.envelopeIds.length,
       body: undefined,
       fetching: false,
@@ -102,6 +104,9 @@ export class BlockPool {
       const envelope = this.#modules.pooled(id);
       if (envelope !== undefined) this.#placeKnown(slot, position, envelope);
     }
+    if (slot.bytes > slot.bytesMax) return { code: 'BLOCK_TOO_LARGE' };
+    const offered = this.#offered.get(view) ?? new Set<string>();
+    this.#offered.set(view, offered.add(blockId));
     this.#insert(slot);
     this.#finish(slot);
     return slot;
@@ -120,11 +125,8 @@ export class BlockPool {
     } catch {
       return undefined;
     }
-    if (known === undefined && txRootOf(envelopes.map((envelope) => sha256Hex(envelope))) !== header.txRoot)
-      return undefined;
+    if (txRootOf(envelopes.map((envelope) => sha256Hex(envelope))) !== header.txRoot) return undefined;
     if (known !== undefined) {
-      const ids = envelopes.map((envelope) => sha256Hex(envelope));
-      if (txRootOf(ids) !== known.header.txRoot) return undefined;
       known.missing = 0;
       this.#complete(known, body);
       return known;
@@ -136,6 +138,8 @@ export class BlockPool {
       facts: this.#modules.facts(blockId, header, envelopes.length),
       envelopeIds: undefined,
       envelopes: [],
+      bytes: body.length,
+      bytesMax: epoch.consensus.maxBlockBytes,
       missing: 0,
       body,
       fetching: false,
@@ -145,15 +149,20 @@ export class BlockPool {
     return slot;
   }
 
-  /** The encoded body once it is complete; fetches what is missing meanwhile. Never resolves for a block that is dropped. */
-  body(blockId: string): Promise<Uint8Array> {
+  /** The encoded body once it is complete; fetches what is missing meanwhile. Undefined when the block is dropped. */
+  body(blockId: string): Promise<Uint8Array | undefined> {
     const slot = this.#slots.get(blockId);
-    if (slot?.body !== undefined) return Promise.resolve(slot.body);
+    if (slot === undefined || slot.body !== undefined || slot.bytes > slot.bytesMax) return Promise.resolve(slot?.body);
     return new Promise((resolve) => {
-      if (slot === undefined) return;
       slot.waiting.push(resolve);
       void this.#fetch(slot);
     });
+  }
+
+  /** Its envelopes that are here are more than a block may hold: invalid, whatever the rest says. */
+  tooLarge(blockId: string): boolean {
+    const slot = this.#slots.get(blockId);
+    return slot !== undefined && slot.bytes > slot.bytesMax;
   }
 
   /** The body if it is complete now. */
@@ -161,20 +170,29 @@ export class BlockPool {
     return this.#slots.get(blockId)?.body;
   }
 
-  /** Drops every block at or below a finalized height. */
-  prune(height: number): void {
-    for (const [blockId, slot] of this.#slots) if (slot.header.height <= height) this.#slots.delete(blockId);
+  /** Drops what a finalization decided: blocks at or below its height, and those of views before its own. */
+  prune(height: number, view: number): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.header.height <= height || slot.header.view < view) this.#drop(slot);
+    }
+    for (const each of this.#offered.keys()) if (each <= view) this.#offered.delete(each);
   }
 
   clear(): void {
-    this.#slots.clear();
+    for (const slot of this.#slots.values()) this.#drop(slot);
+    this.#offered.clear();
   }
 
   #insert(slot: Slot): void {
     this.#slots.set(slot.blockId, slot);
     if (this.#slots.size <= blocksMax) return;
-    const oldest = this.#slots.keys().next();
-    if (oldest.done !== true) this.#slots.delete(oldest.value);
+    const oldest = this.#slots.values().next();
+    if (oldest.done !== true) this.#drop(oldest.value);
+  }
+
+  #drop(slot: Slot): void {
+    this.#slots.delete(slot.blockId);
+    for (const resolve of slot.waiting.splice(0)) resolve(undefined);
   }
 
   #place(slot: Slot, position: number, envelope: Uint8Array): boolean {
@@ -186,11 +204,14 @@ export class BlockPool {
 
   #placeKnown(slot: Slot, position: number, envelope: Uint8Array): void {
     slot.envelopes[position] = envelope;
+    slot.bytes += envelope.length;
     slot.missing -= 1;
+    if (slot.bytes > slot.bytesMax) for (const resolve of slot.waiting.splice(0)) resolve(undefined);
   }
 
   #finish(slot: Slot): void {
-    if (slot.missing > 0 || slot.body !== undefined) return;
+    // What is too large is invalid by its bytes alone: it is never put together, and never voted for.
+    if (slot.missing > 0 || slot.body !== undefined || slot.bytes > slot.bytesMax) return;
     this.#complete(slot, encodeBody(slot.envelopes.filter((envelope) => envelope !== undefined)));
   }
 
@@ -203,7 +224,7 @@ export class BlockPool {
     if (slot.fetching) return;
     slot.fetching = true;
     const leader = this.#modules.nameOf(slot.header.proposer);
-    for (let round = 0; slot.body === undefined && this.#slots.get(slot.blockId) === slot; round += 1) {
+    for (let round = 0; this.#wanted(slot); round += 1) {
       const askable = this.#modules.askable();
       const others = askable.filter((name) => name !== leader);
       const peer =
@@ -217,6 +238,10 @@ export class BlockPool {
       if (slot.body === undefined && round > 0) await this.#modules.sleep(leaderFirstMs * Math.min(20, round));
     }
     slot.fetching = false;
+  }
+
+  #wanted(slot: Slot): boolean {
+    return slot.body === undefined && slot.bytes <= slot.bytesMax && this.#slots.get(slot.blockId) === slot;
   }
 
   /** Above a quarter missing the whole body is cheaper than its parts. */
@@ -244,6 +269,35 @@ export class BlockPool {
     }
     this.#finish(slot);
   }
+}
+
+/**
+ * What a proposal must be before anybody looks at its transactions: the header of that block, of this chain and epoch, by the
+ * leader of its view, over exactly these ids, none twice. A peer that passes on anything else is at fault.
+ */
+export function checkProposal(
+  proposal: CompactProposal,
+  epoch: Epoch,
+  chain: string,
+): Header | { readonly code: string } {
+  const { vote, envelopeIds } = proposal;
+  if (blockIdOfBytes(proposal.header) !== vote.subject.blockId) return { code: 'PROPOSAL_HEADER_MISMATCH' };
+  let header: Header;
+  try {
+    header = decodeHeader(proposal.header);
+  } catch (error) {
+    return { code: codeOf(error) };
+  }
+  if (header.chain !== chain) return { code: 'PROPOSAL_CHAIN_FOREIGN' };
+  if (header.epoch !== epoch.epoch) return { code: 'PROPOSAL_EPOCH_OTHER' };
+  if (vote.signer !== leaderOf(epoch, vote.subject.view)) return { code: 'PROPOSAL_NOT_BY_LEADER' };
+  if (header.view > vote.subject.view || header.proposer !== leaderOf(epoch, header.view)) {
+    return { code: 'PROPOSAL_PROPOSER_MISMATCH' };
+  }
+  if (envelopeIds.length > epoch.consensus.maxBlockTxs) return { code: 'BLOCK_TOO_LARGE' };
+  if (new Set(envelopeIds).size !== envelopeIds.length) return { code: 'PROPOSAL_ID_TWICE' };
+  if (txRootOf(envelopeIds) !== header.txRoot) return { code: 'PROPOSAL_ROOT_MISMATCH' };
+  return header;
 }
 
 function splitBody(body: Uint8Array, count: number): readonly Uint8Array[] | undefined {

@@ -10,6 +10,10 @@ export type BuilderLimits = {
 /** Codes after which a transaction may still enter a later block; any other one makes it worthless. */
 const transient = new Set(['TX_DUPLICATE', 'TX_NOT_YET_VALID', 'TX_UNPREPARED']);
 
+export function isTransient(code: string): boolean {
+  return transient.has(code);
+}
+
 /** After so many that no longer fit, the block is full: smaller ones wait for the next. */
 const missesMax = 16;
 
@@ -35,7 +39,7 @@ export function buildBlock(
     if (answer === 'full') {
       misses += 1;
       if (misses >= missesMax) break;
-    } else if (answer !== 'added' && !transient.has(answer)) worthless.push(prepared.tx.envelopeId);
+    } else if (answer !== 'added' && !isTransient(answer)) worthless.push(prepared.tx.envelopeId);
     if (monotonicMs() >= until) break;
   }
   for (const envelopeId of worthless) mempool.remove(envelopeId);

@@ -17,6 +17,7 @@ import type {
   VoteKind,
 } from '../../consensus/types.ts';
 import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
 import type { Ed25519Signer } from '../crypto/ed25519.ts';
 import { certificateBytesMax, decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -24,8 +25,10 @@ import type { CommittedBlock, Tip } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { decodeVote, encodeVote, verifyVote, voteBytes, voteBytesMax } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, Network, RelayVerdict, SendHint } from '../net/types.ts';
-import type { BlockPool } from './blocks.ts';
-import { buildBlock } from './builder.ts';
+import { BlockChecks } from './blockChecks.ts';
+import { type BlockPool, checkProposal } from './blocks.ts';
+import { buildBlock, isTransient } from './builder.ts';
+import type { Log } from './log.ts';
 import type { Mempool } from './mempool.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
 import {
@@ -44,6 +47,8 @@ import {
  * The protocol's rules are in `consensus/`; here is only what they need from the world.
  */
 
+export type { Log } from './log.ts';
+
 export type LocalTimings = {
   readonly blockIntervalMs: number;
   readonly buildBudgetMs: number;
@@ -52,13 +57,6 @@ export type LocalTimings = {
   readonly maxClockDriftMs: number;
   /** W8: as many bytes waiting end the wait for `blockIntervalMs`. */
   readonly targetBlockBytes: number;
-};
-
-export type Log = {
-  debug(details: object, message: string): void;
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
 };
 
 export type ConsensusOptions = {
@@ -87,7 +85,8 @@ export type ConsensusHooks = {
   /** A finalization of a block that is not here: somebody has to fetch the blocks in between. */
   readonly behind: (certificate: Finalization) => void;
   readonly voting: () => void;
-  readonly halted: (code: string, detail: string) => void;
+  /** Nothing is voted any more. `evidence`: the signed messages that show why, if any do. */
+  readonly halted: (code: string, detail: string, evidence?: readonly Uint8Array[]) => void;
   readonly evidence: (offender: string, a: Uint8Array, b: Uint8Array, view: number) => void;
 };
 
@@ -95,6 +94,10 @@ export type ConsensusHooks = {
 const journalBytesMax = 16 * 1024 * 1024;
 /** W5: bodies that came in less than this ago may not have reached the others yet. */
 const youngMs = 20;
+/** W11: answers of one peer are looked at this often. */
+const answerEveryMs = 250;
+/** One frame: what is above it is not relayed. */
+const relayedBytesMax = 64 * 1024;
 /** Bodies sent along with a proposal, so that it stays an urgent frame. */
 const bodiesBytesMax = 40 * 1024;
 
@@ -106,9 +109,11 @@ export class Consensus {
   readonly #shell: ConsensusShell;
   readonly #names: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
-  /** Transactions in blocks that are certified and not finalized: they are in the mempool and are no work any more. */
-  readonly #certified = new Map<string, readonly string[]>();
+  readonly #checks: BlockChecks;
+  /** Pending transactions that stand in certified, unfinalized blocks: in the mempool, and no work any more. */
   #certifiedTxs = 0;
+  #tipView = 0;
+  readonly #answeredMs = new Map<number, number>();
   #told = { pending: false, full: false };
   #voting = false;
   #commits: Promise<void> = Promise.resolve();
@@ -170,8 +175,17 @@ export class Consensus {
       outward: (effect) => this.#outward(effect),
       inward: (effect) => this.#inward(effect),
       failed: (error) => this.#failed(error),
+      turned: () => this.#followTip(),
       monotonicMs: modules.monotonicMs,
       wallMs: modules.wallMs,
+    });
+    this.#checks = new BlockChecks({
+      ledger: modules.ledger,
+      blocks: modules.blocks,
+      refetch: (blockId) => this.#refetch(blockId),
+      failed: (error) => this.#failed(error),
+      log: modules.log,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     });
   }
 
@@ -190,6 +204,7 @@ export class Consensus {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#checks.stop();
     clearInterval(this.#votesTimer);
     await this.#shell.stop();
     await this.#commits;
@@ -209,10 +224,13 @@ export class Consensus {
 
   /** Frames of consensus, after the lane told who sent them. */
   onFrame(frame: Frame): FrameVerdict {
+    if (this.#stopped) return undefined;
     try {
-      return this.#receive(frame);
+      const verdict = this.#receive(frame);
+      // What came through a relay was checked by it, as far as a relay can: it does not answer for the rest.
+      return frame.relayed ? undefined : verdict;
     } catch (error) {
-      if (error instanceof WeftError) return 'invalid';
+      if (error instanceof WeftError) return frame.relayed ? undefined : 'invalid';
       throw error;
     }
   }
@@ -225,10 +243,17 @@ export class Consensus {
         if (certificate.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
         return this.#verifyCertificate(certificate) ? {} : 'invalid';
       }
-      const vote = kind === frameKinds.proposal ? decodeProposal(payload).vote : decodeVote(payload);
+      const proposal = kind === frameKinds.proposal ? decodeProposal(payload) : undefined;
+      const vote = proposal?.vote ?? decodeVote(payload);
+      // Only what a relay is for, and only under its own kind: the next one must find nothing to object to.
+      if (proposal === undefined && frameKinds[vote.kind] !== kind) return 'invalid';
       if (vote.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
       const signer = this.#names[vote.signer];
-      return signer !== undefined && this.#verifyVote(vote) ? { signer } : 'invalid';
+      if (signer === undefined || !this.#verifyVote(vote)) return 'invalid';
+      if (proposal !== undefined && 'code' in checkProposal(proposal, this.#options.epoch, this.#options.chain)) {
+        return 'invalid';
+      }
+      return { signer };
     } catch {
       return 'invalid';
     }
@@ -236,7 +261,7 @@ export class Consensus {
 
   connected(name: string, hello: Hello): void {
     const peer = this.#indices.get(name);
-    if (peer === undefined) return;
+    if (peer === undefined || this.#stopped) return;
     const sameEpoch = hello.epoch === this.#options.epoch.epoch;
     this.#shell.handle({ type: 'connected', peer, finalizedView: sameEpoch ? hello.finalizedView : 0 });
     if (this.#options.me !== undefined && !this.#voting) this.#askForVotes();
@@ -318,7 +343,8 @@ export class Consensus {
         if (this.#names[vote.signer] !== frame.signer) return 'invalid';
         if (!this.#wantsProposal(vote)) return undefined;
         if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
-        const block = this.#modules.blocks.offer(proposal, epoch, this.#options.chain);
+        const header = checkProposal(proposal, epoch, this.#options.chain);
+        const block = 'code' in header ? header : this.#modules.blocks.offer(proposal, header, epoch);
         if ('code' in block) {
           // Signed by its leader, so the vote still counts as a vote; the block behind it is none.
           this.#modules.log.warn({ from: frame.signer, code: block.code }, 'proposal refused');
@@ -341,8 +367,10 @@ export class Consensus {
       }
       case frameKinds.yourVotes: {
         const me = this.#options.me;
-        if (me === undefined || peer === undefined) return undefined;
+        if (me === undefined || peer === undefined || this.#voting || !this.#mayAnswer(peer)) return undefined;
         const votes = decodeVotes(payload).filter((vote) => vote.subject.epoch === epoch.epoch);
+        const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
+        if (distinct.size !== votes.length) return 'invalid';
         if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
         this.#shell.handle({ type: 'answered', peer, votes });
         return undefined;
@@ -359,6 +387,14 @@ export class Consensus {
     const { finalizedView, view: current } = statusOf(this.#state);
     const blockId = 'blockId' in vote.subject ? vote.subject.blockId : '';
     return view > finalizedView && view <= current + 1 && this.#modules.blocks.get(blockId) === undefined;
+  }
+
+  /** W11's answers cost a verification for each vote: one answer a peer in a while is enough. */
+  #mayAnswer(peer: number): boolean {
+    const now = this.#modules.monotonicMs();
+    if (now - (this.#answeredMs.get(peer) ?? Number.NEGATIVE_INFINITY) < answerEveryMs) return false;
+    this.#answeredMs.set(peer, now);
+    return true;
   }
 
   #verifyVote(vote: Vote): boolean {
@@ -392,9 +428,17 @@ export class Consensus {
       case 'halt':
         this.#voting = false;
         clearInterval(this.#votesTimer);
-        this.#hooks.halted(effect.code, effect.detail);
+        this.#hooks.halted(
+          effect.code,
+          effect.detail,
+          effect.evidence.map((each) => this.#encodeSigned(each)),
+        );
         break;
     }
+  }
+
+  #encodeSigned(signed: Vote | Certificate): Uint8Array {
+    return 'signer' in signed ? encodeVote(signed) : encodeCertificate(signed, this.#names.length);
   }
 
   #build(effect: Extract<Effect, { type: 'build' }>): void {
@@ -417,64 +461,43 @@ export class Consensus {
   }
 
   async #verify(view: number, facts: BlockFacts): Promise<void> {
-    const verdict = await this.#check(facts.id);
+    const verdict = await this.#checks.check(facts.id);
     if (verdict === undefined || this.#stopped) return;
     this.#shell.handle({ type: 'verified', view, blockId: facts.id, verdict: verdict ? 'valid' : 'invalid' });
   }
 
   async #certify(view: number, facts: BlockFacts): Promise<void> {
-    const valid = this.#modules.ledger.canExtend(facts.id) || (await this.#check(facts.id));
+    const valid = await this.#checks.check(facts.id);
     if (valid === undefined || this.#stopped) return;
-    if (valid) this.#markCertified(facts.id);
     this.#shell.handle({ type: 'certified', view, blockId: facts.id, verdict: valid ? 'valid' : 'invalid' });
     this.#retryFinalization();
   }
 
-  /**
-   * All of W4 but the clock. Waits for the body and for the parent: missing is pending, never false. Undefined when the
-   * question is over (stopped, or the block is finalized).
-   */
-  async #check(blockId: string): Promise<boolean | undefined> {
-    const { ledger, blocks, log } = this.#modules;
-    try {
-      for (;;) {
-        if (this.#stopped) return undefined;
-        if (ledger.canExtend(blockId)) return true;
-        const pooled = blocks.get(blockId);
-        if (pooled === undefined || pooled.header.height <= ledger.finalized.header.height) return undefined;
-        const body = blocks.bodyNow(blockId) ?? (await blocks.body(blockId));
-        const checked = await ledger.check(pooled.header, body);
-        if (checked.verdict === 'valid') return true;
-        if (checked.verdict === 'invalid') {
-          log.warn(
-            { blockId, code: checked.code, reason: checked.message, height: pooled.header.height },
-            'invalid block',
-          );
-          return false;
-        }
-        const parent = blocks.get(pooled.header.parent);
-        if (parent !== undefined && (await this.#check(parent.blockId)) === true) continue;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    } catch (error) {
-      this.#failed(error);
-      return undefined;
+  /** A block that fell out of the pool before it was executed: whoever has it sends it again. */
+  async #refetch(blockId: string): Promise<boolean> {
+    for (const name of this.#modules.network().askable()) {
+      if (this.#stopped) return false;
+      if (this.#indices.has(name) && (await this.#askForBlock(name, blockId)) !== undefined) return true;
     }
+    return false;
   }
 
-  #markCertified(blockId: string): void {
-    const block = this.#modules.ledger.executed(blockId);
-    if (block === undefined || this.#certified.has(blockId)) return;
-    const ids = block.transactions.map(({ tx }) => tx.txId).filter((txId) => this.#modules.mempool.hasTx(txId));
-    this.#certified.set(blockId, ids);
+  /** W5: work is what is valid against the certified tip, so what that tip's chain holds is none. */
+  #followTip(): void {
+    if (this.#state.certifiedView === this.#tipView) return;
+    this.#tipView = this.#state.certifiedView;
     this.#recount();
     this.workChanged();
   }
 
   #recount(): void {
+    const { ledger, mempool } = this.#modules;
+    const finalized = ledger.finalized.header.height;
     const ids = new Set<string>();
-    for (const each of this.#certified.values()) {
-      for (const txId of each) if (this.#modules.mempool.hasTx(txId)) ids.add(txId);
+    let block = ledger.executed(statusOf(this.#state).certifiedBlock?.id ?? '');
+    while (block !== undefined && block.header.height > finalized) {
+      for (const { tx } of block.transactions) if (mempool.hasTx(tx.txId)) ids.add(tx.txId);
+      block = ledger.executed(block.header.parent);
     }
     this.#certifiedTxs = ids.size;
   }
@@ -508,7 +531,13 @@ export class Consensus {
 
   #broadcast(message: Message): void {
     const frame = this.#encode(message);
-    if (frame !== undefined) this.#modules.network().broadcast('urgent', frame.kind, frame.payload, frame.hint);
+    if (frame === undefined) return;
+    const network = this.#modules.network();
+    network.broadcast('urgent', frame.kind, frame.payload, frame.hint);
+    if (message.type !== 'proposal' || frame.payload.length <= relayedBytesMax) return;
+    // Too large for a relay: where no lane is, the bare vote gets through, and the block is fetched from anybody.
+    const bare = this.#encode({ type: 'vote', vote: message.vote });
+    if (bare !== undefined) network.broadcast('urgent', bare.kind, bare.payload, bare.hint);
   }
 
   #send(name: string, message: Message): void {
@@ -636,26 +665,40 @@ export class Consensus {
       if (pooled === undefined) return false;
       id = pooled.header.parent;
     }
-    void this.#check(blockId).then((valid) => {
+    void this.#checks.check(blockId).then((valid) => {
       if (valid === true) this.#retryFinalization();
+      // Finalized by q, and it does not execute here (W4): it is our state that is wrong.
+      if (valid === false)
+        this.#failed(new WeftError('STATE_DIVERGED', `block ${blockId} is final and does not hold here`));
     });
     return true;
   }
 
   #afterCommit(committed: readonly CommittedBlock[]): void {
-    const height = committed.at(-1)?.header.height ?? 0;
     const { ledger, mempool, blocks } = this.#modules;
+    let identities = false;
     for (const block of committed) {
-      for (const { txId } of block.transactions) mempool.removeTx(txId);
-      this.#certified.delete(block.blockId);
+      for (const { txId, type } of block.transactions) {
+        mempool.removeTx(txId);
+        identities ||= type.startsWith('identity.');
+      }
     }
-    for (const blockId of this.#certified.keys()) {
-      if (ledger.executed(blockId) === undefined) this.#certified.delete(blockId);
-    }
-    mempool.expire(ledger.finalized.header.time);
-    blocks.prune(height);
+    const { header } = ledger.finalized;
+    mempool.expire(header.time);
+    if (identities) this.#dropInadmissible();
+    blocks.prune(header.height, header.epoch === this.#options.epoch.epoch ? header.view : 0);
     this.#recount();
     this.workChanged();
+  }
+
+  /** Keys or accounts changed: what can enter no block any more is no work, or an idle chain would wait for it. */
+  #dropInadmissible(): void {
+    const { ledger, mempool, wallMs } = this.#modules;
+    const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
+    for (const { prepared } of [...mempool.entries()]) {
+      const code = ledger.admissible(prepared, time);
+      if (code !== undefined && !isTransient(code)) mempool.remove(prepared.tx.envelopeId);
+    }
   }
 
   #compact(): void {
@@ -674,7 +717,9 @@ export class Consensus {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#voting = false;
+    this.#checks.stop();
     clearInterval(this.#votesTimer);
+    void this.#shell.stop();
     const code = error instanceof WeftError ? error.code : 'INTERNAL';
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#hooks.halted(code, detail);

@@ -24,6 +24,8 @@ export type ShellModules = {
   /** Leaves in order, each only after what came before it is durable. */
   readonly outward: (effect: OutwardEffect) => void;
   readonly inward: (effect: InwardEffect) => void;
+  /** After each turn of the engine. */
+  readonly turned?: () => void;
   /** Storage refused: nothing more is released, the node no longer votes. */
   readonly failed: (error: unknown) => void;
   /** Monotonic milliseconds. */
@@ -82,6 +84,7 @@ export class ConsensusShell {
       this.#running = false;
     }
     this.#release();
+    if (!this.#stopped) this.#modules.turned?.();
   }
 
   /** No more events, no more releases. Resolves when a sync that is under way has ended. */
