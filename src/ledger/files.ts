@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, truncate, unlink } from 'node:fs/promises';
+import { constants, mkdir, open, readdir, readFile, rename, truncate, unlink } from 'node:fs/promises';
 
 /** A file that only grows. */
 export type AppendFile = {
@@ -26,6 +26,15 @@ export type Files = {
   syncFolder(path: string): Promise<void>;
 };
 
+/**
+ * On Linux a write to a file opened with O_DSYNC is on the disk when it returns, as after write and fdatasync (open(2)):
+ * one trip to a thread instead of two, three times a block before a vote may leave. Elsewhere the flag says less.
+ */
+const writesThrough = process.platform === 'linux';
+const appendFlags = writesThrough
+  ? constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_DSYNC
+  : 'a';
+
 export const nodeFiles: Files = {
   async makeFolder(path) {
     await mkdir(path, { recursive: true });
@@ -42,13 +51,22 @@ export const nodeFiles: Files = {
     return new Uint8Array(await readFile(path));
   },
   async openAppend(path) {
-    const handle = await open(path, 'a', 0o600);
+    const handle = await open(path, appendFlags, 0o600);
+    // What was there before may not have been synced by whoever wrote it.
+    let synced = false;
     return {
       async append(bytes) {
+        const before = synced;
+        synced = false;
         // A short write is possible on a full disk: the rest is tried, and then refused with its reason.
         for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
+        synced = before && writesThrough;
       },
-      datasync: () => handle.datasync(),
+      async datasync() {
+        if (synced) return;
+        await handle.datasync();
+        synced = writesThrough;
+      },
       close: () => handle.close(),
     };
   },

@@ -106,10 +106,10 @@ export class Admission {
   #enter(prepared: PreparedTx, own: boolean): Admitted {
     const { ledger, mempool, wallMs, monotonicMs } = this.#modules;
     const { txId } = prepared.tx;
-    if (ledger.seen(txId)) return { status: 'finalized', txId };
     const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
     const code = ledger.admissible(prepared, time);
-    if (code === 'TX_DUPLICATE') return { status: 'finalized', txId };
+    // Whatever else stands against it by now: what is finalized is finalized.
+    if (code === 'TX_DUPLICATE' || (code !== undefined && ledger.seen(txId))) return { status: 'finalized', txId };
     if (code !== undefined)
       throw new WeftError(code, refusals[code] ?? 'the transaction cannot enter a block', { txId });
     if (!mempool.add(prepared, monotonicMs(), own)) return { status: 'pending', prepared };

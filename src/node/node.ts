@@ -127,6 +127,8 @@ export class WeftNode {
   #network: Network | undefined;
   #notVoting = 'WAITING_FOR_PEERS';
   #toldHeight = 0;
+  /** The newest published checkpoint, until it is stored. */
+  #unkept: { readonly note: string; readonly size: number } | undefined;
   #closed: Promise<void> | undefined;
 
   /** Opens the data folder and starts. @throws WeftError LEDGER_*, GENESIS_*, NET_*, NODE_UNKNOWN, KEYS_FOREIGN */
@@ -206,7 +208,9 @@ export class WeftNode {
         verify: verifyFast,
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
         send: (cosignature) => this.#sendCosignature(encodeCosignature(cosignature)),
-        published: (note, size) => this.#published(note, size),
+        published: (note, size) => {
+          this.#unkept = { note, size };
+        },
         failed: (error) => this.#log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
         conflict: (key, a, b) =>
           this.#evidence(`cosignature-${key.name}-${a.size}`, encodeCosignature(a), encodeCosignature(b)),
@@ -278,7 +282,10 @@ export class WeftNode {
     await this.#consensus.start();
     if (finalized.header.height > 0) this.#cosigner.committed(cosigned(finalized.header));
     this.#timers.push(
-      setInterval(() => this.#cosigner.tick(), 250),
+      setInterval(() => {
+        this.#cosigner.tick();
+        void this.#keepPublished();
+      }, 250),
       setInterval(() => this.#tellHeight(), heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
     );
@@ -301,6 +308,7 @@ export class WeftNode {
     await this.#sync.stop();
     await this.#consensus.stop();
     await this.#cosigner.settle();
+    await this.#keepPublished();
     await this.#network?.close();
     await this.#verifier.close();
     await this.#ledger.close();
@@ -727,10 +735,19 @@ export class WeftNode {
     });
   }
 
-  #published(note: string, size: number): void {
-    this.#ledger.putNote(publishedNote, encodeCbor([size, encodeUtf8(note)])).catch((error: unknown) => {
+  /**
+   * Kept so that a restarted node has a checkpoint to serve at once. What vouches for it is durable before anything is
+   * cosigned, so this copy may lag a little: several a block would cost as many syncs.
+   */
+  async #keepPublished(): Promise<void> {
+    const published = this.#unkept;
+    if (published === undefined) return;
+    this.#unkept = undefined;
+    try {
+      await this.#ledger.putNote(publishedNote, encodeCbor([published.size, encodeUtf8(published.note)]));
+    } catch (error) {
       this.#log.warn({ error: String(error) }, 'the checkpoint could not be stored');
-    });
+    }
   }
 
   // --- faces ------------------------------------------------------------------------------------------------------------
