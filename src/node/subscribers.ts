@@ -46,9 +46,13 @@ export class Subscribers {
     for (const listener of this.#txs.get(status.id) ?? []) listener({ topic: 'tx', status });
   }
 
+  /** Transactions and leaves both stand in log order: one walk over the two. */
   #tellRecords(block: CommittedBlock): void {
+    const { transactions } = block;
+    let at = 0;
     for (const { index, leaf, type } of block.records) {
-      const owner = block.transactions.find((tx) => index >= tx.index && index <= tx.index + tx.records);
+      for (let tx = transactions[at]; tx !== undefined && index > tx.index + tx.records; tx = transactions[at]) at += 1;
+      const owner = index >= (transactions[at]?.index ?? Number.POSITIVE_INFINITY) ? transactions[at] : undefined;
       let record: unknown;
       for (const wanted of this.#records) {
         if (wanted.type !== undefined && wanted.type !== type) continue;
