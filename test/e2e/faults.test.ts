@@ -158,28 +158,43 @@ async function followsOnly(t: Test, name: string, load: Load): Promise<void> {
   t.same(votesSent(network.wireOf(name), wire), [], `${name} follows and does not vote`);
 }
 
+/** Kills `v4`, lets `damage` loose on its journal folder, and says why it does not vote then; puts everything back in the end. */
+async function afterDamage(t: Test, load: Load, damage: (journal: string) => void): Promise<string | undefined> {
+  await network.signal('v4', 'SIGKILL');
+  const data = network.dataOf('v4');
+  cpSync(data, `${data}-whole`, { recursive: true });
+  damage(join(data, 'journal'));
+  network.start('v4');
+  const [status] = await network.until(([status]) => /^$|^JOURNAL_/.test(status?.notVoting ?? '?'), { names: ['v4'] });
+  await load.more(10);
+  if (status?.notVoting === '') {
+    rmSync(`${data}-whole`, { recursive: true });
+    return '';
+  }
+  // It signed nothing since: the whole journal is still the truth.
+  await network.signal('v4', 'SIGKILL');
+  rmSync(data, { recursive: true });
+  renameSync(`${data}-whole`, data);
+  network.start('v4');
+  await votesAgain(t, 'v4', load);
+  return status?.notVoting;
+}
+
 t.test('a journal that lost its end: whether it may vote or not, it contradicts itself nowhere', { timeout }, (t) =>
   underLoad(t, async (load) => {
-    await network.signal('v4', 'SIGKILL');
-    const data = network.dataOf('v4');
-    cpSync(data, `${data}-whole`, { recursive: true });
-    const [segment = ''] = readdirSync(join(data, 'journal')).sort().reverse();
-    const path = join(data, 'journal', segment);
-    truncateSync(path, Math.max(Math.floor(statSync(path).size / 4), statSync(path).size - 1_000_000));
-    network.start('v4');
-    // If what is lost lies below the last finalized view, nothing depends on it; if not, the others remember it.
-    const [status] = await network.until(([status]) => /^$|^JOURNAL_/.test(status?.notVoting ?? '?'), {
-      names: ['v4'],
+    const reason = await afterDamage(t, load, (journal) => {
+      const [segment = ''] = readdirSync(journal).sort().reverse();
+      const path = join(journal, segment);
+      truncateSync(path, Math.max(Math.floor(statSync(path).size / 4), statSync(path).size - 1_000_000));
     });
-    t.comment(`after the loss v4 says '${status?.notVoting}'`);
-    await load.more(10);
-    if (status?.notVoting === '') return;
-    // It signed nothing since: the whole journal is still the truth.
-    await network.signal('v4', 'SIGKILL');
-    rmSync(data, { recursive: true });
-    renameSync(`${data}-whole`, data);
-    network.start('v4');
-    await votesAgain(t, 'v4', load);
+    // If what is lost lies below the last finalized view, nothing depends on it; if not, the others remember it.
+    t.match(reason, /^$|^JOURNAL_ROLLED_BACK$/);
+  }),
+);
+
+t.test('a journal that is gone while the store is there: no vote', { timeout }, (t) =>
+  underLoad(t, async (load) => {
+    t.equal(await afterDamage(t, load, (journal) => rmSync(journal, { recursive: true })), 'JOURNAL_LOST');
   }),
 );
 

@@ -145,7 +145,7 @@ export class TestNetwork {
     const lines = this.names.flatMap((name) =>
       existsSync(this.logOf(name)) ? readFileSync(this.logOf(name), 'utf8').split('\n') : [],
     );
-    const bad = lines.filter((line) => /"level":[56]0|INTERNAL|unhandled/i.test(line));
+    const bad = lines.filter((line) => /"level":[56]0|INTERNAL|unhandled| threw"/i.test(line));
     return [...bad, ...this.#outcry];
   }
 
