@@ -8,7 +8,6 @@ import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
 import { ed25519Signer, slowPathCount, verifyFast } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
-import { decodeBody } from '../ledger/body.ts';
 import { decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import { blockIdOfBytes, decodeHeader, isClosing } from '../ledger/header.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -25,6 +24,7 @@ import type {
   NetworkPeer,
 } from '../net/types.ts';
 import { Admission, type Admitted } from './admission.ts';
+import { Answers, batchBytesMax } from './answers.ts';
 import type { NodeApi, NodeStatus, TxStatus } from './api.ts';
 import { BlockPool } from './blocks.ts';
 import { CheckpointFollower } from './checkpointFollower.ts';
@@ -47,7 +47,7 @@ import {
 } from './queries.ts';
 import { Spread } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
-import { decodeRun, encodeRun, runAnswerBytesMax, Sync } from './sync.ts';
+import { decodeRun, runAnswerBytesMax, Sync } from './sync.ts';
 import { VoteKey } from './voteKey.ts';
 import {
   decodeBlock,
@@ -91,8 +91,6 @@ const defaultTimings: LocalTimings = {
 };
 
 const requestTimeoutMs = 3000;
-const batchBytesMax = 256 * 1024;
-const batchTransactionsMax = 2048;
 const blockBytesMax = 4 * 1024 * 1024;
 const publishedNote = 'checkpoint';
 /** An observer asks so many validators more than may lie, and answers once one accepted. */
@@ -114,6 +112,7 @@ export class WeftNode {
   readonly #admission: Admission;
   readonly #spread: Spread;
   readonly #blocks: BlockPool;
+  readonly #answers: Answers;
   readonly #cosigner: Cosigner;
   /** Observers only. */
   readonly #follower: CheckpointFollower | undefined;
@@ -185,6 +184,13 @@ export class WeftNode {
       fetchEnvelopes: (peer, blockId, positions) => this.#fetchEnvelopes(peer, blockId, positions),
       fetchBlock: (peer, blockId) => this.#fetchBlock(peer, blockId),
       sleep,
+    });
+    this.#answers = new Answers({
+      ledger,
+      blocks: this.#blocks,
+      admission: this.#admission,
+      checkpoint: () => this.#cosigner.published,
+      log: this.#log,
     });
     const { chain, origin } = ledger.genesis;
     const logSigner = ed25519Signer(options.keys.log.seed);
@@ -418,7 +424,7 @@ export class WeftNode {
       hello: () => this.#hello(),
       onHello: (peer, payload) => this.#onHello(peer, payload),
       onFrame: (frame) => this.#onFrame(frame),
-      onRequest: (peer, kind, payload) => this.#onRequest(peer, kind, payload),
+      onRequest: (peer, kind, payload) => this.#answers.answer(peer, kind, payload),
       verifyRelayed: (kind, payload) => this.#consensus.verifyRelayed(kind, payload),
       onUp: (peer) => this.#onUp(peer),
       onDown: (peer) => this.#sync.forget(peer),
@@ -482,70 +488,6 @@ export class WeftNode {
       if (error instanceof WeftError) return 'invalid';
       throw error;
     }
-  }
-
-  async #onRequest(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#answer(peer, kind, payload);
-    } catch (error) {
-      if (!(error instanceof WeftError)) throw error;
-      // A question that no node of this version asks is the peer's doing, no defect of ours.
-      this.#log.debug({ peer, kind, code: error.code }, 'malformed request');
-      return undefined;
-    }
-  }
-
-  async #answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
-    switch (kind) {
-      case requestKinds.transactions: {
-        await this.#admission.receive(
-          decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }),
-        );
-        return new Uint8Array();
-      }
-      case requestKinds.block: {
-        const found = this.#blockBytes(toHex(payload.subarray(0, 32)));
-        return found === undefined ? undefined : encodeBlock(found.header, found.body);
-      }
-      case requestKinds.envelopes: {
-        const { blockId, positions } = decodeEnvelopesRequest(payload);
-        const found = this.#blockBytes(blockId);
-        if (found === undefined) return undefined;
-        const envelopes = decodeBody(found.body, { maxBlockBytes: found.body.length, maxBlockTxs: 65_535 });
-        const wanted = positions.map((position) => envelopes[position]);
-        return wanted.some((envelope) => envelope === undefined)
-          ? undefined
-          : encodeEnvelopes(wanted.filter((envelope) => envelope !== undefined));
-      }
-      case requestKinds.run: {
-        const [fromHeight = 0, bytesMax = 0] = decodeNumbers(payload, 2);
-        const run = this.#ledger.exportRun(fromHeight, Math.min(bytesMax, 1024 * 1024));
-        return run === undefined ? undefined : encodeRun(run);
-      }
-      case requestKinds.submit: {
-        try {
-          const admitted = await this.#admission.submit(payload);
-          return encodeCbor(['ok', admitted.status]);
-        } catch (error) {
-          return encodeCbor(['refused', codeOf(error), error instanceof Error ? error.message : String(error)]);
-        }
-      }
-      case requestKinds.checkpoint: {
-        const note = this.#cosigner.published;
-        return note === undefined ? undefined : encodeUtf8(note);
-      }
-      default:
-        this.#log.debug({ peer, kind }, 'unknown request');
-        return undefined;
-    }
-  }
-
-  #blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
-    const stored = this.#ledger.blockBytes(blockId);
-    if (stored !== undefined) return stored;
-    const pooled = this.#blocks.get(blockId);
-    const body = this.#blocks.bodyNow(blockId);
-    return pooled === undefined || body === undefined ? undefined : { header: pooled.headerBytes, body };
   }
 
   async #onGossip(topic: GossipTopic, data: Uint8Array): Promise<GossipVerdict> {
@@ -769,7 +711,8 @@ export class WeftNode {
       genesis: () => ledger.genesis.bytes,
       subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
       metrics: () => this.#metrics.text(),
-      healthy: () => !['DISK_FAILED', 'STATE_DIVERGED', 'INTERNAL'].includes(this.#notVoting),
+      // Whatever else stops the engine (a disk, a divergence, a defect) does not pass by itself.
+      healthy: () => /^$|^WAITING_FOR_PEERS$|^JOURNAL_/.test(this.#notVoting),
       ready: () => this.#ready(),
     };
   }
