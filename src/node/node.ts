@@ -53,7 +53,6 @@ import {
   decodeBlock,
   decodeCosignature,
   decodeEnvelopes,
-  decodeEnvelopesRequest,
   decodeHello,
   decodeNumbers,
   encodeBlock,

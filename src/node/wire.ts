@@ -195,7 +195,7 @@ export function decodeEnvelopes(payload: Uint8Array, limits: { bytesMax: number;
   return rows.map((row: Cbor) => bytes(row, 'list of envelopes'));
 }
 
-/** A question for parts of a block: its id and the positions wanted. */
+/** A question for parts of a block: its id and the positions wanted, strictly ascending. */
 export function encodeEnvelopesRequest(blockId: string, positions: readonly number[]): Uint8Array {
   return encodeCbor([fromHex(blockId, 32), positions]);
 }
@@ -203,12 +203,13 @@ export function encodeEnvelopesRequest(blockId: string, positions: readonly numb
 /** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
 export function decodeEnvelopesRequest(payload: Uint8Array): { blockId: string; positions: number[] } {
   const fields = list(decodeCbor(payload, { bytesMax: 64 * 1024, itemsMax: 8192 }), 2, 'question for envelopes');
-  const positions = fields[1];
-  if (!Array.isArray(positions)) throw malformed('question for envelopes');
-  return {
-    blockId: toHex(bytes(fields[0], 'question for envelopes')),
-    positions: positions.map((position: Cbor) => int(position, 'question for envelopes')),
-  };
+  const rows = fields[1];
+  if (!Array.isArray(rows)) throw malformed('question for envelopes');
+  const positions = rows.map((position: Cbor) => int(position, 'question for envelopes'));
+  // A position asked for twice would be answered twice: a small question could have an answer without bound.
+  if (positions.some((position, i) => i > 0 && position <= (positions[i - 1] ?? 0)))
+    throw malformed('question for envelopes');
+  return { blockId: toHex(bytes(fields[0], 'question for envelopes')), positions };
 }
 
 /** A whole block as it travels: [header, envelopes]. */

@@ -67,6 +67,12 @@ t.test('a position beyond the block, a nullify vote in a proposal: refused', asy
   t.throws(() => decodeProposal(encodeProposal({ ...bad, vote: nullify, bodies: [] })), { code: 'MESSAGE_MALFORMED' });
 });
 
+t.test('a question that asks for a position twice is refused: its answer would have no bound', async (t) => {
+  for (const positions of [[0, 0], [2, 1], new Array(8000).fill(3)]) {
+    t.throws(() => decodeEnvelopesRequest(encodeEnvelopesRequest(id(4), positions)), { code: 'MESSAGE_MALFORMED' });
+  }
+});
+
 t.test('any bytes are either read or refused with a code', async (t) => {
   const decoders: ((bytes: Uint8Array) => unknown)[] = [
     decodeHello,

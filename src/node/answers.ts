@@ -1,0 +1,132 @@
+import { encodeCbor } from '../codec/cbor.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { decodeBody } from '../ledger/body.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Admission } from './admission.ts';
+import type { BlockPool } from './blocks.ts';
+import type { Log } from './consensus.ts';
+import { encodeRun, runAnswerBytesMax } from './sync.ts';
+import { Turns } from './turns.ts';
+import {
+  decodeEnvelopes,
+  decodeEnvelopesRequest,
+  decodeNumbers,
+  encodeBlock,
+  encodeEnvelopes,
+  requestKinds,
+} from './wire.ts';
+
+/**
+ * What peers ask of this node, and its answers. A question is small and an answer can be large: what reads blocks is done
+ * one at a time, so that no peer keeps the event loop from votes.
+ */
+
+export type AnswersModules = {
+  readonly ledger: Pick<Ledger, 'blockBytes' | 'exportRun'>;
+  readonly blocks: Pick<BlockPool, 'get' | 'bodyNow'>;
+  readonly admission: Pick<Admission, 'receive' | 'submit'>;
+  /** The newest checkpoint that was published here. */
+  readonly checkpoint: () => string | undefined;
+  readonly log: Log;
+};
+
+/** A batch of transactions, as it comes. */
+export const batchBytesMax = 256 * 1024;
+const batchTransactionsMax = 2048;
+/** What is read for one answer, at most; a single long run between two finalizations may be above it. */
+const runBytesMax = 1024 * 1024;
+
+export class Answers {
+  readonly #modules: AnswersModules;
+  /** Requests that read blocks. A node that catches up has one under way, one that lacks bodies a few. */
+  readonly #reads = new Turns({ atOnce: 1, perPeer: 1, waitingMax: 8 });
+
+  constructor(modules: AnswersModules) {
+    this.#modules = modules;
+  }
+
+  /** Undefined: do not have it, too much was asked, or no node of this version asks that. */
+  async answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#answer(peer, kind, payload);
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      // A question that no node of this version asks is the peer's doing, no defect of ours.
+      this.#modules.log.debug({ peer, kind, code: error.code }, 'malformed request');
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#reads.close();
+  }
+
+  async #answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
+    const { admission, log } = this.#modules;
+    switch (kind) {
+      case requestKinds.transactions: {
+        await admission.receive(decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }));
+        return new Uint8Array();
+      }
+      case requestKinds.block: {
+        return this.#reads.take(peer, async () => {
+          const found = this.#blockBytes(toHex(payload.subarray(0, 32)));
+          return found === undefined ? undefined : encodeBlock(found.header, found.body);
+        });
+      }
+      case requestKinds.envelopes: {
+        const { blockId, positions } = decodeEnvelopesRequest(payload);
+        return this.#reads.take(peer, async () => this.#envelopes(blockId, positions));
+      }
+      case requestKinds.run: {
+        const [fromHeight = 0, bytesMax = 0] = decodeNumbers(payload, 2);
+        return this.#reads.take(peer, async () => {
+          const run = this.#modules.ledger.exportRun(fromHeight, Math.min(bytesMax, runBytesMax));
+          return run === undefined ? undefined : encodeRun(run);
+        });
+      }
+      case requestKinds.submit: {
+        try {
+          const admitted = await admission.submit(payload);
+          return encodeCbor(['ok', admitted.status]);
+        } catch (error) {
+          return encodeCbor(['refused', codeOf(error), error instanceof Error ? error.message : String(error)]);
+        }
+      }
+      case requestKinds.checkpoint: {
+        const note = this.#modules.checkpoint();
+        return note === undefined ? undefined : encodeUtf8(note);
+      }
+      default:
+        log.debug({ peer, kind }, 'unknown request');
+        return undefined;
+    }
+  }
+
+  /** `positions` ascend strictly (decodeEnvelopesRequest): the answer is never longer than the block. */
+  #envelopes(blockId: string, positions: readonly number[]): Uint8Array | undefined {
+    const found = this.#blockBytes(blockId);
+    if (found === undefined) return undefined;
+    const envelopes = decodeBody(found.body, { maxBlockBytes: found.body.length, maxBlockTxs: 65_535 });
+    const wanted: Uint8Array[] = [];
+    let bytes = 0;
+    for (const position of positions) {
+      const envelope = envelopes[position];
+      if (envelope === undefined) return undefined;
+      bytes += envelope.length + 9;
+      if (bytes > runAnswerBytesMax) return undefined;
+      wanted.push(envelope);
+    }
+    return encodeEnvelopes(wanted);
+  }
+
+  #blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
+    const stored = this.#modules.ledger.blockBytes(blockId);
+    if (stored !== undefined) return stored;
+    const pooled = this.#modules.blocks.get(blockId);
+    const body = this.#modules.blocks.bodyNow(blockId);
+    return pooled === undefined || body === undefined ? undefined : { header: pooled.headerBytes, body };
+  }
+}

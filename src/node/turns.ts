@@ -1,0 +1,85 @@
+/**
+ * Work that peers cause, in turns: so much at once, so much for one peer, the others wait; who asks most waits longest. The
+ * event loop gets a turn between one piece of work and the next.
+ */
+
+export type TurnsOptions = {
+  /** Pieces under way at a time. */
+  readonly atOnce: number;
+  readonly perPeer: number;
+  /** Pieces of one peer that wait; what is above is not done. */
+  readonly waitingMax: number;
+};
+
+export class Turns {
+  readonly #options: TurnsOptions;
+  /** Peers of whom something waits, in turn order. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #running = new Map<string, number>();
+  #total = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** What `work` resolves to; undefined when too much of this peer waits already, or everything is over. Rejects as `work` does. */
+  take<Result>(peer: string, work: () => Promise<Result>): Promise<Result | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    const queue = this.#waiting.get(peer) ?? [];
+    if (queue.length >= this.#options.waitingMax) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => {
+      queue.push(() => {
+        if (this.#closed) {
+          resolve(undefined);
+          return;
+        }
+        this.#began(peer);
+        work()
+          .then(resolve, reject)
+          .finally(() => this.#ended(peer));
+      });
+      this.#waiting.set(peer, queue);
+      if (!this.#scheduled) this.#next();
+    });
+  }
+
+  /** What waits is answered with undefined; what is under way ends by itself. */
+  close(): void {
+    this.#closed = true;
+    const queues = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const start of queues.flat()) start();
+  }
+
+  #began(peer: string): void {
+    this.#total += 1;
+    this.#running.set(peer, (this.#running.get(peer) ?? 0) + 1);
+  }
+
+  #ended(peer: string): void {
+    this.#total -= 1;
+    const left = (this.#running.get(peer) ?? 1) - 1;
+    if (left === 0) this.#running.delete(peer);
+    else this.#running.set(peer, left);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    for (const [peer, queue] of this.#waiting) {
+      if (this.#total >= this.#options.atOnce) return;
+      if ((this.#running.get(peer) ?? 0) >= this.#options.perPeer) continue;
+      const start = queue.shift();
+      // Who had a turn goes to the end.
+      this.#waiting.delete(peer);
+      if (queue.length > 0) this.#waiting.set(peer, queue);
+      start?.();
+    }
+  }
+}
