@@ -31,6 +31,7 @@ import { CheckpointFollower } from './checkpointFollower.ts';
 import type { Config } from './config.ts';
 import { Consensus, type LocalTimings, type Log } from './consensus.ts';
 import { Cosigner } from './cosigner.ts';
+import { abridged, Evidence } from './evidence.ts';
 import { Fates } from './fates.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics, type Sample } from './metrics.ts';
@@ -112,6 +113,7 @@ export class WeftNode {
   readonly #spread: Spread;
   readonly #blocks: BlockPool;
   readonly #answers: Answers;
+  readonly #evidence: Evidence;
   readonly #cosigner: Cosigner;
   /** Observers only. */
   readonly #follower: CheckpointFollower | undefined;
@@ -191,6 +193,14 @@ export class WeftNode {
       checkpoint: () => this.#cosigner.published,
       log: this.#log,
     });
+    this.#evidence = new Evidence({
+      ledger,
+      found: (offender, what, messages) => {
+        this.#metrics.evidence.inc();
+        this.#log.error({ offender, what, messages: abridged(messages) }, 'messages that no honest validator signs');
+      },
+      failed: (error) => this.#log.error({ error: String(error) }, 'evidence could not be stored'),
+    });
     const { chain, origin } = ledger.genesis;
     const logSigner = ed25519Signer(options.keys.log.seed);
     const cosignSigner = ed25519Signer(options.keys.cosigner.seed);
@@ -218,7 +228,7 @@ export class WeftNode {
         },
         failed: (error) => this.#log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
         conflict: (key, a, b) =>
-          this.#evidence(`cosignature-${key.name}-${a.size}`, encodeCosignature(a), encodeCosignature(b)),
+          this.#evidence.keep(key.name, `cosignatures of size ${a.size}`, [encodeCosignature(a), encodeCosignature(b)]),
         wallMs: this.#wallMs,
       },
     );
@@ -379,7 +389,7 @@ export class WeftNode {
           this.#log.info({ epoch: ledger.epoch.epoch }, 'voting');
         },
         halted: (code, detail) => this.#halted(code, detail),
-        evidence: (offender, a, b, view) => this.#evidence(`vote-${offender}-${view}`, a, b),
+        evidence: (offender, a, b, view) => this.#evidence.keep(offender, `votes of view ${view}`, [a, b]),
       },
     );
     consensus.fetchWhole = (peer, blockId) => this.#fetchBlock(peer, blockId);
@@ -664,16 +674,6 @@ export class WeftNode {
       .stop()
       .then(() => this.#consensus.start())
       .catch((error: unknown) => this.#log.error({ error: String(error) }, 'cannot follow'));
-  }
-
-  #evidence(name: string, a: Uint8Array, b: Uint8Array): void {
-    const key = `evidence-${name}`.slice(0, 64);
-    if (this.#ledger.note(key) !== undefined) return;
-    this.#metrics.evidence.inc();
-    this.#log.error({ evidence: name, a: toHex(a), b: toHex(b) }, 'two messages that no honest validator signs');
-    this.#ledger.putNote(key, encodeCbor([a, b])).catch((error: unknown) => {
-      this.#log.error({ error: String(error) }, 'evidence could not be stored');
-    });
   }
 
   /**
