@@ -33,9 +33,9 @@ export class Admission {
     this.#modules = modules;
   }
 
-  /** @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_* */
-  async submit(envelope: Uint8Array): Promise<Admitted> {
-    const [answer] = await this.#admit([envelope], true);
+  /** `own`: this node brings it to the others. @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_*, VERIFY_* */
+  async submit(envelope: Uint8Array, own = true): Promise<Admitted> {
+    const [answer] = await this.#admit([envelope], own);
     if (answer instanceof WeftError) throw answer;
     if (answer === undefined) throw new WeftError('INTERNAL', 'a submission without an answer');
     return answer;

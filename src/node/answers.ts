@@ -1,4 +1,3 @@
-import { encodeCbor } from '../codec/cbor.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
@@ -15,6 +14,7 @@ import {
   decodeNumbers,
   encodeBlock,
   encodeEnvelopes,
+  encodeSubmitAnswer,
   requestKinds,
 } from './wire.ts';
 
@@ -29,6 +29,7 @@ export type AnswersModules = {
   readonly admission: Pick<Admission, 'receive' | 'submit'>;
   /** The newest checkpoint that was published here. */
   readonly checkpoint: () => string | undefined;
+  readonly isValidator: (peer: string) => boolean;
   readonly log: Log;
 };
 
@@ -89,10 +90,12 @@ export class Answers {
       }
       case requestKinds.submit: {
         try {
-          const admitted = await admission.submit(payload);
-          return encodeCbor(['ok', admitted.status]);
+          // An observer counts on us to bring it to the others; a validator does that itself.
+          const { status } = await admission.submit(payload, !this.#modules.isValidator(peer));
+          return encodeSubmitAnswer({ verdict: 'ok', status });
         } catch (error) {
-          return encodeCbor(['refused', codeOf(error), error instanceof Error ? error.message : String(error)]);
+          const reason = error instanceof Error ? error.message : String(error);
+          return encodeSubmitAnswer({ verdict: 'refused', code: codeOf(error), reason });
         }
       }
       case requestKinds.checkpoint: {

@@ -56,6 +56,7 @@ import {
   decodeEnvelopes,
   decodeHello,
   decodeNumbers,
+  decodeSubmitAnswer,
   encodeBlock,
   encodeCosignature,
   encodeEnvelopes,
@@ -63,6 +64,7 @@ import {
   encodeHello,
   encodeNumbers,
   frameKinds,
+  isFormCode,
   requestKinds,
 } from './wire.ts';
 
@@ -135,14 +137,17 @@ export class WeftNode {
   static async start(options: NodeOptions): Promise<WeftNode> {
     const verifier = new VerifyPool();
     const open = options.openLedger ?? ((ledgerOptions) => Ledger.open(ledgerOptions));
-    const ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
+    let ledger: Ledger | undefined;
+    let node: WeftNode | undefined;
     try {
-      const node = new WeftNode(options, ledger, verifier);
+      ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
+      node = new WeftNode(options, ledger, verifier);
       await node.#start();
       return node;
     } catch (error) {
-      await ledger.close();
-      await verifier.close();
+      // Nothing stays behind: no listening port, no thread, no lock on the data folder. The first error is the one that counts.
+      if (node === undefined) await Promise.allSettled([verifier.close(), ledger?.close()]);
+      else await node.close().catch(() => undefined);
       throw error;
     }
   }
@@ -191,6 +196,7 @@ export class WeftNode {
       blocks: this.#blocks,
       admission: this.#admission,
       checkpoint: () => this.#cosigner.published,
+      isValidator: (peer) => this.#isValidator(peer),
       log: this.#log,
     });
     this.#evidence = new Evidence({
@@ -422,6 +428,10 @@ export class WeftNode {
     return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => askable.includes(name));
   }
 
+  #isValidator(peer: string): boolean {
+    return this.#ledger.epoch.validators.some(({ name }) => name === peer);
+  }
+
   #otherValidators(): string[] {
     return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => name !== this.#config.name);
   }
@@ -505,7 +515,7 @@ export class WeftNode {
         case 'headers':
           return this.#onHeader(data);
         case 'transactions':
-          await this.#admission.submit(data);
+          await this.#admission.submit(data, false);
           return 'accept';
         case 'checkpoints': {
           return this.#cosigner.receive(decodeCosignature(data)) === 'new' ? 'accept' : 'ignore';
@@ -514,7 +524,8 @@ export class WeftNode {
           return 'ignore';
       }
     } catch (error) {
-      return error instanceof WeftError && error.code.startsWith('MEMPOOL') ? 'ignore' : 'reject';
+      // What depends on time, state or room here says nothing about who passed it on.
+      return isFormCode(codeOf(error)) ? 'reject' : 'ignore';
     }
   }
 
@@ -734,19 +745,18 @@ export class WeftNode {
     if (this.#ledger.seen(txId)) return { status: 'finalized', txId };
     const targets = this.#validatorsAskable().slice(0, epoch.validators.length - epoch.quorum + 1);
     const answers = await Promise.all(targets.map((peer) => this.#ask(peer, requestKinds.submit, envelope)));
-    const read = answers
-      .filter((bytes) => bytes !== undefined)
-      .map((bytes) => decodeCbor(bytes, { bytesMax: 4096 }) as string[]);
-    if (read.some(([verdict]) => verdict === 'ok')) {
+    // What is no answer is none: a liar must not turn an acceptance into an error.
+    const read = answers.map((bytes) => decoded(bytes, decodeSubmitAnswer)).filter((word) => word !== undefined);
+    if (read.some(({ verdict }) => verdict === 'ok')) {
       this.#fates.saw(txId, expires);
       return { status: 'pending', prepared: answer };
     }
-    const refused = read[0];
+    const refused = read.find((word) => word.verdict === 'refused');
     if (refused === undefined)
       throw new WeftError('VALIDATORS_UNREACHABLE', 'no validator could be reached; try again shortly', {
         retryAfterMs: 1000,
       });
-    throw new WeftError(refused[1] ?? 'TX_REFUSED', refused[2] ?? 'refused by a validator');
+    throw new WeftError(refused.code, refused.reason);
   }
 
   #transaction(id: string): TxStatus {

@@ -222,3 +222,35 @@ export function decodeBlock(payload: Uint8Array, bytesMax: number): { header: Ui
   const fields = list(decodeCbor(payload, { bytesMax }), 2, 'block');
   return { header: bytes(fields[0], 'block'), body: bytes(fields[1], 'block') };
 }
+
+/** A validator's word on a transaction that an observer passed on to it. */
+export type SubmitAnswer =
+  | { readonly verdict: 'ok'; readonly status: string }
+  | { readonly verdict: 'refused'; readonly code: string; readonly reason: string };
+
+const codePattern = /^[A-Z][A-Z0-9_]{2,63}$/;
+const reasonMax = 1000;
+
+export function encodeSubmitAnswer(answer: SubmitAnswer): Uint8Array {
+  return answer.verdict === 'ok'
+    ? encodeCbor(['ok', answer.status])
+    : encodeCbor(['refused', answer.code, answer.reason.slice(0, reasonMax)]);
+}
+
+/** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
+export function decodeSubmitAnswer(payload: Uint8Array): SubmitAnswer {
+  const what = 'answer to a transaction';
+  const fields = decodeCbor(payload, { bytesMax: 4096 });
+  if (!Array.isArray(fields)) throw malformed(what);
+  if (fields[0] === 'ok' && fields.length === 2) return { verdict: 'ok', status: text(fields[1], what) };
+  const [verdict, code, reason] = list(fields, 3, what);
+  if (verdict !== 'refused' || !codePattern.test(text(code, what))) throw malformed(what);
+  return { verdict: 'refused', code: text(code, what), reason: text(reason, what) };
+}
+
+/** Refusals that follow from the bytes alone: every node of this version comes to them, at any time and on any state. */
+export function isFormCode(code: string): boolean {
+  return /^(MESSAGE_MALFORMED|CBOR_|HEADER_|CERTIFICATE_INVALID$|JSON_|ENVELOPE_(?!ALG_)|TX_(FORM|BODY|CHAIN|PAYLOAD_TYPE)$)/.test(
+    code,
+  );
+}

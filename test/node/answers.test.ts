@@ -5,6 +5,7 @@ import { Turns } from '../../src/node/turns.ts';
 import {
   decodeBlock,
   decodeEnvelopes,
+  decodeSubmitAnswer,
   encodeEnvelopesRequest,
   encodeNumbers,
   requestKinds,
@@ -17,7 +18,7 @@ const envelopes = [1, 2, 3].map((n) => new Uint8Array(50).fill(n));
 const body = encodeBody(envelopes);
 
 function setUp() {
-  const state = { reads: 0 };
+  const state = { reads: 0, own: [] as boolean[] };
   const modules = {
     ledger: {
       blockBytes: () => {
@@ -30,8 +31,15 @@ function setUp() {
       },
     },
     blocks: { get: () => undefined, bodyNow: () => undefined },
-    admission: { receive: async () => undefined, submit: async () => ({ status: 'new' }) },
+    admission: {
+      receive: async () => undefined,
+      submit: async (_envelope: Uint8Array, own: boolean) => {
+        state.own.push(own);
+        return { status: 'new' };
+      },
+    },
     checkpoint: () => undefined,
+    isValidator: (peer: string) => peer === 'v2',
     log: silent,
   } as unknown as AnswersModules;
   return { answers: new Answers(modules), state };
@@ -46,6 +54,14 @@ t.test('parts of a block, each once', async (t) => {
   t.equal(await ask([1, 3]), undefined, 'beyond the block');
   const whole = await answers.answer('p', requestKinds.block, Buffer.from(id, 'hex'));
   t.same(decodeBlock(whole!, 1000).body, body);
+});
+
+t.test('what an observer passes on is brought to the others here, what a validator has is not', async (t) => {
+  const { answers, state } = setUp();
+  const answer = await answers.answer('observer', requestKinds.submit, new Uint8Array(3));
+  t.same(decodeSubmitAnswer(answer!), { verdict: 'ok', status: 'new' });
+  await answers.answer('v2', requestKinds.submit, new Uint8Array(3));
+  t.same(state.own, [true, false]);
 });
 
 t.test(

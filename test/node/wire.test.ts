@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { encodeCbor } from '../../src/codec/cbor.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { decodeRun, encodeRun } from '../../src/node/sync.ts';
 import {
@@ -10,6 +11,7 @@ import {
   decodeHello,
   decodeNumbers,
   decodeProposal,
+  decodeSubmitAnswer,
   decodeVotes,
   encodeBlock,
   encodeCosignature,
@@ -18,7 +20,9 @@ import {
   encodeHello,
   encodeNumbers,
   encodeProposal,
+  encodeSubmitAnswer,
   encodeVotes,
+  isFormCode,
 } from '../../src/node/wire.ts';
 
 const id = (n: number): string => n.toString(16).padStart(64, '0');
@@ -73,6 +77,31 @@ t.test('a question that asks for a position twice is refused: its answer would h
   }
 });
 
+t.test('a word on a transaction is read, or is none', async (t) => {
+  const refused = { verdict: 'refused', code: 'TX_EXPIRED', reason: 'too late' } as const;
+  t.same(decodeSubmitAnswer(encodeSubmitAnswer(refused)), refused);
+  t.same(decodeSubmitAnswer(encodeSubmitAnswer({ verdict: 'ok', status: 'new' })), { verdict: 'ok', status: 'new' });
+  const junk = [encodeNumbers(1, 2), encodeNumbers(), new Uint8Array([255]), encodeCbor('ok'), encodeCbor(null)];
+  junk.push(encodeCbor(['ok']), encodeCbor(['refused', 'no code', 'x']), encodeCbor(['refused', 'TX_FORM', 7]));
+  for (const bytes of junk) t.throws(() => decodeSubmitAnswer(bytes), { code: /^(MESSAGE_MALFORMED|CBOR_.*)$/ });
+});
+
+t.test('only what every node refuses at any time is blamed on who passed it on', async (t) => {
+  for (const code of ['ENVELOPE_INVALID', 'JSON_NUMBER', 'TX_FORM', 'TX_CHAIN', 'MESSAGE_MALFORMED', 'CBOR_TRUNCATED'])
+    t.ok(isFormCode(code), code);
+  for (const code of [
+    'TX_EXPIRED',
+    'TX_NOT_YET_VALID',
+    'KEY_INACTIVE',
+    'VERIFY_QUEUE_FULL',
+    'MEMPOOL_FULL',
+    'INTERNAL',
+  ])
+    t.notOk(isFormCode(code), code);
+  for (const code of ['ENVELOPE_ALG_UNSUPPORTED', 'TX_TYPE_UNKNOWN', 'SIGNATURE_INVALID', 'DISK_FAILED'])
+    t.notOk(isFormCode(code), code);
+});
+
 t.test('any bytes are either read or refused with a code', async (t) => {
   const decoders: ((bytes: Uint8Array) => unknown)[] = [
     decodeHello,
@@ -84,6 +113,7 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     decodeEnvelopesRequest,
     (bytes) => decodeBlock(bytes, 1000),
     decodeRun,
+    decodeSubmitAnswer,
   ];
   const valid = [encodeVotes([vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
   const mutated = fc
