@@ -1,6 +1,9 @@
 import t from 'tap';
+import { fromHex } from '../../src/codec/hex.ts';
 import { ed25519Signer, verifyFast } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
+import { formatCheckpoint } from '../../src/log/checkpoint.ts';
+import { cosign } from '../../src/log/cosignature.ts';
 import { parseNote } from '../../src/log/note.ts';
 import { algCosigner, algLog, createVkey } from '../../src/log/vkey.ts';
 import { type Cosignature, Cosigner } from '../../src/node/cosigner.ts';
@@ -146,4 +149,19 @@ t.test('an idle chain is cosigned again, with a newer time', async (t) => {
   await cosigner.settle();
   t.equal(sent.length, 2);
   t.equal(sent[1]?.size, 30);
+});
+
+t.test('a cosigner that signs a future that never comes displaces nobody else', async (t) => {
+  const { cosigner, sent, notes } = setUp(0);
+  const signedBy = (who: number, size: number, hex: string): Cosignature => {
+    const text = formatCheckpoint({ origin, size, root: fromHex(hex, 32) });
+    return { size, root: hex, line: cosign(text, 1000, policy[who]!, (message) => signers[who]!.sign(message)) };
+  };
+  cosigner.receive(signedBy(1, 3, root(3)));
+  for (let i = 0; i < 500; i++) t.equal(cosigner.receive(signedBy(3, 1_000_000 + i, root(i))), 'new');
+  cosigner.committed(block(1, 5000, 3));
+  await cosigner.settle();
+  t.equal(sent.length, 1);
+  t.equal(cosigner.receive(signedBy(2, 3, root(3))), 'new', 'the present is still listened to');
+  t.equal(notes.at(-1)?.size, 3, 'and published: own, the one that came before the liar, and the one after it');
 });
