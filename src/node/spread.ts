@@ -17,16 +17,22 @@ export const spreadLimits = {
   batchBytes: 64 * 1024,
   batchTransactionsMax: 1024,
   /** From one batch to the next to the same peer, unless a full one is waiting. */
-  gatherMs: 8,
+  gatherMs: 12,
   /** Batches on their way to one peer. */
   inFlightMax: 4,
   /** Waiting for one peer; the oldest go first when it is full, and sending again repairs it. */
   waitingBytesMax: 8 * 1024 * 1024,
   leaderAgainMs: 300,
   allAgainMs: 1000,
+  /** Who got a transaction from a peer leaves sending it again to that peer for so long; then the peer may be gone. */
+  foreignAgainMs: 1500,
+  /** Each time that one goes out to all again the next waits are twice as long, up to so many times the first. */
+  againFactorMax: 16,
   /** Per round of sending again, so that an overloaded network is not loaded twice. */
   againBytesMax: 256 * 1024,
 } as const;
+
+const never = Number.NEGATIVE_INFINITY;
 
 type Outbox = {
   readonly waiting: Map<string, Uint8Array>;
@@ -39,8 +45,8 @@ type Outbox = {
 export class Spread {
   readonly #modules: SpreadModules;
   readonly #outboxes = new Map<string, Outbox>();
-  /** envelopeId → when it was last sent again, and to whom. */
-  readonly #again = new Map<string, { leaderMs: number; allMs: number }>();
+  /** envelopeId → when it was last sent again, to whom, and how much longer the next wait is than the first. */
+  readonly #again = new Map<string, { leaderMs: number; allMs: number; factor: number }>();
   #scheduled = false;
   #dropped = 0;
   #closed = false;
@@ -74,20 +80,26 @@ export class Spread {
     this.#schedule();
   }
 
-  /** W5: what has been pending for long goes out again. `leader` is the current leader's name, or undefined when it is this node. */
+  /**
+   * W5: what has been pending for long goes out again, ever more seldom: in a backlog transactions are late and not lost, and
+   * then this must not be what keeps it from shrinking. `leader` is the current leader's name, or undefined when it is this node.
+   */
   sendAgain(mempool: Mempool, leader: string | undefined, validators: readonly string[]): void {
+    const { leaderAgainMs, allAgainMs, foreignAgainMs, againFactorMax, againBytesMax } = spreadLimits;
     const now = this.#modules.monotonicMs();
     let bytes = 0;
-    for (const { prepared, arrivedMs } of mempool.entries()) {
+    for (const { prepared, arrivedMs, own } of mempool.entries()) {
       // Arrival order: the first young one ends the round.
-      if (now - arrivedMs < spreadLimits.leaderAgainMs || bytes > spreadLimits.againBytesMax) break;
+      if (now - arrivedMs < leaderAgainMs || bytes > againBytesMax) break;
       const { envelopeId, envelope } = prepared.tx;
-      const last = this.#again.get(envelopeId) ?? { leaderMs: 0, allMs: 0 };
-      if (now - arrivedMs >= spreadLimits.allAgainMs && now - last.allMs >= spreadLimits.allAgainMs) {
-        this.#again.set(envelopeId, { leaderMs: now, allMs: now });
+      const ageMs = now - arrivedMs - (own ? 0 : foreignAgainMs);
+      if (ageMs < leaderAgainMs) continue;
+      const last = this.#again.get(envelopeId) ?? { leaderMs: never, allMs: never, factor: 1 };
+      if (ageMs >= allAgainMs && now - last.allMs >= allAgainMs * last.factor) {
+        this.#again.set(envelopeId, { leaderMs: now, allMs: now, factor: Math.min(againFactorMax, 2 * last.factor) });
         this.push(validators, envelopeId, envelope);
-      } else if (leader !== undefined && now - last.leaderMs >= spreadLimits.leaderAgainMs) {
-        this.#again.set(envelopeId, { leaderMs: now, allMs: last.allMs });
+      } else if (leader !== undefined && now - last.leaderMs >= leaderAgainMs * last.factor) {
+        this.#again.set(envelopeId, { ...last, leaderMs: now });
         this.push([leader], envelopeId, envelope);
       } else continue;
       bytes += envelope.length;
