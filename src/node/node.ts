@@ -11,7 +11,7 @@ import { VerifyPool } from '../crypto/verifyPool.ts';
 import { decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import { blockIdOfBytes, decodeHeader, isClosing } from '../ledger/header.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
+import type { CommittedBlock, PreparedTx, Run } from '../ledger/types.ts';
 import { formatVkey } from '../log/vkey.ts';
 import { createNetwork } from '../net/network.ts';
 import type {
@@ -255,7 +255,7 @@ export class WeftNode {
     this.#sync = new Sync({
       ledger,
       askable: () => this.#net.askable(),
-      fetchRun: (peer, fromHeight, bytesMax) => this.#fetchRun(peer, fromHeight, bytesMax),
+      fetchRun: (peer, fromHeight, bytesMax, timeoutMs) => this.#fetchRun(peer, fromHeight, bytesMax, timeoutMs),
       imported: (blocks) => {
         this.#consensus.imported(blocks);
         this.#committed(blocks);
@@ -263,7 +263,9 @@ export class WeftNode {
       blame: (peer, code) => this.#log.warn({ peer, code }, 'a peer sent a run of blocks that no honest node sends'),
       halted: (code, detail) => this.#halted(code, detail),
       faults: () => ledger.epoch.validators.length - ledger.epoch.quorum,
+      isValidator: (peer) => this.#isValidator(peer),
       log: this.#log,
+      monotonicMs,
       sleep,
     });
     this.#voteKey = new VoteKey(ledger, options.keys.vote.publicKey);
@@ -468,11 +470,8 @@ export class WeftNode {
     try {
       const hello = decodeHello(payload);
       if (hello.chain !== this.#ledger.genesis.chain) return 'invalid';
-      this.#sync.heard(peer, hello.finalizedHeight);
       this.#consensus.connected(peer, hello);
-      const { height } = this.#ledger.finalized.header;
-      if (hello.finalizedHeight > height + 1) this.#sync.catchUpTo(hello.finalizedHeight);
-      else this.#sync.follows();
+      this.#sync.heard(peer, hello.finalizedHeight, 1);
       return undefined;
     } catch {
       return 'invalid';
@@ -494,10 +493,8 @@ export class WeftNode {
           return undefined;
         case frameKinds.finalizedHeight: {
           const [height = 0] = decodeNumbers(frame.payload, 1);
-          this.#sync.heard(frame.peer, height);
           // What is a block or two away comes by consensus; more than that does not come by itself.
-          if (height > this.#ledger.finalized.header.height + 2) this.#sync.catchUpTo(height);
-          else this.#sync.follows();
+          this.#sync.heard(frame.peer, height, 2);
           return undefined;
         }
         default:
@@ -524,8 +521,9 @@ export class WeftNode {
           return 'ignore';
       }
     } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
       // What depends on time, state or room here says nothing about who passed it on.
-      return isFormCode(codeOf(error)) ? 'reject' : 'ignore';
+      return isFormCode(error.code) ? 'reject' : 'ignore';
     }
   }
 
@@ -573,12 +571,8 @@ export class WeftNode {
     return decoded(answer, (bytes) => decodeEnvelopes(bytes, { bytesMax: blockBytesMax, countMax: positions.length }));
   }
 
-  async #fetchRun(
-    peer: string,
-    fromHeight: number,
-    bytesMax: number,
-  ): ReturnType<() => Promise<ReturnType<typeof decodeRun> | undefined>> {
-    const answer = await this.#ask(peer, requestKinds.run, encodeNumbers(fromHeight, bytesMax), 10_000);
+  async #fetchRun(peer: string, fromHeight: number, bytesMax: number, timeoutMs: number): Promise<Run | undefined> {
+    const answer = await this.#ask(peer, requestKinds.run, encodeNumbers(fromHeight, bytesMax), timeoutMs);
     return decoded(answer, decodeRun);
   }
 

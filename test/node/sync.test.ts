@@ -12,8 +12,16 @@ function setUp(
   peers: Record<string, (from: number) => Run | undefined>,
   importRun?: (height: number) => number,
   faults = 0,
+  mute: readonly string[] = [],
 ) {
-  const state = { height: 0, asked: [] as string[], blamed: [] as string[], halted: [] as string[], imported: 0 };
+  const state = {
+    now: 0,
+    height: 0,
+    asked: [] as string[],
+    blamed: [] as string[],
+    halted: [] as string[],
+    imported: 0,
+  };
   const ledger = {
     get finalized() {
       return { header: { height: state.height } };
@@ -27,8 +35,9 @@ function setUp(
   const sync = new Sync({
     ledger,
     askable: () => Object.keys(peers),
-    fetchRun: async (peer, from) => {
+    fetchRun: async (peer, from, _bytesMax, timeoutMs) => {
       state.asked.push(`${peer} ${from}`);
+      if (mute.includes(peer)) state.now += timeoutMs;
       return peers[peer]?.(from);
     },
     imported: (blocks) => {
@@ -37,11 +46,19 @@ function setUp(
     blame: (peer, code) => state.blamed.push(`${peer} ${code}`),
     halted: (code) => state.halted.push(code),
     faults: () => faults,
+    isValidator: (peer) => !peer.startsWith('observer'),
     log: silent,
-    sleep: () => new Promise((resolve) => setImmediate(resolve)),
+    monotonicMs: () => state.now,
+    sleep: (ms) => {
+      state.now += ms;
+      return new Promise((resolve) => setImmediate(resolve));
+    },
   });
   return { sync, state };
 }
+
+/** Slack that no test exceeds: being told a height starts nothing. */
+const never = Number.MAX_SAFE_INTEGER;
 
 const idle = async (sync: Sync): Promise<void> => {
   await sync.stop();
@@ -49,7 +66,7 @@ const idle = async (sync: Sync): Promise<void> => {
 
 t.test('fetches run after run until the height is here, from who has it', async (t) => {
   const { sync, state } = setUp({ a: () => undefined, b: () => run });
-  sync.heard('b', 5);
+  sync.heard('b', 5, never);
   t.equal(sync.behind, 5);
   t.ok(sync.catchingUp);
   sync.catchUpTo(5);
@@ -71,8 +88,8 @@ t.test('a peer that sends a bad run is blamed and passed over', async (t) => {
     }
     return height + 1;
   });
-  sync.heard('a', 1);
-  sync.heard('b', 1);
+  sync.heard('a', 1, never);
+  sync.heard('b', 1, never);
   sync.catchUpTo(1);
   while (state.height < 1) await new Promise((resolve) => setImmediate(resolve));
   t.same(state.blamed, ['a RUN_INVALID']);
@@ -82,7 +99,7 @@ t.test('a peer that sends a bad run is blamed and passed over', async (t) => {
 
 t.test('a height that nobody can serve is given up, not asked for ever', async (t) => {
   const { sync, state } = setUp({ liar: () => undefined });
-  sync.heard('liar', 1_000_000);
+  sync.heard('liar', 1_000_000, never);
   sync.catchUpTo(1_000_000);
   for (let i = 0; i < 500; i += 1) await new Promise((resolve) => setImmediate(resolve));
   const asked = state.asked.length;
@@ -96,7 +113,7 @@ t.test('a diverged state stops the node, and is not taken for a bad peer', async
   const { sync, state } = setUp({ a: () => run }, () => {
     throw new WeftError('STATE_DIVERGED', 'other roots here');
   });
-  sync.heard('a', 1);
+  sync.heard('a', 1, never);
   sync.catchUpTo(1);
   for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
   t.same(state.halted, ['STATE_DIVERGED']);
@@ -106,8 +123,85 @@ t.test('a diverged state stops the node, and is not taken for a bad peer', async
 
 t.test('one liar of four does not make a node believe that it is behind', async (t) => {
   const { sync } = setUp({}, undefined, 1);
-  sync.heard('liar', 1_000_000);
-  sync.heard('b', 3);
-  sync.heard('c', 2);
+  sync.heard('liar', 1_000_000, never);
+  sync.heard('b', 3, never);
+  sync.heard('c', 2, never);
   t.equal(sync.behind, 3);
+});
+
+t.test("what an observer says of heights is nobody's goal, and a liar's neither", async (t) => {
+  const { sync, state } = setUp({ a: () => run, b: () => run, c: () => run }, undefined, 1);
+  sync.heard('b', 0, 2);
+  sync.heard('c', 0, 2);
+  sync.heard('a', 1_000_000, 2);
+  sync.heard('observer1', 1_000_000, 2);
+  sync.heard('observer2', 1_000_000, 2);
+  for (let i = 0; i < 10; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(sync.behind, 0);
+  t.same(state.asked, []);
+  sync.heard('b', 10, 2);
+  for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(state.height, 10, 'one liar and one honest validator say at least that much');
+  await idle(sync);
+});
+
+t.test('a silent peer is asked now and then, and holds nobody up', async (t) => {
+  const { sync, state } = setUp({ mute: () => undefined, a: () => run, b: () => run }, undefined, 0, ['mute']);
+  for (const peer of ['mute', 'a', 'b']) sync.heard(peer, 200, never);
+  sync.catchUpTo(200);
+  while (state.height < 200) await new Promise((resolve) => setImmediate(resolve));
+  t.ok(state.now < 5000, `${state.now} ms for 200 runs`);
+  t.same(new Set(state.asked.slice(1)), new Set(Array.from({ length: 200 }, (_, i) => `a ${i + 1}`)), 'stays with a');
+  await idle(sync);
+});
+
+t.test('a blamed peer is passed over for long, and the longer the more often', async (t) => {
+  const bad = { headers: [], bodies: [], certificate: new Uint8Array() };
+  const { sync, state } = setUp({ liar: () => bad, a: () => (state.now < 20_000 ? undefined : run) }, (height) => {
+    if (state.asked.at(-1)?.startsWith('liar')) throw new WeftError('RUN_INVALID', 'not a run');
+    return height + 1;
+  });
+  for (const peer of ['liar', 'a']) sync.heard(peer, 5, never);
+  for (let i = 0; state.height < 5 && i < 5000; i += 1) {
+    sync.catchUpTo(5);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal(state.height, 5);
+  t.ok(state.blamed.length <= 3, `${state.blamed.length} lies looked at in ${state.now} ms`);
+  await idle(sync);
+});
+
+t.test('a verifier that is full halts nothing: the run is imported a moment later', async (t) => {
+  let refusals = 3;
+  const { sync, state } = setUp({ a: () => run }, (height) => {
+    refusals -= 1;
+    if (refusals >= 0) throw new WeftError(refusals % 2 === 0 ? 'VERIFY_QUEUE_FULL' : 'VERIFY_FAILED', 'later');
+    return height + 1;
+  });
+  sync.heard('a', 1, never);
+  sync.catchUpTo(1);
+  for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(state.height, 1);
+  t.same(state.halted, []);
+  t.same(state.blamed, []);
+  await idle(sync);
+});
+
+t.test('stopping waits for no answer', { timeout: 2000 }, async (t) => {
+  const sync = new Sync({
+    ledger: { finalized: { header: { height: 0 } }, importRun: async () => [] } as unknown as Ledger,
+    askable: () => ['a'],
+    fetchRun: () => new Promise(() => {}),
+    imported: () => t.fail('nothing came'),
+    blame: () => t.fail('nothing came'),
+    halted: (code) => t.fail(code),
+    faults: () => 0,
+    isValidator: () => true,
+    log: silent,
+    monotonicMs: () => 0,
+    sleep: () => new Promise(() => {}),
+  });
+  sync.heard('a', 9, 1);
+  await sync.stop();
+  t.pass();
 });
