@@ -53,7 +53,10 @@ export type CosignerModules = {
   readonly failed: (error: unknown) => void;
   /** Two cosignatures of one size with different roots by one key (W12). */
   readonly conflict: (key: Vkey, a: Cosignature, b: Cosignature) => void;
+  /** What a cosignature states, and what others' are compared with. */
   readonly wallMs: () => number;
+  /** What decides when to sign again: a clock that is set must neither silence this node nor make it sign without end. */
+  readonly monotonicMs: () => number;
 };
 
 /** Sizes executed here for which cosignatures are kept, newest first; a node that is further behind gets newer ones anyway. */
@@ -66,6 +69,12 @@ const aheadMax = 16;
 const straysMax = 256;
 /** A cosignature from further in the future is dropped before it is counted, so that one liar cannot spoil a token. */
 const futureMsMax = 2000;
+
+/**
+ * Blocks that may wait to be signed, apart from closing ones: while this node catches up nobody needs the cosignatures of
+ * what is long covered by newer checkpoints, and each would cost a sync.
+ */
+const waitingMax = 4;
 
 /** `root`: of the block executed here; undefined while that has not happened. */
 type Collected = { root: string | undefined; readonly lines: Map<string, Cosignature> };
@@ -81,13 +90,16 @@ export class Cosigner {
   #newest: CosignedBlock | undefined;
   /** The time of the last block that was chosen for cosigning. */
   #chosenTime = 0;
-  /** Wall time of the own newest cosignature. */
-  #signedAtMs = 0;
+  /** Monotonic time of the own newest cosignature. */
+  #signedAtMs = Number.NEGATIVE_INFINITY;
   #publishedSize = 0;
   #published: string | undefined;
   #dropped = 0;
+  /** To be signed, ascending. */
+  readonly #waiting: CosignedBlock[] = [];
   /** Signing waits for the disk; one after the other keeps sizes ascending. */
-  #chain: Promise<void> = Promise.resolve();
+  #signing: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(options: CosignerOptions, modules: CosignerModules) {
     this.#options = options;
@@ -115,14 +127,14 @@ export class Cosigner {
 
   /** What a validator has published and an observer has verified. */
   adopt(note: string, size: number): void {
-    if (size < this.#publishedSize) return;
+    if (this.#stopped || size < this.#publishedSize) return;
     this.restore(note, size);
     this.#modules.published(note, size);
   }
 
   /** After each commit, in height order. */
   committed(block: CosignedBlock): void {
-    if (block.height < 1) return;
+    if (this.#stopped || block.height < 1) return;
     this.#newest = block;
     this.#execute(block.logSize, block.logRoot);
     const chosen =
@@ -138,8 +150,8 @@ export class Cosigner {
 
   /** Called every now and then: freshness must depend neither on blocks nor on their rate. */
   tick(): void {
-    if (this.#newest === undefined) return;
-    if (this.#modules.wallMs() - this.#signedAtMs >= this.#options.recosignMs) this.#sign(this.#newest);
+    if (this.#stopped || this.#newest === undefined) return;
+    if (this.#modules.monotonicMs() - this.#signedAtMs >= this.#options.recosignMs) this.#sign(this.#newest);
   }
 
   /** The own newest cosignature, for a peer that has just connected. */
@@ -151,6 +163,7 @@ export class Cosigner {
 
   /** A cosignature from a lane or from gossip. What does not verify is dropped without blame: foreign tools refuse it too. */
   receive(cosignature: Cosignature): 'new' | 'dropped' {
+    if (this.#stopped) return 'dropped';
     const { size, root, line } = cosignature;
     const key = this.#options.policy.find(({ name, keyId }) => name === line.name && keyId === line.keyId);
     const known = key === undefined ? undefined : this.#bySize.get(size)?.lines.get(key.name);
@@ -174,22 +187,42 @@ export class Cosigner {
     return 'new';
   }
 
-  /** Resolves when nothing is being signed any more. */
+  /** Resolves when everything that waits is signed. */
   async settle(): Promise<void> {
-    await this.#chain;
+    while (this.#signing !== undefined) await this.#signing;
+  }
+
+  /** Nothing is signed, counted or published any more. Resolves when what is being signed is: what waits is not waited for. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting.length = 0;
+    await this.settle();
   }
 
   #sign(block: CosignedBlock): void {
     const own = this.#options.own;
-    this.#signedAtMs = this.#modules.wallMs();
+    this.#signedAtMs = this.#modules.monotonicMs();
     if (own === undefined) return;
-    this.#chain = this.#chain
-      .then(() => this.#signNow(block, own))
-      .catch((error: unknown) => this.#modules.failed(error));
+    this.#waiting.push(block);
+    const open = this.#waiting.filter(({ closing }) => !closing);
+    const [oldest] = open;
+    if (oldest !== undefined && open.length > waitingMax) this.#waiting.splice(this.#waiting.indexOf(oldest), 1);
+    this.#signing ??= this.#signWaiting(own);
+  }
+
+  async #signWaiting(own: { readonly key: Vkey; readonly sign: Sign }): Promise<void> {
+    for (let block = this.#waiting.shift(); block !== undefined; block = this.#waiting.shift()) {
+      try {
+        await this.#signNow(block, own);
+      } catch (error) {
+        this.#modules.failed(error);
+      }
+    }
+    this.#signing = undefined;
   }
 
   async #signNow(block: CosignedBlock, own: { readonly key: Vkey; readonly sign: Sign }): Promise<void> {
-    if (!(await this.#modules.remember(block.logSize, block.logRoot))) return;
+    if (!(await this.#modules.remember(block.logSize, block.logRoot)) || this.#stopped) return;
     const text = this.#text(block.logSize, block.logRoot);
     const line = cosign(text, Math.floor(this.#modules.wallMs() / 1000), own.key, own.sign);
     const cosignature: Cosignature = { size: block.logSize, root: block.logRoot, line };

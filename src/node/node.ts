@@ -236,6 +236,7 @@ export class WeftNode {
         conflict: (key, a, b) =>
           this.#evidence.keep(key.name, `cosignatures of size ${a.size}`, [encodeCosignature(a), encodeCosignature(b)]),
         wallMs: this.#wallMs,
+        monotonicMs,
       },
     );
     this.#follower =

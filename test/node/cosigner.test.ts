@@ -15,7 +15,7 @@ const policy = signers.map(({ publicKey }, i) => createVkey(sha256, `${chain}/v$
 const root = (n: number): string => n.toString(16).padStart(64, '0');
 
 function setUp(own: number) {
-  const world = { now: 1_000_000, remembered: [] as string[], refuse: false };
+  const world = { now: 1_000_000, monotonic: 0, remembered: [] as string[], refuse: false };
   const sent: Cosignature[] = [];
   const notes: { note: string; size: number }[] = [];
   const conflicts: [Cosignature, Cosignature][] = [];
@@ -44,6 +44,7 @@ function setUp(own: number) {
       failed: (error) => t.fail(String(error)),
       conflict: (_key, a, b) => conflicts.push([a, b]),
       wallMs: () => world.now,
+      monotonicMs: () => world.monotonic,
     },
   );
   return { cosigner, world, sent, notes, conflicts };
@@ -142,9 +143,9 @@ t.test('an idle chain is cosigned again, with a newer time', async (t) => {
   const { cosigner, world, sent } = setUp(0);
   cosigner.committed(block(10, 5000, 30));
   await cosigner.settle();
-  world.now += 1999;
+  world.monotonic += 1999;
   cosigner.tick();
-  world.now += 1;
+  world.monotonic += 1;
   cosigner.tick();
   await cosigner.settle();
   t.equal(sent.length, 2);
@@ -164,4 +165,40 @@ t.test('a cosigner that signs a future that never comes displaces nobody else', 
   t.equal(sent.length, 1);
   t.equal(cosigner.receive(signedBy(2, 3, root(3))), 'new', 'the present is still listened to');
   t.equal(notes.at(-1)?.size, 3, 'and published: own, the one that came before the liar, and the one after it');
+});
+
+t.test('a thousand blocks at once are not signed one by one: the newest are, and each closing one', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  for (let height = 10; height <= 10_000; height += 10)
+    cosigner.committed(block(height, height, height, height === 500));
+  await cosigner.settle();
+  const sizes = sent.map(({ size }) => size);
+  t.same(sizes, [10, 500, 9970, 9980, 9990, 10_000]);
+  t.equal(world.remembered.length, 6);
+});
+
+t.test('stopping waits for what is being signed, not for what waits', async (t) => {
+  const { cosigner, sent, world } = setUp(0);
+  for (let height = 10; height <= 50; height += 10) cosigner.committed(block(height, height, height, true));
+  await cosigner.stop();
+  t.same([sent.length, world.remembered.length], [0, 1]);
+  world.monotonic += 10_000;
+  cosigner.tick();
+  cosigner.committed(block(60, 60, 60));
+  await cosigner.settle();
+  t.equal(sent.length, 0);
+});
+
+t.test('a wall clock that is set back keeps nobody from signing again, one set ahead makes nobody sign', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  cosigner.committed(block(10, 5000, 30));
+  world.now -= 900_000;
+  world.monotonic += 2000;
+  cosigner.tick();
+  await cosigner.settle();
+  t.equal(sent.length, 2);
+  world.now += 3_600_000;
+  cosigner.tick();
+  await cosigner.settle();
+  t.equal(sent.length, 2);
 });
