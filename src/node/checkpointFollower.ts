@@ -5,7 +5,7 @@ import { verifyFast } from '../crypto/ed25519.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { parseCheckpoint, verifyLogSignature } from '../log/checkpoint.ts';
-import { verifyCosignature } from '../log/cosignature.ts';
+import { checkpointTime, verifyCosignature } from '../log/cosignature.ts';
 import { parseNote } from '../log/note.ts';
 import { formatVkey, type Vkey } from '../log/vkey.ts';
 import type { Log } from './consensus.ts';
@@ -14,7 +14,8 @@ import { cosignerKeyOf, logKeyOf } from './queries.ts';
 /**
  * What an observer publishes: trust files list the validators' log keys and no others, so a line of its own would make every
  * checkpoint and token from it worthless. It passes on what a validator has published, once it has verified it and has
- * executed the log up to there itself. It stays with one validator while that one keeps up.
+ * executed the log up to there itself. It stays with one validator while that one keeps up: what it publishes has to grow, or
+ * to be newer, and has to be fresh by the clock here.
  */
 export type FollowerOptions = {
   readonly chain: string;
@@ -30,6 +31,7 @@ export type FollowerModules = {
   readonly adopted: (note: string, size: number) => void;
   readonly log: Log;
   readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
 };
 
 export type PublishedCheckpoint = {
@@ -37,9 +39,14 @@ export type PublishedCheckpoint = {
   readonly size: number;
   /** Hex. */
   readonly root: string;
+  /** When at least one honest cosigner had signed it: the (f+1)-th newest time, so that no f of them can date it ahead. */
+  readonly timeMs: number;
   /** Whose log line it carries. */
   readonly logKey: Vkey;
 };
+
+/** Of so many times `recosignMs` a validator may be late. */
+const lateMax = 4;
 
 export class CheckpointFollower {
   readonly #options: FollowerOptions;
@@ -61,6 +68,17 @@ export class CheckpointFollower {
     const [first] = this.#modules.ledger.epoch.validators;
     if (this.#published !== undefined) return formatVkey(this.#published.logKey);
     return first === undefined ? '' : formatVkey(logKeyOf(this.#options.origin, first.log));
+  }
+
+  /** Takes up what was published before a restart, so that nothing older replaces it; what is of another epoch is let go. */
+  restore(note: string): void {
+    try {
+      const checkpoint = readPublished(note, this.#options, this.#modules.ledger.epoch);
+      if (checkpoint.size <= this.#modules.ledger.finalized.header.logSize) this.#published = checkpoint;
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      this.#modules.log.debug({ code: error.code }, 'the stored checkpoint is none of this epoch');
+    }
   }
 
   /** Called often; asks only when a newer checkpoint can be there. Resolves when nothing is under way. */
@@ -88,14 +106,26 @@ export class CheckpointFollower {
       const bytes = await fetch(validator);
       if (bytes === undefined) throw new WeftError('CHECKPOINT_NOT_YET', 'no checkpoint came');
       const checkpoint = readPublished(decodeUtf8(bytes), this.#options, ledger.epoch);
-      if (checkpoint.note !== this.#published?.note) this.#adopt(checkpoint);
-      else if (ageMs > 3 * ledger.epoch.consensus.recosignMs)
+      const lateMs = lateMax * ledger.epoch.consensus.recosignMs;
+      if (this.#isProgress(checkpoint)) this.#adopt(checkpoint);
+      else if (ageMs > lateMs || checkpoint.size < (this.#published?.size ?? 0))
         throw new WeftError('CHECKPOINT_STALE', 'the validator publishes nothing newer');
+      // One that lets checkpoints grow, but late, would hold us back as well.
+      if (this.#modules.wallMs() - checkpoint.timeMs > lateMs)
+        throw new WeftError('CHECKPOINT_STALE', 'what the validator publishes is old');
     } catch (error) {
       if (!(error instanceof WeftError)) throw error;
       this.#turn += 1;
       log.debug({ validator, code: error.code }, 'no checkpoint from this validator');
     }
+  }
+
+  /** Another text is no progress: the same may be signed and put together in many ways. A time never goes back. */
+  #isProgress({ size, timeMs }: PublishedCheckpoint): boolean {
+    const published = this.#published;
+    if (published === undefined) return true;
+    if (size < published.size || timeMs < published.timeMs) return false;
+    return size > published.size || timeMs > published.timeMs;
   }
 
   #adopt(checkpoint: PublishedCheckpoint): void {
@@ -106,10 +136,7 @@ export class CheckpointFollower {
       return;
     }
     this.#held = undefined;
-    if (size < (this.#published?.size ?? 0)) {
-      this.#turn += 1;
-      return;
-    }
+    if (!this.#isProgress(checkpoint)) return;
     if (toHex(ledger.logRoot(size)) !== root) {
       this.#turn += 1;
       log.error({ size, root, note }, 'a quorum has cosigned another log than the one that was executed here');
@@ -141,17 +168,20 @@ export function readPublished(
     .find((key) => logLine !== undefined && verifyLogSignature(note.text, logLine, key, verifyFast));
   if (logKey === undefined) throw unsigned('its first line is by no validator of this epoch');
   if (lines.length !== quorum) throw unsigned(`${lines.length} cosigner lines instead of ${quorum}`);
-  let position = -1;
+  const timesS: number[] = [];
+  let position = 0;
   for (const line of lines) {
-    const at = validators.findIndex(
-      (validator, index) =>
-        index > position &&
-        verifyCosignature(note.text, line, cosignerKeyOf(chain, validator), verifyFast) !== undefined,
-    );
-    if (at < 0) throw unsigned(`the line of ${line.name} does not hold, or is out of order`);
-    position = at;
+    let timeS: number | undefined;
+    for (; position < validators.length && timeS === undefined; position += 1) {
+      const validator = validators[position];
+      if (validator !== undefined)
+        timeS = verifyCosignature(note.text, line, cosignerKeyOf(chain, validator), verifyFast);
+    }
+    if (timeS === undefined) throw unsigned(`the line of ${line.name} does not hold, or is out of order`);
+    timesS.push(timeS);
   }
-  return { note: text, size: checkpoint.size, root: toHex(checkpoint.root), logKey };
+  const timeMs = checkpointTime(timesS, validators.length);
+  return { note: text, size: checkpoint.size, root: toHex(checkpoint.root), timeMs, logKey };
 }
 
 function unsigned(why: string): WeftError {

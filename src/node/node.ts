@@ -251,6 +251,7 @@ export class WeftNode {
               adopted: (note, size) => this.#cosigner.adopt(note, size),
               log: this.#log,
               monotonicMs,
+              wallMs: this.#wallMs,
             },
           );
     this.#sync = new Sync({
@@ -282,6 +283,7 @@ export class WeftNode {
     if (published !== undefined) {
       const [size, note] = readPublished(published);
       this.#cosigner.restore(note, size);
+      this.#follower?.restore(note);
     }
     const { finalized } = ledger;
     const { config } = this.#options;
