@@ -92,10 +92,15 @@ export function wireBytes(path: string): number {
   return existsSync(path) ? statSync(path).size : 0;
 }
 
-/** Own votes that a validator sent after that moment, not counting those inside certificates. */
-export function votesSent(path: string, fromBytes: number): Vote[] {
+/** Votes that a validator signed after that moment: what it sent for the first time, not counting certificates. */
+export function newVotes(path: string, fromBytes: number): Vote[] {
+  const before = new Set(votesBetween(path, 0, fromBytes).map(subjectKey));
+  return votesBetween(path, fromBytes).filter((vote) => !before.has(subjectKey(vote)));
+}
+
+function votesBetween(path: string, fromBytes: number, toBytes?: number): Vote[] {
   const votes: Vote[] = [];
-  for (const [kind, payload] of linesOf(path, fromBytes)) {
+  for (const [kind, payload] of linesOf(path, fromBytes, toBytes)) {
     if (kind === frameKinds.proposal) votes.push(decodeProposal(payload).vote);
     else if (kind !== frameKinds.certificate) votes.push(decodeVote(payload));
   }
@@ -103,9 +108,9 @@ export function votesSent(path: string, fromBytes: number): Vote[] {
 }
 
 /** A last line without its end is what a kill cut off: it was not sent. */
-function* linesOf(path: string, fromBytes = 0): Iterable<[kind: number, payload: Uint8Array]> {
+function* linesOf(path: string, fromBytes = 0, toBytes?: number): Iterable<[kind: number, payload: Uint8Array]> {
   if (!existsSync(path)) return;
-  for (const line of readFileSync(path, 'latin1').slice(fromBytes).split('\n').slice(0, -1)) {
+  for (const line of readFileSync(path, 'latin1').slice(fromBytes, toBytes).split('\n').slice(0, -1)) {
     const space = line.indexOf(' ');
     yield [Number(line.slice(0, space)), new Uint8Array(Buffer.from(line.slice(space + 1), 'base64'))];
   }
