@@ -162,7 +162,7 @@ function read(reader: Reader, depthLeft: number): Cbor {
   if (major === ARRAY) return readArray(reader, argument, depthLeft);
   if (argument > reader.bytes.length - reader.at) throw truncated(reader);
   const end = reader.at + argument;
-  const content = major === BYTES ? reader.bytes.slice(reader.at, end) : reader.bytes.subarray(reader.at, end);
+  const content = reader.bytes.subarray(reader.at, end);
   reader.at = end;
   return major === BYTES ? new Uint8Array(content) : decodeUtf8(content);
 }

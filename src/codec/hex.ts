@@ -6,8 +6,16 @@ const pairs: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.t
 const nibbles = new Uint8Array(128).fill(255);
 for (let nibble = 0; nibble < 16; nibble += 1) nibbles[nibble.toString(16).charCodeAt(0)] = nibble;
 
+/** The methods of ES2026 (Node 25, browsers of 2025), several times as fast; TypeScript's library does not list them. */
+type NativeBytes = Uint8Array & { toHex?(): string };
+type NativeArray = { fromHex?(text: string): Uint8Array };
+const native = Uint8Array as unknown as NativeArray;
+const lowerCase = /^[0-9a-f]*$/;
+
 /** Lower-case hex, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
+  const { toHex: own } = bytes as NativeBytes;
+  if (own !== undefined) return own.call(bytes);
   let text = '';
   for (const byte of bytes) text += pairs[byte];
   return text;
@@ -24,6 +32,7 @@ export function fromHex(text: string, bytes?: number): Uint8Array {
       length: text.length,
     });
   }
+  if (native.fromHex !== undefined && lowerCase.test(text)) return native.fromHex(text);
   const decoded = new Uint8Array(text.length / 2);
   for (let i = 0; i < decoded.length; i += 1) {
     const high = nibbles[text.charCodeAt(2 * i)] ?? 255;

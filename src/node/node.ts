@@ -95,6 +95,7 @@ const defaultTimings: LocalTimings = {
 const requestTimeoutMs = 3000;
 const blockBytesMax = 4 * 1024 * 1024;
 const publishedNote = 'checkpoint';
+const waitingForPeers = 'WAITING_FOR_PEERS';
 /** An observer asks so many validators more than may lie, and answers once one accepted. */
 const heightEveryMs = 1000;
 const againEveryMs = 100;
@@ -127,7 +128,7 @@ export class WeftNode {
   readonly #timers: NodeJS.Timeout[] = [];
   #consensus: Consensus;
   #network: Network | undefined;
-  #notVoting = 'WAITING_FOR_PEERS';
+  #notVoting = waitingForPeers;
   #toldHeight = 0;
   /** The newest published checkpoint, until it is stored. */
   #unkept: { readonly note: string; readonly size: number } | undefined;
@@ -331,14 +332,22 @@ export class WeftNode {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#spread.close();
-    await this.#sync.stop();
-    await this.#consensus.stop();
-    await this.#cosigner.settle();
+    this.#answers.close();
+    this.#admission.close();
+    // The network first: whoever waits for a peer's answer is told at once that none comes.
+    const ends = await Promise.allSettled([this.#network?.close(), this.#stopWork(), this.#verifier.close()]);
+    for (const end of ends) if (end.status === 'rejected') this.#log.warn({ error: String(end.reason) }, 'stopping');
+    this.#fates.close();
     await this.#keepPublished();
-    await this.#network?.close();
-    await this.#verifier.close();
     await this.#ledger.close();
     this.#log.info({ height: this.#ledger.finalized.header.height }, 'node stopped');
+  }
+
+  /** No vote, no block, no checkpoint from here on. Resolves when what is being written is. */
+  async #stopWork(): Promise<void> {
+    const stopped = [this.#consensus.stop(), this.#sync.stop(), this.#cosigner.stop()];
+    this.#blocks.clear();
+    await Promise.all(stopped);
   }
 
   get #net(): Network {
@@ -396,10 +405,12 @@ export class WeftNode {
         committed: (blocks) => this.#committed(blocks),
         behind: (certificate) => this.#behind(certificate),
         voting: () => {
+          // Why this node stopped is not taken back by an engine that asks to vote.
+          if (this.#notVoting !== '' && this.#notVoting !== waitingForPeers) return;
           this.#notVoting = '';
           this.#log.info({ epoch: ledger.epoch.epoch }, 'voting');
         },
-        halted: (code, detail) => this.#halted(code, detail),
+        halted: (code, detail, evidence) => this.#halted(code, detail, evidence),
         evidence: (offender, a, b, view) => this.#evidence.keep(offender, `votes of view ${view}`, [a, b]),
       },
     );
@@ -625,8 +636,10 @@ export class WeftNode {
       this.#metrics.finality.observe(Math.max(0, now - header.time) / 1000);
       this.#metrics.blocks.inc();
       this.#cosigner.committed(cosigned(header));
-      for (const { txId, refused } of block.transactions) {
-        this.#metrics.transactions.inc({ outcome: refused === undefined ? 'applied' : 'refused' });
+      const applied = block.transactions.filter(({ refused }) => refused === undefined).length;
+      this.#metrics.transactions.inc({ outcome: 'applied' }, applied);
+      this.#metrics.transactions.inc({ outcome: 'refused' }, block.transactions.length - applied);
+      for (const { txId } of block.transactions) {
         this.#fates.finalized(txId);
         if (this.#subscribers.wants(txId)) {
           const status = finalizedTx(this.#ledger, txId);
@@ -668,9 +681,17 @@ export class WeftNode {
     );
   }
 
-  #halted(code: string, detail: string): void {
-    this.#notVoting = code;
+  #halted(code: string, detail: string, evidence: readonly Uint8Array[] = []): void {
     this.#log.error({ code, detail }, 'this node has stopped voting');
+    if (evidence.length > 0) this.#evidence.keep(code, detail, evidence);
+    // The first cause is the one to look at.
+    if (this.#failed) return;
+    this.#notVoting = code;
+    if (this.#failed) {
+      // What this node holds or says next cannot be trusted: it answers questions about the past, and adds nothing.
+      this.#stopWork().catch((error: unknown) => this.#log.error({ error: String(error) }, 'could not stop in order'));
+      return;
+    }
     if (code !== 'JOURNAL_ROLLED_BACK') return;
     this.#voteKey.retire(code).catch((error: unknown) => {
       this.#log.error({ error: String(error) }, 'that this key votes no more could not be stored');
@@ -718,8 +739,7 @@ export class WeftNode {
       genesis: () => ledger.genesis.bytes,
       subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
       metrics: () => this.#metrics.text(),
-      // Whatever else stops the engine (a disk, a divergence, a defect) does not pass by itself.
-      healthy: () => /^$|^WAITING_FOR_PEERS$|^JOURNAL_/.test(this.#notVoting),
+      healthy: () => !this.#failed,
       ready: () => this.#ready(),
     };
   }
@@ -767,7 +787,8 @@ export class WeftNode {
 
   #wait(id: string, timeoutMs: number): Promise<TxStatus> {
     const now = this.#transaction(id);
-    if (now.status === 'finalized' || now.status === 'expired') return Promise.resolve(now);
+    const over = now.status === 'finalized' || now.status === 'expired' || this.#closed !== undefined;
+    if (over) return Promise.resolve(now);
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -779,7 +800,13 @@ export class WeftNode {
     });
   }
 
+  /** Whatever but a journal stops the engine (a disk, a divergence, a defect) does not pass by itself. */
+  get #failed(): boolean {
+    return !/^$|^WAITING_FOR_PEERS$|^JOURNAL_/.test(this.#notVoting);
+  }
+
   #ready(): { ready: boolean; reason: string } {
+    if (this.#failed) return { ready: false, reason: this.#notVoting };
     if (this.#sync.catchingUp) return { ready: false, reason: 'CATCHING_UP' };
     if (this.#index !== undefined && this.#notVoting !== '') return { ready: false, reason: this.#notVoting };
     return { ready: true, reason: '' };
@@ -792,7 +819,7 @@ export class WeftNode {
     const policy = ledger.state.get('governance/policy/current') as { version: number; digest: string } | undefined;
     const own = this.#index === undefined ? undefined : epoch.validators[this.#index];
     const { header } = finalized;
-    const observing = this.#index === undefined ? '' : this.#notVoting;
+    const observing = this.#index === undefined && !this.#failed ? '' : this.#notVoting;
     return {
       name: this.#config.name,
       version: this.#options.version,
@@ -816,7 +843,7 @@ export class WeftNode {
       catchingUp: this.#sync.catchingUp,
       behind: this.#sync.behind,
       notVoting:
-        observing === 'WAITING_FOR_PEERS' && this.#sync.catchingUp && this.#sync.behind > 0 ? 'CATCHING_UP' : observing,
+        observing === waitingForPeers && this.#sync.catchingUp && this.#sync.behind > 0 ? 'CATCHING_UP' : observing,
       validators: epoch.validators.map(({ name }) => {
         const heard = name === this.#config.name ? 0 : this.#net.heardMs(name);
         return {
