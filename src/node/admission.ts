@@ -4,6 +4,7 @@ import { sha256Hex } from '../crypto/hash.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PreparedTx } from '../ledger/types.ts';
 import type { Mempool } from './mempool.ts';
+import { Turns } from './turns.ts';
 
 /**
  * The way of a transaction into the mempool: decoded, checked against schema, chain, window and duplicates, its signatures
@@ -27,6 +28,11 @@ export class Admission {
   readonly #modules: AdmissionModules;
   /** Envelopes that are being verified right now: the same one from several peers is verified once. */
   readonly #underWay = new Map<string, Promise<Admitted>>();
+  /**
+   * Batches of peers. One of 256 KiB holds at most 1,800 signatures, so that all that are verified at a time leave room in the
+   * verifier (16,384) for blocks and for own clients; a peer that floods waits for itself.
+   */
+  readonly #batches = new Turns({ atOnce: 6, perPeer: 2, waitingMax: 16 });
   refused = 0;
 
   constructor(modules: AdmissionModules) {
@@ -41,9 +47,13 @@ export class Admission {
     return answer;
   }
 
-  /** A batch from a peer: what is refused is dropped without blame (admission is local policy). */
-  async receive(envelopes: readonly Uint8Array[]): Promise<void> {
-    await this.#admit(envelopes, false);
+  /** A batch from a peer: what is refused is dropped without blame (admission is local policy). Resolves when it is done with. */
+  async receive(peer: string, envelopes: readonly Uint8Array[]): Promise<void> {
+    await this.#batches.take(peer, () => this.#admit(envelopes, false));
+  }
+
+  close(): void {
+    this.#batches.close();
   }
 
   async #admit(envelopes: readonly Uint8Array[], own: boolean): Promise<(Admitted | WeftError)[]> {

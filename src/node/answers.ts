@@ -68,7 +68,10 @@ export class Answers {
     const { admission, log } = this.#modules;
     switch (kind) {
       case requestKinds.transactions: {
-        await admission.receive(decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }));
+        await admission.receive(
+          peer,
+          decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }),
+        );
         return new Uint8Array();
       }
       case requestKinds.block: {

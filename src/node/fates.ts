@@ -3,7 +3,8 @@
  * here, bounded; wakes those who wait.
  */
 
-export type Waiter = (outcome: 'finalized' | 'expired') => void;
+/** `closed`: nobody will learn it here any more. */
+export type Waiter = (outcome: 'finalized' | 'expired' | 'closed') => void;
 
 const rememberedMax = 500_000;
 
@@ -56,7 +57,12 @@ export class Fates {
     }
   }
 
-  #tell(txId: string, outcome: 'finalized' | 'expired'): void {
+  /** The node stops: who waits is answered with what is known now. */
+  close(): void {
+    for (const txId of [...this.#waiters.keys()]) this.#tell(txId, 'closed');
+  }
+
+  #tell(txId: string, outcome: Parameters<Waiter>[0]): void {
     const waiters = this.#waiters.get(txId);
     if (waiters === undefined) return;
     this.#waiters.delete(txId);
