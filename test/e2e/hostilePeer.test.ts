@@ -255,9 +255,11 @@ t.test('frames that only a liar sends: each closes the lane, and none does more'
           return;
         }
         const before = await misbehaved(name);
-        hostile.send(name, 'urgent', kind, payload, { class: 'other' });
-        const until = Date.now() + 5000;
-        while ((await misbehaved(name)) === before && Date.now() < until) await sleep(20);
+        // Sent again, since what we take for an open lane may be the one that was closed on us a moment ago.
+        for (let i = 0; i < 250 && (await misbehaved(name)) === before; i++) {
+          if (i % 25 === 0) hostile.send(name, 'urgent', kind, payload, { class: 'other' });
+          await sleep(20);
+        }
         t.ok((await misbehaved(name)) > before, `${name} closes the lane: ${what}`);
       }
     }),
