@@ -80,6 +80,8 @@ export type ConsensusModules = {
 };
 
 export type ConsensusHooks = {
+  /** The journal is durable: what else must be so before the first vote. */
+  readonly journalReady?: () => Promise<void>;
   /** Durable, in height order. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
   /** A finalization of a block that is not here: somebody has to fetch the blocks in between. */
@@ -193,6 +195,7 @@ export class Consensus {
   async start(): Promise<void> {
     if (this.#options.me !== undefined) {
       await this.#modules.ledger.journal.restart(this.#options.epoch.epoch, liveRecords(this.#state));
+      await this.#hooks.journalReady?.();
     }
     this.#shell.begin();
     this.workChanged();

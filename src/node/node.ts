@@ -305,7 +305,6 @@ export class WeftNode {
       },
       { log: this.#log, handlers: this.#handlers() },
     );
-    if (this.#index !== undefined && this.#voteKey.refusal() === '') await this.#voteKey.begin();
     await this.#consensus.start();
     if (finalized.header.height > 0) this.#cosigner.committed(cosigned(finalized.header));
     this.#timers.push(
@@ -402,6 +401,7 @@ export class WeftNode {
         wallMs: this.#wallMs,
       },
       {
+        journalReady: () => this.#voteKey.begin(),
         committed: (blocks) => this.#committed(blocks),
         behind: (certificate) => this.#behind(certificate),
         voting: () => {

@@ -26,7 +26,7 @@ export class VoteKey {
     return said === signs && state === 'absent' ? 'JOURNAL_LOST' : '';
   }
 
-  /** To be durable before the first vote. */
+  /** To be durable before the first vote, and after the journal: a start that dies in between has signed nothing. */
   async begin(): Promise<void> {
     if (this.#ledger.note(this.#note) === undefined) await this.#ledger.putNote(this.#note, encodeUtf8(signs));
   }

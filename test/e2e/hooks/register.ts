@@ -1,4 +1,5 @@
-import { registerHooks } from 'node:module';
+import { flushCompileCache, registerHooks } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 
 /**
  * For `node --import`: puts a wrapper of this folder in the place of a module, so that the code under test needs no test
@@ -25,3 +26,6 @@ registerHooks({
     return wrapper === undefined || context.parentURL === wrapper ? resolved : { ...resolved, url: wrapper };
   },
 });
+
+// Node writes its compile cache when a process ends, and these are killed.
+if (isMainThread) setTimeout(flushCompileCache, 2000).unref();
