@@ -1,7 +1,4 @@
-import { needs, statusOf, step } from '../../consensus/engine.ts';
-import { liveRecords, replay } from '../../consensus/journal.ts';
-import { answerView } from '../../consensus/resolver.ts';
-import { createState, type State } from '../../consensus/state.ts';
+import { createState, liveRecords, needs, replay, type State, statusOf, step } from '../../consensus/engine.ts';
 import type {
   BlockFacts,
   Certificate,
@@ -10,37 +7,28 @@ import type {
   Event,
   Finalization,
   Floor,
-  Message,
   Proposal,
   Round,
   Vote,
   VoteKind,
 } from '../../consensus/types.ts';
 import { WeftError } from '../codec/error.ts';
-import { toHex } from '../codec/hex.ts';
 import type { Ed25519Signer } from '../crypto/ed25519.ts';
-import { certificateBytesMax, decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, Tip } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
-import { decodeVote, encodeVote, verifyVote, voteBytes, voteBytesMax } from '../ledger/votes.ts';
-import type { Frame, FrameVerdict, Network, RelayVerdict, SendHint } from '../net/types.ts';
+import { encodeVote, voteBytes } from '../ledger/votes.ts';
+import type { Frame, FrameVerdict, Network, RelayVerdict } from '../net/types.ts';
 import { BlockChecks } from './blockChecks.ts';
-import { type BlockPool, checkProposal } from './blocks.ts';
+import type { BlockPool } from './blocks.ts';
 import { buildBlock, isTransient } from './builder.ts';
+import { Inbox } from './inbox.ts';
 import type { Log } from './log.ts';
 import type { Mempool } from './mempool.ts';
+import { Outbox } from './outbox.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
-import {
-  decodeNumbers,
-  decodeProposal,
-  decodeVotes,
-  encodeNumbers,
-  encodeProposal,
-  encodeVotes,
-  frameKinds,
-  type Hello,
-} from './wire.ts';
+import { encodeNumbers, frameKinds, type Hello } from './wire.ts';
 
 /**
  * One epoch's engine in its node: turns frames into verified events and effects into frames, blocks and commits.
@@ -94,14 +82,6 @@ export type ConsensusHooks = {
 
 /** A journal of this size is rewritten behind the floor. */
 const journalBytesMax = 16 * 1024 * 1024;
-/** W5: bodies that came in less than this ago may not have reached the others yet. */
-const youngMs = 20;
-/** W11: answers of one peer are looked at this often. */
-const answerEveryMs = 250;
-/** One frame: what is above it is not relayed. */
-const relayedBytesMax = 64 * 1024;
-/** Bodies sent along with a proposal, so that it stays an urgent frame. */
-const bodiesBytesMax = 40 * 1024;
 
 export class Consensus {
   readonly #options: ConsensusOptions;
@@ -112,10 +92,11 @@ export class Consensus {
   readonly #names: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #checks: BlockChecks;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
   /** Pending transactions that stand in certified, unfinalized blocks: in the mempool, and no work any more. */
   #certifiedTxs = 0;
   #tipView = 0;
-  readonly #answeredMs = new Map<number, number>();
   #told = { pending: false, full: false };
   #voting = false;
   #commits: Promise<void> = Promise.resolve();
@@ -123,8 +104,6 @@ export class Consensus {
   #compacting = false;
   #stopped = false;
   #votesTimer: NodeJS.Timeout | undefined;
-  /** Signatures that did not verify, by what they were on. */
-  invalidSignatures = 0;
 
   constructor(options: ConsensusOptions, modules: ConsensusModules, hooks: ConsensusHooks) {
     this.#options = options;
@@ -181,6 +160,15 @@ export class Consensus {
       monotonicMs: modules.monotonicMs,
       wallMs: modules.wallMs,
     });
+    this.#inbox = new Inbox(options, {
+      state: this.#state,
+      blocks: modules.blocks,
+      handle: (event) => this.#shell.handle(event),
+      voting: () => this.#voting,
+      log: modules.log,
+      monotonicMs: modules.monotonicMs,
+    });
+    this.#outbox = new Outbox(this.#names.length, modules);
     this.#checks = new BlockChecks({
       ledger: modules.ledger,
       blocks: modules.blocks,
@@ -227,39 +215,16 @@ export class Consensus {
 
   /** Frames of consensus, after the lane told who sent them. */
   onFrame(frame: Frame): FrameVerdict {
-    if (this.#stopped) return undefined;
-    try {
-      const verdict = this.#receive(frame);
-      // What came through a relay was checked by it, as far as a relay can: it does not answer for the rest.
-      return frame.relayed ? undefined : verdict;
-    } catch (error) {
-      if (error instanceof WeftError) return frame.relayed ? undefined : 'invalid';
-      throw error;
-    }
+    return this.#stopped ? undefined : this.#inbox.onFrame(frame);
   }
 
   /** Checked before a message is forwarded, and when one came through a relay. */
   verifyRelayed(kind: number, payload: Uint8Array): RelayVerdict {
-    try {
-      if (kind === frameKinds.certificate) {
-        const certificate = decodeCertificate(payload, this.#names.length);
-        if (certificate.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
-        return this.#verifyCertificate(certificate) ? {} : 'invalid';
-      }
-      const proposal = kind === frameKinds.proposal ? decodeProposal(payload) : undefined;
-      const vote = proposal?.vote ?? decodeVote(payload);
-      // Only what a relay is for, and only under its own kind: the next one must find nothing to object to.
-      if (proposal === undefined && frameKinds[vote.kind] !== kind) return 'invalid';
-      if (vote.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
-      const signer = this.#names[vote.signer];
-      if (signer === undefined || !this.#verifyVote(vote)) return 'invalid';
-      if (proposal !== undefined && 'code' in checkProposal(proposal, this.#options.epoch, this.#options.chain)) {
-        return 'invalid';
-      }
-      return { signer };
-    } catch {
-      return 'invalid';
-    }
+    return this.#inbox.verifyRelayed(kind, payload);
+  }
+
+  get invalidSignatures(): number {
+    return this.#inbox.invalidSignatures;
   }
 
   connected(name: string, hello: Hello): void {
@@ -307,109 +272,6 @@ export class Consensus {
     }
     this.#afterCommit(blocks);
     this.#retryFinalization();
-  }
-
-  /** For observers, who have no index: the certificates that answer "what happened in this view". */
-  certificatesOf(view: number): readonly Uint8Array[] {
-    return answerView(this.#state, view).map((certificate) => encodeCertificate(certificate, this.#names.length));
-  }
-
-  #receive(frame: Frame): FrameVerdict {
-    const { kind, payload } = frame;
-    const peer = this.#indices.get(frame.peer);
-    const { epoch } = this.#options;
-    switch (kind) {
-      case frameKinds.notarize:
-      case frameKinds.nullify:
-      case frameKinds.finalize: {
-        if (payload.length > voteBytesMax) return 'invalid';
-        const vote = decodeVote(payload);
-        if (vote.subject.epoch !== epoch.epoch) return undefined;
-        if (this.#names[vote.signer] !== frame.signer) return 'invalid';
-        if (!needs(this.#state, vote)) return undefined;
-        if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
-        this.#shell.handle({ type: 'vote', vote });
-        return undefined;
-      }
-      case frameKinds.certificate: {
-        if (payload.length > certificateBytesMax) return 'invalid';
-        const certificate = decodeCertificate(payload, this.#names.length);
-        if (certificate.subject.epoch !== epoch.epoch || !needs(this.#state, certificate)) return undefined;
-        if (!frame.relayed && !this.#verifyCertificate(certificate)) return 'invalid';
-        this.#shell.handle({ type: 'certificate', certificate });
-        return undefined;
-      }
-      case frameKinds.proposal: {
-        const proposal = decodeProposal(payload);
-        const { vote } = proposal;
-        if (vote.subject.epoch !== epoch.epoch) return undefined;
-        if (this.#names[vote.signer] !== frame.signer) return 'invalid';
-        if (!this.#wantsProposal(vote)) return undefined;
-        if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
-        const header = checkProposal(proposal, epoch, this.#options.chain);
-        const block = 'code' in header ? header : this.#modules.blocks.offer(proposal, header, epoch);
-        if ('code' in block) {
-          // Signed by its leader, so the vote still counts as a vote; the block behind it is none.
-          this.#modules.log.warn({ from: frame.signer, code: block.code }, 'proposal refused');
-          this.#shell.handle({ type: 'vote', vote });
-          return 'invalid';
-        }
-        this.#shell.handle({ type: 'proposal', vote, block: block.facts });
-        return undefined;
-      }
-      case frameKinds.view: {
-        const [wanted = 0, view = 0] = decodeNumbers(payload, 2);
-        if (wanted !== epoch.epoch) return undefined;
-        if (peer !== undefined) this.#shell.handle({ type: 'request', peer, view });
-        return undefined;
-      }
-      case frameKinds.myVotes: {
-        const [wanted = 0] = decodeNumbers(payload, 1);
-        if (wanted === epoch.epoch && peer !== undefined) this.#shell.handle({ type: 'asked', peer });
-        return undefined;
-      }
-      case frameKinds.yourVotes: {
-        const me = this.#options.me;
-        if (me === undefined || peer === undefined || this.#voting || !this.#mayAnswer(peer)) return undefined;
-        const votes = decodeVotes(payload).filter((vote) => vote.subject.epoch === epoch.epoch);
-        const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
-        if (distinct.size !== votes.length) return 'invalid';
-        if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
-        this.#shell.handle({ type: 'answered', peer, votes });
-        return undefined;
-      }
-      default:
-        return 'invalid';
-    }
-  }
-
-  /** The vote may have come before the proposal that carries it: then the block is still wanted. */
-  #wantsProposal(vote: Vote): boolean {
-    if (needs(this.#state, vote)) return true;
-    const { view } = vote.subject;
-    const { finalizedView, view: current } = statusOf(this.#state);
-    const blockId = 'blockId' in vote.subject ? vote.subject.blockId : '';
-    return view > finalizedView && view <= current + 1 && this.#modules.blocks.get(blockId) === undefined;
-  }
-
-  /** W11's answers cost a verification for each vote: one answer a peer in a while is enough. */
-  #mayAnswer(peer: number): boolean {
-    const now = this.#modules.monotonicMs();
-    if (now - (this.#answeredMs.get(peer) ?? Number.NEGATIVE_INFINITY) < answerEveryMs) return false;
-    this.#answeredMs.set(peer, now);
-    return true;
-  }
-
-  #verifyVote(vote: Vote): boolean {
-    const good = verifyVote(vote, this.#options.genesisHash, this.#options.epoch.validators);
-    if (!good) this.invalidSignatures += 1;
-    return good;
-  }
-
-  #verifyCertificate(certificate: Certificate): boolean {
-    const good = verifyCertificate(certificate, this.#options.genesisHash, this.#options.epoch.validators);
-    if (!good) this.invalidSignatures += 1;
-    return good;
   }
 
   #inward(effect: InwardEffect): void {
@@ -508,11 +370,11 @@ export class Consensus {
   #outward(effect: OutwardEffect): void {
     switch (effect.type) {
       case 'broadcast':
-        this.#broadcast(effect.message);
+        this.#outbox.broadcast(effect.message);
         break;
       case 'send': {
         const name = this.#names[effect.peer];
-        if (name !== undefined) this.#send(name, effect.message);
+        if (name !== undefined) this.#outbox.send(name, effect.message);
         break;
       }
       case 'fetch':
@@ -529,61 +391,6 @@ export class Consensus {
         this.#hooks.evidence(offender, encodeVote(effect.a), encodeVote(effect.b), effect.a.subject.view);
         break;
       }
-    }
-  }
-
-  #broadcast(message: Message): void {
-    const frame = this.#encode(message);
-    if (frame === undefined) return;
-    const network = this.#modules.network();
-    network.broadcast('urgent', frame.kind, frame.payload, frame.hint);
-    if (message.type !== 'proposal' || frame.payload.length <= relayedBytesMax) return;
-    // Too large for a relay: where no lane is, the bare vote gets through, and the block is fetched from anybody.
-    const bare = this.#encode({ type: 'vote', vote: message.vote });
-    if (bare !== undefined) network.broadcast('urgent', bare.kind, bare.payload, bare.hint);
-  }
-
-  #send(name: string, message: Message): void {
-    const frame = this.#encode(message);
-    if (frame !== undefined) this.#modules.network().send(name, 'urgent', frame.kind, frame.payload, frame.hint);
-  }
-
-  #encode(message: Message): { kind: number; payload: Uint8Array; hint: SendHint } | undefined {
-    switch (message.type) {
-      case 'vote': {
-        const { vote } = message;
-        const hint: SendHint = { class: 'vote', view: vote.subject.view };
-        return { kind: frameKinds[vote.kind], payload: encodeVote(vote), hint };
-      }
-      case 'certificate': {
-        const { certificate } = message;
-        const payload = encodeCertificate(certificate, this.#names.length);
-        const hint: SendHint = {
-          class: 'certificate',
-          view: certificate.subject.view,
-          displaces: frameKinds[certificate.kind],
-        };
-        return { kind: frameKinds.certificate, payload, hint };
-      }
-      case 'proposal': {
-        const { ledger, mempool, monotonicMs } = this.#modules;
-        const executed = ledger.executed(message.block.id);
-        if (executed === undefined) return undefined;
-        const young = monotonicMs() - youngMs;
-        const bodies: { position: number; envelope: Uint8Array }[] = [];
-        let bytes = 0;
-        for (const [position, { tx }] of executed.transactions.entries()) {
-          const arrived = mempool.get(tx.envelopeId)?.arrivedMs ?? Number.POSITIVE_INFINITY;
-          if (arrived < young || bytes + tx.envelope.length > bodiesBytesMax) continue;
-          bytes += tx.envelope.length;
-          bodies.push({ position, envelope: tx.envelope });
-        }
-        const envelopeIds = executed.transactions.map(({ tx }) => tx.envelopeId);
-        const payload = encodeProposal({ vote: message.vote, header: executed.headerBytes, envelopeIds, bodies });
-        return { kind: frameKinds.proposal, payload, hint: { class: 'proposal', view: message.vote.subject.view } };
-      }
-      case 'yourVotes':
-        return { kind: frameKinds.yourVotes, payload: encodeVotes(message.votes), hint: { class: 'other' } };
     }
   }
 

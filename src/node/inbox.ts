@@ -1,0 +1,188 @@
+import { needs, type State, statusOf } from '../../consensus/engine.ts';
+import type { Certificate, Event, Vote } from '../../consensus/types.ts';
+import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { certificateBytesMax, decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import type { Epoch } from '../ledger/validatorSet.ts';
+import { decodeVote, verifyVote, voteBytesMax } from '../ledger/votes.ts';
+import type { Frame, FrameVerdict, RelayVerdict } from '../net/types.ts';
+import { type BlockPool, checkProposal } from './blocks.ts';
+import type { Log } from './log.ts';
+import { decodeNumbers, decodeProposal, decodeVotes, frameKinds } from './wire.ts';
+
+/**
+ * What other validators say, on its way to the engine: decoded within bounds, held against lane owner, epoch and leader, its
+ * signatures verified. The engine is only given what held (consensus/types.ts, `Event`).
+ */
+export type InboxOptions = {
+  readonly epoch: Epoch;
+  readonly genesisHash: string;
+  readonly chain: string;
+  /** Own index; absent for observers and for validators that must not vote. */
+  readonly me: number | undefined;
+};
+
+export type InboxModules = {
+  readonly state: State;
+  readonly blocks: BlockPool;
+  readonly handle: (event: Event) => void;
+  /** W11 is settled. */
+  readonly voting: () => boolean;
+  readonly log: Log;
+  readonly monotonicMs: () => number;
+};
+
+/** W11: answers of one peer are looked at this often. */
+const answerEveryMs = 250;
+
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #modules: InboxModules;
+  readonly #names: readonly string[];
+  readonly #indices: ReadonlyMap<string, number>;
+  readonly #answeredMs = new Map<number, number>();
+  /** Votes and certificates that did not verify. */
+  invalidSignatures = 0;
+
+  constructor(options: InboxOptions, modules: InboxModules) {
+    this.#options = options;
+    this.#modules = modules;
+    this.#names = options.epoch.validators.map(({ name }) => name);
+    this.#indices = new Map(this.#names.map((name, index) => [name, index]));
+  }
+
+  /** A frame of consensus, after the lane told who sent it. */
+  onFrame(frame: Frame): FrameVerdict {
+    try {
+      const verdict = this.#receive(frame);
+      // What came through a relay was checked by it, as far as a relay can: it does not answer for the rest.
+      return frame.relayed ? undefined : verdict;
+    } catch (error) {
+      if (error instanceof WeftError) return frame.relayed ? undefined : 'invalid';
+      throw error;
+    }
+  }
+
+  /** Checked before a message is forwarded, and when one came through a relay. */
+  verifyRelayed(kind: number, payload: Uint8Array): RelayVerdict {
+    try {
+      if (kind === frameKinds.certificate) {
+        const certificate = decodeCertificate(payload, this.#names.length);
+        if (certificate.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
+        return this.#verifyCertificate(certificate) ? {} : 'invalid';
+      }
+      const proposal = kind === frameKinds.proposal ? decodeProposal(payload) : undefined;
+      const vote = proposal?.vote ?? decodeVote(payload);
+      // Only what a relay is for, and only under its own kind: the next one must find nothing to object to.
+      if (proposal === undefined && frameKinds[vote.kind] !== kind) return 'invalid';
+      if (vote.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
+      const signer = this.#names[vote.signer];
+      if (signer === undefined || !this.#verifyVote(vote)) return 'invalid';
+      if (proposal !== undefined && 'code' in checkProposal(proposal, this.#options.epoch, this.#options.chain)) {
+        return 'invalid';
+      }
+      return { signer };
+    } catch {
+      return 'invalid';
+    }
+  }
+
+  #receive(frame: Frame): FrameVerdict {
+    const { kind, payload } = frame;
+    const peer = this.#indices.get(frame.peer);
+    const { epoch } = this.#options;
+    switch (kind) {
+      case frameKinds.notarize:
+      case frameKinds.nullify:
+      case frameKinds.finalize: {
+        if (payload.length > voteBytesMax) return 'invalid';
+        const vote = decodeVote(payload);
+        if (vote.subject.epoch !== epoch.epoch) return undefined;
+        if (this.#names[vote.signer] !== frame.signer) return 'invalid';
+        if (!needs(this.#modules.state, vote)) return undefined;
+        if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
+        this.#modules.handle({ type: 'vote', vote });
+        return undefined;
+      }
+      case frameKinds.certificate: {
+        if (payload.length > certificateBytesMax) return 'invalid';
+        const certificate = decodeCertificate(payload, this.#names.length);
+        if (certificate.subject.epoch !== epoch.epoch || !needs(this.#modules.state, certificate)) return undefined;
+        if (!frame.relayed && !this.#verifyCertificate(certificate)) return 'invalid';
+        this.#modules.handle({ type: 'certificate', certificate });
+        return undefined;
+      }
+      case frameKinds.proposal: {
+        const proposal = decodeProposal(payload);
+        const { vote } = proposal;
+        if (vote.subject.epoch !== epoch.epoch) return undefined;
+        if (this.#names[vote.signer] !== frame.signer) return 'invalid';
+        if (!this.#wantsProposal(vote)) return undefined;
+        if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
+        const header = checkProposal(proposal, epoch, this.#options.chain);
+        const block = 'code' in header ? header : this.#modules.blocks.offer(proposal, header, epoch);
+        if ('code' in block) {
+          // Signed by its leader, so the vote still counts as a vote; the block behind it is none.
+          this.#modules.log.warn({ from: frame.signer, code: block.code }, 'proposal refused');
+          this.#modules.handle({ type: 'vote', vote });
+          return 'invalid';
+        }
+        this.#modules.handle({ type: 'proposal', vote, block: block.facts });
+        return undefined;
+      }
+      case frameKinds.view: {
+        const [wanted = 0, view = 0] = decodeNumbers(payload, 2);
+        if (wanted !== epoch.epoch) return undefined;
+        if (peer !== undefined) this.#modules.handle({ type: 'request', peer, view });
+        return undefined;
+      }
+      case frameKinds.myVotes: {
+        const [wanted = 0] = decodeNumbers(payload, 1);
+        if (wanted === epoch.epoch && peer !== undefined) this.#modules.handle({ type: 'asked', peer });
+        return undefined;
+      }
+      case frameKinds.yourVotes: {
+        const me = this.#options.me;
+        if (me === undefined || peer === undefined || this.#modules.voting() || !this.#mayAnswer(peer))
+          return undefined;
+        const votes = decodeVotes(payload).filter((vote) => vote.subject.epoch === epoch.epoch);
+        const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
+        if (distinct.size !== votes.length) return 'invalid';
+        if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
+        this.#modules.handle({ type: 'answered', peer, votes });
+        return undefined;
+      }
+      default:
+        return 'invalid';
+    }
+  }
+
+  /** The vote may have come before the proposal that carries it: then the block is still wanted. */
+  #wantsProposal(vote: Vote): boolean {
+    if (needs(this.#modules.state, vote)) return true;
+    const { view } = vote.subject;
+    const { finalizedView, view: current } = statusOf(this.#modules.state);
+    const blockId = 'blockId' in vote.subject ? vote.subject.blockId : '';
+    return view > finalizedView && view <= current + 1 && this.#modules.blocks.get(blockId) === undefined;
+  }
+
+  /** W11's answers cost a verification for each vote: one answer a peer in a while is enough. */
+  #mayAnswer(peer: number): boolean {
+    const now = this.#modules.monotonicMs();
+    if (now - (this.#answeredMs.get(peer) ?? Number.NEGATIVE_INFINITY) < answerEveryMs) return false;
+    this.#answeredMs.set(peer, now);
+    return true;
+  }
+
+  #verifyVote(vote: Vote): boolean {
+    const good = verifyVote(vote, this.#options.genesisHash, this.#options.epoch.validators);
+    if (!good) this.invalidSignatures += 1;
+    return good;
+  }
+
+  #verifyCertificate(certificate: Certificate): boolean {
+    const good = verifyCertificate(certificate, this.#options.genesisHash, this.#options.epoch.validators);
+    if (!good) this.invalidSignatures += 1;
+    return good;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Message } from '../../consensus/types.ts';
+import { encodeCertificate } from '../ledger/certificate.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { encodeVote } from '../ledger/votes.ts';
+import type { Network, SendHint } from '../net/types.ts';
+import type { Mempool } from './mempool.ts';
+import { encodeProposal, encodeVotes, frameKinds } from './wire.ts';
+
+/** What the engine says, on its way to other validators: as frames, with what queues and relays need to know of them. */
+export type OutboxModules = {
+  readonly ledger: Ledger;
+  readonly mempool: Mempool;
+  readonly network: () => Network;
+  readonly monotonicMs: () => number;
+};
+
+/** W5: bodies that came in less than this ago may not have reached the others yet. */
+const youngMs = 20;
+/** One frame: what is above it is not relayed. */
+const relayedBytesMax = 64 * 1024;
+/** Bodies sent along with a proposal, so that it stays an urgent frame. */
+const bodiesBytesMax = 40 * 1024;
+
+export class Outbox {
+  /** Validators of the epoch. */
+  readonly #count: number;
+  readonly #modules: OutboxModules;
+
+  constructor(validatorCount: number, modules: OutboxModules) {
+    this.#count = validatorCount;
+    this.#modules = modules;
+  }
+
+  broadcast(message: Message): void {
+    const frame = this.#encode(message);
+    if (frame === undefined) return;
+    const network = this.#modules.network();
+    network.broadcast('urgent', frame.kind, frame.payload, frame.hint);
+    if (message.type !== 'proposal' || frame.payload.length <= relayedBytesMax) return;
+    // Too large for a relay: where no lane is, the bare vote gets through, and the block is fetched from anybody.
+    const bare = this.#encode({ type: 'vote', vote: message.vote });
+    if (bare !== undefined) network.broadcast('urgent', bare.kind, bare.payload, bare.hint);
+  }
+
+  send(name: string, message: Message): void {
+    const frame = this.#encode(message);
+    if (frame !== undefined) this.#modules.network().send(name, 'urgent', frame.kind, frame.payload, frame.hint);
+  }
+
+  #encode(message: Message): { kind: number; payload: Uint8Array; hint: SendHint } | undefined {
+    switch (message.type) {
+      case 'vote': {
+        const { vote } = message;
+        const hint: SendHint = { class: 'vote', view: vote.subject.view };
+        return { kind: frameKinds[vote.kind], payload: encodeVote(vote), hint };
+      }
+      case 'certificate': {
+        const { certificate } = message;
+        const payload = encodeCertificate(certificate, this.#count);
+        const hint: SendHint = {
+          class: 'certificate',
+          view: certificate.subject.view,
+          displaces: frameKinds[certificate.kind],
+        };
+        return { kind: frameKinds.certificate, payload, hint };
+      }
+      case 'proposal': {
+        const { ledger, mempool, monotonicMs } = this.#modules;
+        const executed = ledger.executed(message.block.id);
+        if (executed === undefined) return undefined;
+        const young = monotonicMs() - youngMs;
+        const bodies: { position: number; envelope: Uint8Array }[] = [];
+        let bytes = 0;
+        for (const [position, { tx }] of executed.transactions.entries()) {
+          const arrived = mempool.get(tx.envelopeId)?.arrivedMs ?? Number.POSITIVE_INFINITY;
+          if (arrived < young || bytes + tx.envelope.length > bodiesBytesMax) continue;
+          bytes += tx.envelope.length;
+          bodies.push({ position, envelope: tx.envelope });
+        }
+        const envelopeIds = executed.transactions.map(({ tx }) => tx.envelopeId);
+        const payload = encodeProposal({ vote: message.vote, header: executed.headerBytes, envelopeIds, bodies });
+        return { kind: frameKinds.proposal, payload, hint: { class: 'proposal', view: message.vote.subject.view } };
+      }
+      case 'yourVotes':
+        return { kind: frameKinds.yourVotes, payload: encodeVotes(message.votes), hint: { class: 'other' } };
+    }
+  }
+}
