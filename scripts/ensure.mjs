@@ -94,7 +94,9 @@ function ensureSystemPackages() {
     const options = { stdio: 'ignore', env };
     const update = () => spawnSync('apt-get', ['update', '-qq'], options);
     const install = () => spawnSync('apt-get', ['install', '-y', '-qq', ...names.split(' ')], options).status === 0;
-    if (install() || (update(), install())) return;
+    if (install()) return;
+    update();
+    if (install()) return;
   }
   process.stderr.write(
     `weft: these system packages are missing: ${names}; the suites that need them will say "skipped".\n` +

@@ -19,7 +19,11 @@ t.test('each kind of breach is caught', async (t) => {
   t.equal(breach('consensus/engine.ts', "import x from 'cborg';"), 1, 'consensus takes a package');
   t.equal(breach('contracts/a/b.ts', "import { now } from 'node:perf_hooks';"), 1, 'a contract takes a clock');
   t.equal(breach('src/client/a.ts', "import { x } from '../node/node.ts';"), 1, 'the node is open to rpc only');
-  t.equal(breach('src/net/a.ts', "import { x } from '../ledger/store.ts';"), 1, 'net and ledger do not know each other');
+  t.equal(
+    breach('src/net/a.ts', "import { x } from '../ledger/store.ts';"),
+    1,
+    'net and ledger do not know each other',
+  );
   t.equal(breach('src/odd/a.ts', "import { x } from '../log/tree.ts';"), 0, 'a folder without a floor is no floor');
   t.equal(
     checkImports(
@@ -34,10 +38,10 @@ t.test('each kind of breach is caught', async (t) => {
 });
 
 t.test('imports are found in each spelling', async (t) => {
-  t.same(importsOf("import a from 'a';\nexport { b } from './b.ts';\nimport type { C } from './c.ts';\nawait import('./d.ts')"), [
-    'a',
-    './b.ts',
-    './c.ts',
-    './d.ts',
-  ]);
+  t.same(
+    importsOf(
+      "import a from 'a';\nexport { b } from './b.ts';\nimport type { C } from './c.ts';\nawait import('./d.ts')",
+    ),
+    ['a', './b.ts', './c.ts', './d.ts'],
+  );
 });
