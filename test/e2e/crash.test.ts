@@ -19,6 +19,13 @@ for (const forgetfulDisk of [false, true]) {
       t.comment(`WEFT_TEST_SEED=${random.seed}`);
       const network = await TestNetwork.make({ record: true, forgetfulDisk });
       t.teardown(() => network.remove());
+      /** A crash may also come before the start that follows another is over. */
+      const diesEarly = async (): Promise<void> => {
+        network.startAll();
+        await sleep(300 + random.next() * 1700);
+        await network.signalAll('SIGKILL');
+      };
+      await diesEarly();
       network.startAll();
       await network.ready();
       const load = new Load(network);
@@ -30,6 +37,7 @@ for (const forgetfulDisk of [false, true]) {
         await load.more(1 + Math.floor(random.next() * 20));
         await sleep(random.next() * 300);
         await network.signalAll('SIGKILL');
+        if (random.next() < 0.3) await diesEarly();
         const told = load.told.slice(checked);
         network.startAll();
         await network.ready();

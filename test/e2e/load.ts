@@ -45,7 +45,7 @@ export class Load {
   }
 
   /** Resolves once `count` more transactions were reported final than now. */
-  async more(count: number, withinMs = 60_000): Promise<void> {
+  async more(count: number, withinMs = 120_000): Promise<void> {
     const goal = this.#told.length + count;
     const deadline = Date.now() + withinMs;
     while (this.#told.length < goal) {

@@ -182,7 +182,7 @@ export class TestNetwork {
   /** Waits until `condition` holds for the statuses of `names`; throws what they last said when it does not in time. */
   async until(
     condition: (statuses: NodeStatus[]) => boolean,
-    { names = this.names, withinMs = 60_000 }: { names?: readonly string[]; withinMs?: number } = {},
+    { names = this.names, withinMs = 120_000 }: { names?: readonly string[]; withinMs?: number } = {},
   ): Promise<NodeStatus[]> {
     const deadline = Date.now() + withinMs;
     for (;;) {
