@@ -43,6 +43,12 @@ async function start(options: Options): Promise<void> {
     import('../rpc/server.ts'),
   ]);
   const node = await startNode(config, { passphrase, version: packageJson.version });
+  // A defect of ours: the log must say it, whoever started us; going on with a broken promise would be worse than stopping.
+  process.on('uncaughtException', (error) => {
+    node.log.error({ error: error.stack ?? String(error) }, 'stopped by a defect of Weft; please report it');
+    const code = reportFailure(error, options.json === true);
+    setTimeout(() => process.exit(code), 50);
+  });
   let server: RpcServer | undefined;
   try {
     if (config.rpc.enabled) server = await createRpcServer({ api: node.api, config: config.rpc, logger: node.log });
