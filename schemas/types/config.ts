@@ -168,25 +168,32 @@ export interface ConfigFile {
     transactionsPerAccountMax?: number;
   };
   /**
-   * Optional indexes.
+   * Pacing of this node; the parameters that all must share are on the ledger.
    */
-  index?: {
+  consensus?: {
     /**
-     * Look up packets by id. Costs disk; on in development.
+     * Least time between a block's proposal and its successor's; at most half the leader timeout.
      */
-    packets?: boolean;
-  };
-  /**
-   * What is kept. Tiles and checkpoints always stay.
-   */
-  retention?: {
+    blockIntervalMs?: number;
     /**
-     * Newest block bodies kept; 0 keeps all.
+     * So many bytes waiting end the wait for blockIntervalMs.
      */
-    keepBlocks?: number;
+    targetBlockBytes?: number;
     /**
-     * Newest log entries kept; 0 keeps all.
+     * The builder stops adding transactions after this long.
      */
-    keepLog?: number;
+    buildBudgetMs?: number;
+    /**
+     * First wait for finalize votes before an empty successor is proposed; at most half the leader timeout.
+     */
+    finalizeGraceMs?: number;
+    /**
+     * Silence of the leader after which an idle view is given up.
+     */
+    leaderSilentMs?: number;
+    /**
+     * How far a block's time may be ahead of this node's clock.
+     */
+    maxClockDriftMs?: number;
   };
 }

@@ -83,7 +83,6 @@ async function makeMembers(options: DevOptions, dir: string): Promise<DevMember[
     name: 'weft-dev',
     passphrase: null,
     demoAccounts: true,
-    config: { index: { packets: true } },
   });
   return net.validators.map(({ name, config, dir: own, rpc }) => ({
     name,

@@ -36,7 +36,7 @@ export type TestnetOptions = {
   /** Accounts to play with (council, operator, router-prime, …), with key files in `accounts/`. */
   readonly demoAccounts?: boolean;
   readonly consensus?: GenesisParts['consensus'];
-  /** Laid over every node's configuration file, for example `{ index: { packets: true } }`. */
+  /** Laid over every node's configuration file, for example `{ log: { level: 'debug' } }`. */
   readonly config?: { readonly [section: string]: unknown };
   /** Default `127.0.0.1`. */
   readonly host?: string;

@@ -29,9 +29,15 @@ export type Config = {
     readonly bytesMax: number;
     readonly transactionsPerAccountMax: number;
   };
-  readonly index: { readonly packets: boolean };
-  /** 0 keeps all. */
-  readonly retention: { readonly keepBlocks: number; readonly keepLog: number };
+  /** Pacing of this node: what each means and its default, schemas/config.schema.json. */
+  readonly consensus: {
+    readonly blockIntervalMs: number;
+    readonly targetBlockBytes: number;
+    readonly buildBudgetMs: number;
+    readonly finalizeGraceMs: number;
+    readonly leaderSilentMs: number;
+    readonly maxClockDriftMs: number;
+  };
 };
 
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';

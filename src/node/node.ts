@@ -83,15 +83,6 @@ export type NodeOptions = {
   readonly wallMs?: () => number;
 };
 
-const defaultTimings: LocalTimings = {
-  blockIntervalMs: 20,
-  buildBudgetMs: 40,
-  finalizeGraceMs: 50,
-  leaderSilentMs: 2000,
-  maxClockDriftMs: 500,
-  targetBlockBytes: 256 * 1024,
-};
-
 const requestTimeoutMs = 3000;
 const blockBytesMax = 4 * 1024 * 1024;
 const publishedNote = 'checkpoint';
@@ -159,7 +150,7 @@ export class WeftNode {
     this.#log = options.log;
     this.#ledger = ledger;
     this.#verifier = verifier;
-    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#timings = { ...options.config.consensus, ...options.timings };
     this.#wallMs = options.wallMs ?? Date.now;
     const { epoch } = ledger;
     const place = epoch.validators.findIndex(({ name }) => name === options.config.name);

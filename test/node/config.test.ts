@@ -20,12 +20,15 @@ t.test('environment goes over the file, flags over the environment', async (t) =
   const env = {
     WEFT_RPC_PORT: '2',
     WEFT_RPC_HOST: '10.0.0.2',
-    WEFT_INDEX_PACKETS: 'true',
+    WEFT_CONSENSUS_BLOCK_INTERVAL_MS: '30',
     WEFT_PASSPHRASE: 'x',
     PATH: '/bin',
   };
   const config = loadConfig(join(dir, 'config.yaml'), env, { 'rpc.port': 3 });
-  t.same([config.rpc.port, config.rpc.host, config.rpc.batchMax, config.index.packets], [3, '10.0.0.2', 7, true]);
+  t.same(
+    [config.rpc.port, config.rpc.host, config.rpc.batchMax, config.consensus.blockIntervalMs],
+    [3, '10.0.0.2', 7, 30],
+  );
   const lists = loadConfig(join(dir, 'config.yaml'), {
     WEFT_PEER_LISTEN: '/ip4/1.2.3.4/tcp/1,/ip4/1.2.3.4/tcp/2',
     WEFT_PEER_PEERS: '[{"name":"v2","address":"/ip4/1.2.3.5/tcp/1"}]',
