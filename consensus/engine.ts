@@ -215,8 +215,11 @@ function onCertified(state: State, view: number, blockId: string, verdict: Verdi
   if (verdict === 'valid') {
     block.here = true;
     setCertified(state, record, block.facts);
-  } else if (verdict === 'invalid') setDiverged(state, record, block.facts);
-  else if (verdict.retryAtWallMs !== undefined) {
+  } else if (verdict === 'invalid') {
+    // Decided meanwhile, and not for this block: a verdict on a lost branch says nothing about our state.
+    const lost = view <= state.finalizedView && blockId !== state.finalizedId;
+    if (!lost) setDiverged(state, record, block.facts);
+  } else if (verdict.retryAtWallMs !== undefined) {
     record.certifyAtWallMs = verdict.retryAtWallMs;
     state.certifyLater.add(view);
   }

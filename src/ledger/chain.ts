@@ -168,6 +168,8 @@ export class Chain {
       }
     } catch (error) {
       if (!isVerdict(error)) throw error;
+      // Keys were looked up while something else became final: what was found says nothing about this block.
+      if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
       return invalid(error);
     }
     const block = execution.seal(body);
@@ -218,6 +220,7 @@ export class Chain {
   /** The next block is final: its layer sinks into the ground, branches that do not descend from it are dropped. */
   settle(block: Executed): void {
     block.layer.ground.state.apply(block.writes.values);
+    block.layer.ground.height = block.header.height;
     block.layer.settle();
     this.#tip = { ...positionOf(block) };
     this.#executed.delete(block.blockId);

@@ -31,8 +31,17 @@ export class CommittedState implements StateReader {
   }
 }
 
-/** What stands under all unfinalized blocks. `hasTx`: the finalized transactions whose ids are not forgotten. */
-export type Ground = { readonly state: CommittedState; hasTx(txId: string): boolean };
+/**
+ * What stands under all unfinalized blocks, as of `height`. `hasTx`: the transactions finalized up to that height whose ids
+ * are not forgotten. A store shows a commit before it is told that the commit is done; what is executed meanwhile must not
+ * see half of it.
+ */
+export type Ground = {
+  readonly state: CommittedState;
+  /** Moves with `Chain.settle` and with nothing else. */
+  height: number;
+  hasTx(txId: string, upToHeight: number): boolean;
+};
 
 /**
  * State and used ids after one unfinalized block: its own changes, then those of its ancestors, then the ground. Once the
@@ -75,7 +84,7 @@ export class Layer implements StateReader {
       if (layer.#txIds.has(txId)) return true;
       layer = layer.#parent;
     }
-    return this.#ground.hasTx(txId);
+    return this.#ground.hasTx(txId, this.#ground.height);
   }
 
   get ground(): Ground {

@@ -26,7 +26,7 @@ export type OpenedStore = {
 };
 
 /** Where a chain stands before block 1, in memory. `hasTx`: as in `Ground`. */
-export function genesisPosition(genesis: Genesis, hasTx: (txId: string) => boolean): Position {
+export function genesisPosition(genesis: Genesis, hasTx: (txId: string, upToHeight: number) => boolean): Position {
   const state = new CommittedState();
   const writes = new StateWrites().add(genesis.changes);
   state.apply(writes.values);
@@ -36,7 +36,7 @@ export function genesisPosition(genesis: Genesis, hasTx: (txId: string) => boole
     blockId: genesis.genesisHash,
     header: genesisHeader(genesis, toHex(frontier.root()), toHex(tree.root())),
     nextEpoch: genesis.epoch,
-    layer: new Layer({ state, hasTx }, undefined, new Map(), new Set()),
+    layer: new Layer({ state, height: 0, hasTx }, undefined, new Map(), new Set()),
     tree,
     frontier,
   };
@@ -48,7 +48,8 @@ export function genesisPosition(genesis: Genesis, hasTx: (txId: string) => boole
  */
 export async function openStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
   const store = new Store(database, genesis.genesisHash);
-  const hasTx = (txId: string): boolean => store.hasTx(txId);
+  const hasTx = (txId: string, upToHeight: number): boolean =>
+    (store.tx(txId)?.height ?? Number.POSITIVE_INFINITY) <= upToHeight;
   const beginning = genesisPosition(genesis, hasTx);
   let height = store.tipHeight();
   if (height === undefined) {
@@ -89,7 +90,7 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   const certificate =
     block.certificate && (decodeCertificate(block.certificate, epoch.validators.length) as Finalization);
   const tip: Tip = { blockId, header, facts: factsOf(blockId, header, transactions), certificate };
-  const layer = new Layer({ state, hasTx }, undefined, new Map(), new Set());
+  const layer = new Layer({ state, height, hasTx }, undefined, new Map(), new Set());
   return {
     store,
     log,

@@ -7,8 +7,12 @@ export type BuilderLimits = {
   readonly buildBudgetMs: number;
 };
 
-/** Codes after which a transaction may still enter a later block; any other one makes it worthless. */
+/**
+ * Codes after which a transaction may still enter a later block; any other one makes it worthless. Keys and accounts are
+ * judged here against an unfinalized parent, and time by this node's clock: whether those are final, finality decides.
+ */
 const transient = new Set(['TX_DUPLICATE', 'TX_NOT_YET_VALID', 'TX_UNPREPARED']);
+const decidedByFinality = new Set(['KEY_INACTIVE', 'ACCOUNT_INACTIVE', 'TX_EXPIRED']);
 
 export function isTransient(code: string): boolean {
   return transient.has(code);
@@ -39,7 +43,8 @@ export function buildBlock(
     if (answer === 'full') {
       misses += 1;
       if (misses >= missesMax) break;
-    } else if (answer !== 'added' && !isTransient(answer)) worthless.push(prepared.tx.envelopeId);
+    } else if (answer !== 'added' && !isTransient(answer) && !decidedByFinality.has(answer))
+      worthless.push(prepared.tx.envelopeId);
     if (monotonicMs() >= until) break;
   }
   for (const envelopeId of worthless) mempool.remove(envelopeId);

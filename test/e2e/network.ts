@@ -212,7 +212,10 @@ export class TestNetwork {
         try {
           return `${name}: ${readFileSync(join(dir, 'node.log'), 'utf8').slice(-1500)}`;
         } catch {
-          return `${name}: no log`;
+          return `${name}: no log; on standard error: ${this.#outcry
+            .filter((each) => each.startsWith(name))
+            .join(' ')
+            .slice(-1500)}`;
         }
       })
       .join('\n');
