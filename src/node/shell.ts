@@ -53,6 +53,9 @@ export class ConsensusShell {
   #stopped = false;
   #lastSeq = 0;
   #timer: NodeJS.Timeout | undefined;
+  #wakeAtMs: number | undefined;
+  /** The time that the engine was last told. */
+  #tickedMs = 0;
   #idle: (() => void)[] = [];
 
   constructor(modules: ShellModules) {
@@ -73,7 +76,8 @@ export class ConsensusShell {
     if (this.#running || !this.#begun) return;
     this.#running = true;
     try {
-      this.#apply({ type: 'tick', monotonicMs: this.#modules.monotonicMs(), wallMs: this.#modules.wallMs() });
+      this.#tickedMs = this.#modules.monotonicMs();
+      this.#apply({ type: 'tick', monotonicMs: this.#tickedMs, wallMs: this.#modules.wallMs() });
       for (let next = this.#events.shift(); next !== undefined && !this.#stopped; next = this.#events.shift()) {
         this.#apply(next);
       }
@@ -127,9 +131,14 @@ export class ConsensusShell {
 
   #wake(atMs: number | undefined): void {
     clearTimeout(this.#timer);
+    this.#wakeAtMs = atMs;
     if (atMs === undefined) return;
     const delay = Math.max(0, Math.ceil(atMs - this.#modules.monotonicMs()));
-    this.#timer = setTimeout(() => this.handle(), delay);
+    this.#timer = setTimeout(() => {
+      this.handle();
+      // A timer may fire a moment early. The engine says nothing then: what it asked for still stands.
+      if (this.#wakeAtMs === atMs && this.#tickedMs < atMs && !this.#stopped) this.#wake(atMs);
+    }, delay);
   }
 
   #release(): void {

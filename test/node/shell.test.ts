@@ -122,3 +122,33 @@ t.test('what comes before the start is kept and follows it', async (t) => {
   t.same(seen, ['tick', 'start', 'heard']);
   await shell.stop();
 });
+
+t.test('a timer that fires early is set again: what the engine asked for still stands', async (t) => {
+  // The clock shows less than the timer has waited, as real ones do now and then.
+  const clock = { now: 0 };
+  let ticks = 0;
+  const shell = new ConsensusShell({
+    step: (event) => {
+      if (event.type === 'start') return [{ type: 'wake', atMs: 5 }];
+      if (event.type === 'tick') ticks += 1;
+      return [];
+    },
+    appendRecord: () => {},
+    appendBlock: () => {},
+    sync: () => Promise.resolve(),
+    outward: () => {},
+    inward: () => {},
+    failed: () => {},
+    monotonicMs: () => clock.now,
+    wallMs: () => 0,
+  });
+  shell.begin();
+  t.equal(ticks, 1);
+  while (ticks < 2) await turn();
+  clock.now = 4;
+  while (ticks < 3) await turn();
+  clock.now = 5;
+  while (ticks < 4) await turn();
+  t.pass('it came again until it was due');
+  await shell.stop();
+});
