@@ -245,12 +245,13 @@ export class Ledger {
   /**
    * Verifies and commits a run that begins at or below finalized height + 1; blocks that are known are skipped.
    * Rejects with RUN_INVALID (blame the sender), RUN_GAP (begins too high), STATE_DIVERGED (finalized by q validators, and
-   * executes to other roots here), and as `check` and `commit` do.
+   * executes to other roots here), FINALITY_CONFLICT (q validators finalized another chain), and as `check` and `commit` do.
    */
   importRun(run: Run): Promise<CommittedBlock[]> {
     const target: ImportTarget = {
       genesisHash: this.genesis.genesisHash,
       tip: () => this.#chain.tip,
+      epochOf: (epoch) => this.epochOf(epoch),
       blockIdAt: (height) => (height === 0 ? this.genesis.genesisHash : this.#store.block(height)?.blockId),
       check: (header, body) => this.check(header, body),
       commit: (blockId, certificate) => this.commit(blockId, certificate),

@@ -75,6 +75,7 @@ export type ImportTarget = {
   readonly genesisHash: string;
   tip(): Position;
   blockIdAt(height: number): string | undefined;
+  epochOf(epoch: number): Epoch | undefined;
   check(header: Uint8Array, body: Uint8Array): Promise<Checked>;
   commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]>;
 };
@@ -87,8 +88,7 @@ export async function importRun(run: Run, target: ImportTarget): Promise<Committ
   for (const block of blocks) {
     const { height } = block.header;
     if (height > tip.header.height) fresh.push(block);
-    else if (target.blockIdAt(height) !== block.blockId)
-      throw invalidRun(`its block ${height} is not the one finalized here`);
+    else if (target.blockIdAt(height) !== block.blockId) throw contradiction(run, blocks, height, target);
   }
   const [first] = fresh;
   const last = fresh.at(-1);
@@ -99,7 +99,7 @@ export async function importRun(run: Run, target: ImportTarget): Promise<Committ
       `The run begins at height ${first.header.height}; ${tip.header.height + 1} is needed.`,
     );
   }
-  if (first.header.parent !== tip.blockId) throw invalidRun('it does not follow the finalized block');
+  if (first.header.parent !== tip.blockId) throw contradiction(run, blocks, tip.header.height, target);
   const epoch = tip.nextEpoch;
   if (first.header.epoch !== epoch.epoch) throw invalidRun(`it is of epoch ${first.header.epoch}, not ${epoch.epoch}`);
   const certificate = verifyRunEnd(run.certificate, last.blockId, epoch, target.genesisHash);
@@ -116,6 +116,27 @@ export async function importRun(run: Run, target: ImportTarget): Promise<Committ
     );
   }
   return target.commit(last.blockId, certificate);
+}
+
+/**
+ * The run contradicts what is finalized here. A sender who made it up is to blame; but if q validators signed it, more than f
+ * of them signed both: nobody may go on as if nothing were, and the run is the proof.
+ */
+function contradiction(run: Run, blocks: readonly RunBlock[], height: number, target: ImportTarget): WeftError {
+  const made = invalidRun(`its block ${height} is not the one finalized here`);
+  const last = blocks.at(-1);
+  const epoch = last === undefined ? undefined : target.epochOf(last.header.epoch);
+  if (last === undefined || epoch === undefined) return made;
+  try {
+    verifyRunEnd(run.certificate, last.blockId, epoch, target.genesisHash);
+  } catch {
+    return made;
+  }
+  return new WeftError(
+    'FINALITY_CONFLICT',
+    `Two chains are final from height ${height} on or below: more than f validators signed both. Stop, keep both archives, and compare them (weft compare).`,
+    { height },
+  );
 }
 
 export type RunSource = {

@@ -335,3 +335,18 @@ t.test('on a real disk, with Level', async (t) => {
   t.ok(again.tile('tile/0/000')?.full);
   await again.close();
 });
+
+t.test('two final chains are told apart from a made-up one', async (t) => {
+  const { bytes } = makeGenesis(4);
+  const [ours, theirs] = [await openInMemory(bytes), await openInMemory(bytes)];
+  await addBlock(ours, [], { time: ours.finalized.header.time + 1 });
+  await addBlock(theirs, [], { time: theirs.finalized.header.time + 2 });
+  await addBlock(theirs, []);
+  const run = theirs.exportRun(1, 1_000_000)!;
+  await t.rejects(ours.importRun(run), { code: 'FINALITY_CONFLICT' });
+  const forged = run.certificate.map((byte, i) => (i === run.certificate.length - 1 ? byte ^ 1 : byte));
+  await t.rejects(ours.importRun({ ...run, certificate: forged }), { code: 'RUN_INVALID' }, 'signed by nobody');
+  t.equal(ours.finalized.header.height, 1, 'nothing changed');
+  await ours.close();
+  await theirs.close();
+});
