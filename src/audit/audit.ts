@@ -5,6 +5,7 @@ import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import { type ArchiveIndex, type ArchiveItem, inPieces, readArchive } from '../ledger/archive.ts';
 import { Chain } from '../ledger/chain.ts';
+import { checkpointBlocksMax } from '../ledger/exportArchive.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
 import { inlineVerifier } from '../ledger/prepare.ts';
 import { genesisPosition } from '../ledger/restart.ts';
@@ -92,9 +93,6 @@ async function checkHash(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array
     );
   }
 }
-
-/** Blocks whose end a checkpoint may name: a checkpoint is behind by a few blocks at most. */
-const boundariesMax = 65_536;
 
 class Replay {
   readonly #options: AuditOptions;
@@ -216,7 +214,7 @@ class Replay {
       this.#records += block.leaves.length - block.transactions.length;
       this.#boundaries.set(header.logSize, { root: header.logRoot, epoch: block.epoch });
       const oldest = this.#boundaries.keys().next();
-      if (this.#boundaries.size > boundariesMax && !oldest.done) this.#boundaries.delete(oldest.value);
+      if (this.#boundaries.size > checkpointBlocksMax && !oldest.done) this.#boundaries.delete(oldest.value);
       this.#forget(header.time);
     }
     this.where = 'file';

@@ -23,6 +23,9 @@ export type Exported = {
   readonly checkpoint: boolean;
 };
 
+/** How many blocks a checkpoint in an archive may be behind its last block; what an audit remembers. */
+export const checkpointBlocksMax = 65_536;
+
 /**
  * Writes the finalized chain into one archive file, which appears under its name only when it is whole and on the disk.
  * @throws WeftError ARCHIVE_EMPTY (no block yet)
@@ -69,8 +72,12 @@ export async function exportArchive(ledger: Ledger, path: string, options: Expor
   };
 }
 
-/** Every checkpoint stands at the end of a block; another size could not be checked by whoever reads the archive. */
+/**
+ * Every checkpoint stands at the end of a block; another size could not be checked by whoever reads the archive. Nor could one
+ * that is far behind the end: a reader remembers the ends of so many blocks.
+ */
 function isBlockSize(ledger: Ledger, size: number): boolean {
   const height = ledger.entry(size - 1)?.height;
-  return height !== undefined && ledger.block(height)?.header.logSize === size;
+  if (height === undefined || height + checkpointBlocksMax <= ledger.finalized.header.height) return false;
+  return ledger.block(height)?.header.logSize === size;
 }
