@@ -151,26 +151,28 @@ export class Chain {
   ): Promise<Checked> {
     const parent = this.position(header.parent);
     if (parent === undefined) return { verdict: 'missing-parent' };
-    let execution: BlockExecution;
+    let prepared: readonly PreparedTx[];
     try {
       this.#checkHeader(header, parent);
       checkBodySize(body.length, envelopes.length, parent.nextEpoch.consensus);
-      const prepared = await this.#preparer.require(envelopes, parent.layer, ids);
-      // Something may have been finalized while signatures were checked.
-      if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
-      execution = new BlockExecution(parent, header, this.#modules);
-      for (const each of prepared) {
-        const refusal = execution.refusal(each);
-        if (refusal !== undefined) {
-          throw new WeftError(refusal, `Transaction ${each.tx.txId} may not stand in this block: ${refusal}.`);
-        }
-        execution.add(each);
-      }
+      prepared = await this.#preparer.require(envelopes, parent.layer, ids);
     } catch (error) {
       if (!isVerdict(error)) throw error;
       // Keys were looked up while something else became final: what was found says nothing about this block.
       if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
       return invalid(error);
+    }
+    // Something may have been finalized while signatures were checked.
+    if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
+    // From here on nothing waits. What execution throws is trouble of this machine or a defect, and no verdict on the block.
+    const execution = new BlockExecution(parent, header, this.#modules);
+    for (const each of prepared) {
+      const refusal = execution.refusal(each);
+      if (refusal !== undefined) {
+        const message = `Transaction ${each.tx.txId} may not stand in this block: ${refusal}.`;
+        return { verdict: 'invalid', code: refusal, message };
+      }
+      execution.add(each);
     }
     const block = execution.seal(body);
     if (block.blockId !== blockId) return mismatch(header, block.header);
