@@ -71,6 +71,8 @@ export class TestNetwork {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
         ...process.env,
+        // The test runner's own hooks are for tests, not for what they test.
+        NODE_OPTIONS: '',
         // Many starts of one program: what was compiled once is not compiled again.
         NODE_COMPILE_CACHE: join(tmpdir(), 'weft-e2e-compiled'),
         ...env,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Vote, VoteKind } from '../../consensus/types.ts';
 import { nodeFiles as forgetful } from './hooks/forgetfulFiles.ts';
-import { ClassicLevel } from './hooks/forgetfulLevel.ts';
+import { Level } from './hooks/forgetfulLevel.ts';
 import { voteConflicts } from './wire.ts';
 
 const names = ['v1', 'v2'];
@@ -73,7 +73,7 @@ t.test('the forgetful database keeps what was synced', async (t) => {
   const key = (byte: number): Uint8Array => new Uint8Array([byte]);
   const put = (byte: number) => [{ type: 'put' as const, key: key(byte), value: key(byte) }];
   const options = { keyEncoding: 'view', valueEncoding: 'view' };
-  const level = new ClassicLevel(folder, options);
+  const level = new Level(folder, options);
   await level.open();
   await level.batch(put(1), { sync: true });
   await level.batch(put(2));
@@ -83,7 +83,7 @@ t.test('the forgetful database keeps what was synced', async (t) => {
   t.same(await level.get(key(2)), key(2), 'a later synced batch carries it along');
   await level.batch(put(4));
   await level.close();
-  const after = new ClassicLevel(folder, options);
+  const after = new Level(folder, options);
   await after.open();
   t.equal(await after.get(key(4)), undefined);
   await after.close();

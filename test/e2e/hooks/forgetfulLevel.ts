@@ -1,4 +1,4 @@
-import { ClassicLevel as RealLevel } from 'classic-level';
+import { Level as RealLevel } from 'level';
 import type { WriteOp } from '../../../src/ledger/keyValue.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { WriteOp } from '../../../src/ledger/keyValue.ts';
  */
 type Batch = (operations: WriteOp[], options?: { readonly sync?: boolean }) => Promise<void>;
 
-export class ClassicLevel extends RealLevel<Uint8Array, Uint8Array> {
+export class Level extends RealLevel<Uint8Array, Uint8Array> {
   constructor(...given: ConstructorParameters<typeof RealLevel<Uint8Array, Uint8Array>>) {
     super(...given);
     const waiting: WriteOp[] = [];

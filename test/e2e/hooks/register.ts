@@ -16,7 +16,7 @@ if (process.env['WEFT_TEST_RECORD'] !== undefined) {
 }
 if (process.env['WEFT_TEST_DISK'] === 'forgetful') {
   wrappers.set(new URL('src/ledger/files.ts', root).href, here('forgetfulFiles.ts'));
-  wrappers.set(import.meta.resolve('classic-level'), here('forgetfulLevel.ts'));
+  wrappers.set(import.meta.resolve('level'), here('forgetfulLevel.ts'));
 }
 
 registerHooks({
