@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,9 +61,16 @@ t.test('an honest archive', async (t) => {
 });
 
 t.test('every flipped byte is seen', async (t) => {
-  for (let at = 0; at < archive.length; at += 29) {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  t.comment(`seed ${seed}`);
+  const random = Array.from({ length: 300 }, (_, i) => {
+    const draw = createHash('sha256').update(`${seed} ${i}`).digest();
+    return { at: draw.readUInt32BE(0) % archive.length, bit: draw[4]! % 8 };
+  });
+  const regular = Array.from({ length: Math.ceil(archive.length / 29) }, (_, i) => ({ at: 29 * i, bit: i % 8 }));
+  for (const { at, bit } of [...random, ...regular]) {
     const flipped = archive.slice();
-    flipped[at]! ^= 1 << (at % 8);
+    flipped[at]! ^= 1 << bit;
     const { ok, error } = await auditArchive(flipped);
     if (ok || error?.code !== 'ARCHIVE_CORRUPT') t.fail(`byte ${at}: ${error?.code}`);
   }
