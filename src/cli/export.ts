@@ -1,6 +1,4 @@
-import { createWriteStream, readFileSync } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { exportTiles } from '../client/exportTiles.ts';
 import { type LogSource, openLogSource } from '../client/logSource.ts';
@@ -76,36 +74,24 @@ async function copyOf(options: Options): ReturnType<typeof openDataCopy> {
 async function toArchive(file: string, options: Options): Promise<void> {
   const copy = await copyOf(options);
   const bar = progress('blocks');
-  const temporary = `${file}.${process.pid}.tmp`;
   try {
-    const { archiveBytes } = await import('../ledger/archive.ts');
+    const { exportArchive } = await import('../ledger/exportArchive.ts');
     const { ledger, checkpoint } = copy;
-    const { height, logSize } = ledger.finalized.header;
-    const pieces = archiveBytes(
-      {
-        genesis: ledger.genesis.bytes,
-        run: (from, bytesMax) => ledger.exportRun(from, bytesMax),
-        transactions: (at) => ledger.block(at)?.transactions ?? 0,
-        ...(checkpoint === undefined ? {} : { checkpoint }),
-      },
-      { onProgress: (at) => bar.show(at, height) },
-    );
-    // Complete or not at all: a file that was cut off would be called damaged by every audit.
-    await pipeline(pieces, createWriteStream(temporary, { flags: 'wx', flush: true }));
-    await rename(temporary, file);
+    const { chain, height, logSize, bytes } = await exportArchive(ledger, file, {
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      onProgress: (at, of) => bar.show(at, of),
+    });
     bar.done();
-    const bytes = (await stat(file)).size;
-    if (options.json) return printJson({ archive: file, chain: ledger.genesis.chain, height, logSize, bytes });
+    if (options.json) return printJson({ archive: file, chain, height, logSize, bytes });
     printFields([
       ['archive', `${file}  ${bytes} bytes`],
-      ['chain', ledger.genesis.chain],
+      ['chain', chain],
       ['blocks', height],
       ['log entries', logSize],
     ]);
     note(`Replay it: weft audit ${file}`);
   } finally {
     bar.done();
-    await rm(temporary, { force: true });
     await copy.close();
   }
 }

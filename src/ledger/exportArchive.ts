@@ -45,7 +45,7 @@ export async function exportArchive(ledger: Ledger, path: string, options: Expor
     },
     { onProgress: (height) => options.onProgress?.(height, header.height) },
   );
-  const draft = `${path}.tmp`;
+  const draft = `${path}.${process.pid}.tmp`;
   let bytes = 0;
   try {
     const counted = function* (): Generator<Uint8Array> {
@@ -54,7 +54,10 @@ export async function exportArchive(ledger: Ledger, path: string, options: Expor
         yield piece;
       }
     };
-    await pipeline(Readable.from(counted(), { objectMode: false }), createWriteStream(draft, { mode: 0o644 }));
+    await pipeline(
+      Readable.from(counted(), { objectMode: false }),
+      createWriteStream(draft, { flags: 'wx', mode: 0o644 }),
+    );
     const file = await open(draft, 'r');
     await file.sync().finally(() => file.close());
     await rename(draft, path);
