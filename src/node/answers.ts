@@ -5,7 +5,7 @@ import { decodeBody } from '../ledger/body.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Admission } from './admission.ts';
 import type { BlockPool } from './blocks.ts';
-import type { Log } from './consensus.ts';
+import type { Log } from './log.ts';
 import { encodeRun, runAnswerBytesMax } from './sync.ts';
 import { Turns } from './turns.ts';
 import {

@@ -8,7 +8,7 @@ import { parseCheckpoint, verifyLogSignature } from '../log/checkpoint.ts';
 import { checkpointTime, verifyCosignature } from '../log/cosignature.ts';
 import { parseNote } from '../log/note.ts';
 import { formatVkey, type Vkey } from '../log/vkey.ts';
-import type { Log } from './consensus.ts';
+import type { Log } from './log.ts';
 import { cosignerKeyOf, logKeyOf } from './queries.ts';
 
 /**

@@ -35,8 +35,6 @@ import { encodeNumbers, frameKinds, type Hello } from './wire.ts';
  * The protocol's rules are in `consensus/`; here is only what they need from the world.
  */
 
-export type { Log } from './log.ts';
-
 export type LocalTimings = {
   readonly blockIntervalMs: number;
   readonly buildBudgetMs: number;

@@ -29,10 +29,11 @@ import type { NodeApi, NodeStatus, TxStatus } from './api.ts';
 import { BlockPool } from './blocks.ts';
 import { CheckpointFollower } from './checkpointFollower.ts';
 import type { Config } from './config.ts';
-import { Consensus, type LocalTimings, type Log } from './consensus.ts';
+import { Consensus, type LocalTimings } from './consensus.ts';
 import { Cosigner } from './cosigner.ts';
 import { abridged, Evidence } from './evidence.ts';
 import { Fates } from './fates.ts';
+import type { Log } from './log.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics, type Sample } from './metrics.ts';
 import {

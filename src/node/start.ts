@@ -5,7 +5,7 @@ import { readKeyFile } from '../crypto/keyfile.ts';
 import { validatorKeysFrom } from '../crypto/validatorKeys.ts';
 import type { NodeApi } from './api.ts';
 import type { Config } from './config.ts';
-import type { Log } from './consensus.ts';
+import type { Log } from './log.ts';
 import { WeftNode } from './node.ts';
 
 export type RunningNode = {

@@ -2,7 +2,7 @@ import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, Run } from '../ledger/types.ts';
-import type { Log } from './consensus.ts';
+import type { Log } from './log.ts';
 
 /**
  * Catching up: blocks come in runs, each proven by one finalization, from whoever says that it has them. Knows how far
