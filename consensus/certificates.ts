@@ -1,6 +1,7 @@
 // S3 and S7: what a certificate does, whether it was formed here or received, and how certification leads on from it.
 import { castFinalize } from './ballot.ts';
 import { enterView } from './enter.ts';
+import { checkCertificate } from './evidence.ts';
 import { markFailed, markNotarized } from './leaders.ts';
 import { askBlock, askViews, retireAsks, settleView } from './resolver.ts';
 import { checkOwnInCertificate } from './signOnce.ts';
@@ -29,6 +30,7 @@ export function onCertificate(state: State, certificate: Certificate): void {
   if (conflicts(state, certificate) || checkOwnInCertificate(state, certificate)) return;
   if (!certificateIsNew(state, certificate)) return;
   const record = viewOf(state, view);
+  checkCertificate(state, record, certificate);
   if (certificate.kind === 'notarize') record.notarization = certificate;
   else if (certificate.kind === 'nullify') record.nullification = certificate;
   else record.finalization = certificate;

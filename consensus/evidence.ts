@@ -1,7 +1,7 @@
 // W12: two signed messages of one validator that no honest one sends. Reported once per view, signer and offence.
 import { emit, type State } from './state.ts';
-import { voteOf } from './tally.ts';
-import type { Vote } from './types.ts';
+import { sameSubject, voteOf } from './tally.ts';
+import type { Certificate, Vote } from './types.ts';
 import type { ViewRecord } from './view.ts';
 
 function report(state: State, record: ViewRecord, offence: string, a: Vote, b: Vote): void {
@@ -24,4 +24,39 @@ export function checkNullifyFinalize(state: State, record: ViewRecord, vote: Vot
   if (vote.kind === 'notarize') return;
   const other = voteOf(record.tally, vote.kind === 'nullify' ? 'finalize' : 'nullify', vote.signer);
   if (other !== undefined) report(state, record, 'nullify+finalize', other, vote);
+}
+
+/**
+ * Who tells different things to different validators shows here as a vote and a certificate in which others counted another
+ * vote of its own. `certificate` holds and has just become known.
+ */
+export function checkCertificate(state: State, record: ViewRecord, certificate: Certificate): void {
+  for (const [place, signer] of certificate.signers.entries()) {
+    const counted = voteIn(certificate, place);
+    for (const kind of ['notarize', 'nullify', 'finalize'] as const) {
+      const other = voteOf(record.tally, kind, signer);
+      if (other !== undefined) reportContradiction(state, record, other, counted);
+    }
+  }
+}
+
+/** The same from the other side: `vote` has just been counted. */
+export function checkAgainstCertificates(state: State, record: ViewRecord, vote: Vote): void {
+  for (const certificate of [record.notarization, record.nullification, record.finalization]) {
+    const place = certificate === undefined ? -1 : certificate.signers.indexOf(vote.signer);
+    if (certificate !== undefined && place >= 0) reportContradiction(state, record, voteIn(certificate, place), vote);
+  }
+}
+
+function reportContradiction(state: State, record: ViewRecord, first: Vote, second: Vote): void {
+  if (first.kind === second.kind) {
+    if (!sameSubject(first.subject, second.subject)) report(state, record, second.kind, first, second);
+  } else if (first.kind !== 'notarize' && second.kind !== 'notarize') {
+    report(state, record, 'nullify+finalize', first, second);
+  }
+}
+
+function voteIn(certificate: Certificate, place: number): Vote {
+  const { kind, subject, signers, signatures } = certificate;
+  return { kind, subject, signer: signers[place], signature: signatures[place] } as Vote;
 }

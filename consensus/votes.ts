@@ -1,7 +1,7 @@
 // S3, W7, W12, W13: what a vote does when it is counted.
 import { castNullify, joinThreshold } from './ballot.ts';
 import { countTurn, onCertificate } from './certificates.ts';
-import { checkNullifyFinalize, reportDouble } from './evidence.ts';
+import { checkAgainstCertificates, checkNullifyFinalize, reportDouble } from './evidence.ts';
 import { fillSlot } from './proposals.ts';
 import { helpOut, mayHelp } from './resolver.ts';
 import { checkOwnVote } from './signOnce.ts';
@@ -47,6 +47,7 @@ export function countVote(state: State, vote: Vote): void {
     return;
   }
   checkNullifyFinalize(state, record, vote);
+  checkAgainstCertificates(state, record, vote);
   if (vote.kind === 'notarize') fillSlot(state, record, vote);
   if (lagging(state, view)) helpOut(state, vote.signer, view);
   if (view <= state.finalizedView) return;

@@ -216,6 +216,24 @@ t.test('W12: two votes of one kind, nullify and finalize; each offence once', as
   t.equal(statusOf(made.state).counters.evidence, 3);
 });
 
+t.test('W12: a vote here against a vote that others counted, whichever came first', async (t) => {
+  const made = afterFirstBlock();
+  made.give({ type: 'vote', vote: vote('nullify', 3, 2) });
+  made.give({ type: 'vote', vote: vote('notarize', 3, 2, 1, 'x') });
+  const [notarized, ...more] = of(made.certificate(notarization(2, 1, 'b2')), 'evidence');
+  t.same([notarized?.offender, more.length], [3, 0]);
+  t.same([notarized?.a.kind, notarized?.b.kind], ['notarize', 'notarize']);
+  const [finalized] = of(made.certificate(finalization(2, 1, 'b2')), 'evidence');
+  t.same([finalized?.offender, finalized?.a.kind, finalized?.b.kind], [3, 'nullify', 'finalize']);
+  t.same(finalized?.b.signature, new Uint8Array([3]), 'as it stands in the certificate');
+  const [late, ...rest] = of(made.give({ type: 'vote', vote: vote('notarize', 1, 2, 1, 'y') }), 'evidence');
+  t.same([late?.offender, rest.length], [1, 0]);
+  t.same(of(made.give({ type: 'vote', vote: vote('notarize', 2, 2, 1, 'b2') }), 'evidence'), [], 'the same vote again');
+  const [nullified] = of(made.give({ type: 'vote', vote: vote('nullify', 1, 2) }), 'evidence');
+  t.same([nullified?.offender, nullified?.a.kind, nullified?.b.kind], [1, 'finalize', 'nullify']);
+  t.equal(statusOf(made.state).counters.evidence, 4);
+});
+
 t.test('W12: a leader that signs two proposals gets neither notarize nor finalize', async (t) => {
   const made = afterFirstBlock();
   made.propose(2, 1, block(2, made.first));
