@@ -25,6 +25,14 @@ export interface ConfigFile {
    */
   data?: string;
   /**
+   * Where this node notes which of its vote keys have signed; default: beside the key file, with .sign-state after its name. It must survive what happens to the data folder, and go wherever the keys go.
+   */
+  signState?: string;
+  /**
+   * When the disk of the data folder has fewer free bytes than this, the node stops voting and takes no transactions, before writes fail; it goes on by itself when there is room again. 0 waits for the first write that fails.
+   */
+  minFreeBytes?: number;
+  /**
    * How other nodes reach this one, and where it finds them.
    */
   peer?: {

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import { concat } from '../codec/utf8.ts';
+import { diskError } from './diskError.ts';
 import type { AppendFile, Files } from './files.ts';
 import { decodeSegment, encodeFrame, encodeSegmentHead, segmentHeadBytes } from './journalFrame.ts';
 
@@ -103,7 +104,7 @@ export class Journal {
     return this.#bytes;
   }
 
-  /** Queues a record. @throws WeftError JOURNAL_NOT_STARTED (`restart` comes first), DISK_FAILED */
+  /** Queues a record. @throws WeftError JOURNAL_NOT_STARTED (`restart` comes first), DISK_FULL, DISK_FAILED */
   append(payload: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#file === undefined && this.#fresh === undefined) {
@@ -113,7 +114,7 @@ export class Journal {
     this.#bytes += payload.length;
   }
 
-  /** Resolves when everything appended before the call is durable. Once a sync failed all fail: DISK_FAILED. */
+  /** Resolves when everything appended before the call is durable. Once a sync failed all fail: DISK_FULL, DISK_FAILED. */
   sync(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#pending.length === 0 && this.#fresh === undefined && this.#running === undefined)
@@ -153,8 +154,7 @@ export class Journal {
         else if (batch.length > 0) await this.#extend(batch);
         turn.resolve();
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        this.#failure = new WeftError('DISK_FAILED', `The journal in ${this.#folder} cannot be written: ${why}`);
+        this.#failure = diskError(`The journal in ${this.#folder}`, error);
         turn.reject(this.#failure);
         this.#refuseNext(this.#failure);
       }

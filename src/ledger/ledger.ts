@@ -8,6 +8,7 @@ import { type StateProof, stateKey } from '../log/stateTree.ts';
 import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
+import { diskError } from './diskError.ts';
 import { type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Files, nodeFiles } from './files.ts';
@@ -213,7 +214,7 @@ export class Ledger {
   /**
    * Finalizes the block and its unfinalized ancestors in one durable batch and drops what conflicts. Resolves in the order of
    * calls; [] when it was finalized before. The caller has verified the certificate.
-   * Rejects with BLOCK_UNKNOWN, FINALITY_CONFLICT, CERTIFICATE_INVALID, DISK_FAILED (then for ever).
+   * Rejects with BLOCK_UNKNOWN, FINALITY_CONFLICT, CERTIFICATE_INVALID, DISK_FULL, DISK_FAILED (then for ever).
    */
   commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
     return this.#write(() => this.#commit(blockId, certificate));
@@ -376,8 +377,7 @@ export class Ledger {
     try {
       return await write();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#failure = new WeftError('DISK_FAILED', `The store cannot be written: ${why}`);
+      this.#failure = diskError('The store', error);
       throw this.#failure;
     }
   }

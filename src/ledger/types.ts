@@ -144,7 +144,7 @@ export type ConsensusJournal = {
   appendRecord(record: JournalRecord): void;
   /** Header and body of an executed block. Idempotent. @throws WeftError BLOCK_UNKNOWN */
   appendBlock(blockId: string): void;
-  /** Resolves when everything appended before the call is durable; calls share syncs. Rejects with DISK_FAILED, for ever after. */
+  /** Resolves when everything appended before the call is durable; calls share syncs. Rejects with DISK_FULL or DISK_FAILED, for ever after. */
   sync(): Promise<void>;
   /**
    * Rewrites the journal: the epoch's live records (`liveRecords(state)`, floor first) and the unfinalized blocks that it

@@ -17,6 +17,10 @@ export type Config = {
   readonly genesis: string;
   readonly keys: string;
   readonly data: string;
+  /** Default: `<keys>.sign-state` (signState.ts). */
+  readonly signState?: string;
+  /** Free bytes on the disk of `data` below which this node stops voting and admits nothing. 0: only when a write fails. */
+  readonly minFreeBytes: number;
   readonly peer: {
     /** Multiaddrs. */
     readonly listen: readonly string[];
@@ -130,6 +134,7 @@ export function checkConfig(document: unknown, path: string): Config {
     genesis: at(config.genesis),
     keys: at(config.keys),
     data: at(config.data),
+    ...(config.signState === undefined ? {} : { signState: at(config.signState) }),
     log: { ...config.log, ...(config.log.file === undefined ? {} : { file: at(config.log.file) }) },
     rpc: {
       ...config.rpc,

@@ -9,6 +9,7 @@ import { ed25519Signer, slowPathCount, verifyFast } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
 import { decodeCertificate, encodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import { nodeFiles } from '../ledger/files.ts';
 import { blockIdOfBytes, decodeHeader, isClosing } from '../ledger/header.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx, Run } from '../ledger/types.ts';
@@ -47,6 +48,7 @@ import {
   tokenOf,
   trustOf,
 } from './queries.ts';
+import { SignState, signStatePath } from './signState.ts';
 import { Spread } from './spread.ts';
 import { Subscribers } from './subscribers.ts';
 import { decodeRun, runAnswerBytesMax, Sync } from './sync.ts';
@@ -88,6 +90,8 @@ const requestTimeoutMs = 3000;
 const blockBytesMax = 4 * 1024 * 1024;
 const publishedNote = 'checkpoint';
 const waitingForPeers = 'WAITING_FOR_PEERS';
+/** The store was rebuilt, and the journal is whole and ahead of it (voteKey.ts): votes follow once the store is there. */
+const storeBehind = 'STORE_BEHIND';
 /** An observer asks so many validators more than may lie, and answers once one accepted. */
 const heightEveryMs = 1000;
 const againEveryMs = 100;
@@ -134,7 +138,9 @@ export class WeftNode {
     let node: WeftNode | undefined;
     try {
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
-      node = new WeftNode(options, ledger, verifier);
+      const { keys, signState } = options.config;
+      const beside = await SignState.open(nodeFiles, signState ?? signStatePath(keys));
+      node = new WeftNode(options, ledger, verifier, beside);
       await node.#start();
       return node;
     } catch (error) {
@@ -145,7 +151,7 @@ export class WeftNode {
     }
   }
 
-  private constructor(options: NodeOptions, ledger: Ledger, verifier: VerifyPool) {
+  private constructor(options: NodeOptions, ledger: Ledger, verifier: VerifyPool, signState: SignState) {
     this.#options = options;
     this.#config = options.config;
     this.#log = options.log;
@@ -263,10 +269,11 @@ export class WeftNode {
       monotonicMs,
       sleep,
     });
-    this.#voteKey = new VoteKey(ledger, options.keys.vote.publicKey);
+    this.#voteKey = new VoteKey(ledger, options.keys.vote.publicKey, epoch.epoch, signState);
     const refusal = this.#index === undefined ? '' : this.#voteKey.refusal();
-    if (refusal !== '') this.#notVoting = refusal;
-    this.#consensus = this.#makeConsensus(refusal === '' ? this.#index : undefined);
+    const waits = this.#index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
+    if (waits !== '') this.#notVoting = waits;
+    this.#consensus = this.#makeConsensus(waits === '' ? this.#index : undefined);
     this.api = this.#makeApi();
   }
 
@@ -794,7 +801,7 @@ export class WeftNode {
 
   /** Whatever but a journal stops the engine (a disk, a divergence, a defect) does not pass by itself. */
   get #failed(): boolean {
-    return !/^$|^WAITING_FOR_PEERS$|^JOURNAL_/.test(this.#notVoting);
+    return !/^$|^WAITING_FOR_PEERS$|^STORE_BEHIND$|^JOURNAL_/.test(this.#notVoting);
   }
 
   #ready(): { ready: boolean; reason: string } {

@@ -1,40 +1,78 @@
 import { toHex } from '../codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { confirmed, type SignState, signs } from './signState.ts';
 
 /**
- * W11: what the store knows about a vote key of this node. A key that has begun to sign here may sign again only with a whole
- * journal, and one whose journal was found wanting never again, whatever is started again and however late.
+ * W11: whether a vote key of this node may vote in an epoch. Two places remember: a note in the store, which a wiped data folder
+ * takes along, and the sign state beside the key file (signState.ts), which it does not. A key that has begun to sign may sign
+ * again only with a whole journal that knows of it; one whose journal was found wanting never again, whatever is started again
+ * and however late. Another key starts afresh.
  */
 export class VoteKey {
   readonly #ledger: Ledger;
+  readonly #publicKey: Uint8Array;
+  readonly #epoch: number;
+  readonly #signState: SignState | undefined;
   readonly #note: string;
 
-  constructor(ledger: Ledger, publicKey: Uint8Array) {
+  /** `signState`: absent only where nothing is signed (observers, tests). */
+  constructor(ledger: Ledger, publicKey: Uint8Array, epoch = ledger.epoch.epoch, signState?: SignState) {
     this.#ledger = ledger;
+    this.#publicKey = publicKey;
+    this.#epoch = epoch;
+    this.#signState = signState;
     this.#note = `vote-key-${toHex(publicKey.subarray(0, 16))}`;
   }
 
   /** Why this key signs nothing, as a code; empty when it may ask the others whether it may vote. */
   refusal(): string {
-    const { state } = this.#ledger.journal.replay;
-    if (state === 'damaged') return 'JOURNAL_DAMAGED';
+    const { state, epoch } = this.#ledger.journal.replay;
+    const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
+    if (beside?.state === confirmed) return '';
     const note = this.#ledger.note(this.#note);
     const said = note === undefined ? '' : decodeUtf8(note);
-    if (said !== '' && said !== signs) return said;
+    for (const each of [said, beside?.state ?? '']) if (each !== '' && each !== signs) return each;
+    if (state === 'damaged') return 'JOURNAL_DAMAGED';
+    const hasSigned = said === signs || beside !== undefined;
     // A key that is new here has no journal yet; one that has signed had one.
-    return said === signs && state === 'absent' ? 'JOURNAL_LOST' : '';
+    if (state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
+    // It has voted in an epoch of which this journal knows nothing: an old one was put back.
+    return beside !== undefined && beside.epoch > epoch ? 'JOURNAL_ROLLED_BACK' : '';
   }
 
-  /** To be durable before the first vote, and after the journal: a start that dies in between has signed nothing. */
+  /**
+   * The store ends below what the journal builds on: it was rebuilt, or an old one was put back. The journal is whole and stays as
+   * it is, and this node follows without a vote until the store is where the journal begins.
+   */
+  get storeBehind(): boolean {
+    const { state, epoch, records } = this.#ledger.journal.replay;
+    const [floor] = records;
+    if (state !== 'complete' || floor?.kind !== 'floor') return false;
+    return epoch > this.#ledger.epoch.epoch || floor.floor.block.height > this.#ledger.finalized.header.height;
+  }
+
+  /**
+   * To be durable before the first vote in the epoch, and after the journal: a start that dies in between has signed nothing.
+   * @throws WeftError SIGN_STATE_UNWRITABLE, DISK_FULL, DISK_FAILED
+   */
   async begin(): Promise<void> {
-    if (this.#ledger.note(this.#note) === undefined) await this.#ledger.putNote(this.#note, encodeUtf8(signs));
+    const { genesisHash } = this.#ledger.genesis;
+    const beside = this.#signState?.of(genesisHash, this.#publicKey);
+    const current = beside?.state === signs && beside.epoch >= this.#epoch && this.#signState?.unreadable === false;
+    const retired = beside !== undefined && beside.state !== signs && beside.state !== confirmed;
+    if (!current && !retired) await this.#signState?.set(genesisHash, this.#publicKey, this.#epoch, signs);
+    const note = this.#ledger.note(this.#note);
+    const takenBack = beside?.state === confirmed && note !== undefined && decodeUtf8(note) !== signs;
+    if (note === undefined || takenBack) await this.#ledger.putNote(this.#note, encodeUtf8(signs));
   }
 
-  /** For good: only a new key, brought in by governance, votes again. */
-  retire(code: string): Promise<void> {
-    return this.#ledger.putNote(this.#note, encodeUtf8(code));
+  /** For good: only a new key, brought in by governance, votes again. Each place is tried, whatever became of the other. */
+  async retire(code: string): Promise<void> {
+    const done = await Promise.allSettled([
+      this.#signState?.set(this.#ledger.genesis.genesisHash, this.#publicKey, this.#epoch, code),
+      this.#ledger.putNote(this.#note, encodeUtf8(code)),
+    ]);
+    for (const each of done) if (each.status === 'rejected') throw each.reason;
   }
 }
-
-const signs = 'SIGNS';

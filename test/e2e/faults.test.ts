@@ -152,14 +152,14 @@ t.test(
 );
 
 /** A validator that lost votes: what it says of itself until it has caught up, and that it never votes again. */
-async function followsOnly(t: Test, name: string, load: Load): Promise<void> {
+async function followsOnly(t: Test, name: string, load: Load, code: string): Promise<void> {
   const wire = wireBytes(network.wireOf(name));
   network.start(name);
   const dishonest: string[] = [];
   await network.until(
     ([status]) => {
       if (status !== undefined && status.behind > 1 && !status.catchingUp) dishonest.push(JSON.stringify(status));
-      return status?.notVoting === 'JOURNAL_ROLLED_BACK' && !status.catchingUp;
+      return status?.notVoting === code && !status.catchingUp;
     },
     { names: [name] },
   );
@@ -223,7 +223,7 @@ t.test('a data folder from a backup: whole, but old, so no vote by that key', { 
     await network.signal('v4', 'SIGKILL');
     rmSync(data, { recursive: true });
     renameSync(`${data}-old`, data);
-    await followsOnly(t, 'v4', load);
+    await followsOnly(t, 'v4', load, 'JOURNAL_ROLLED_BACK');
   }),
 );
 
@@ -231,9 +231,10 @@ t.test('an empty data folder: it catches up as a follower, and a restart gives n
   underLoad(t, async (load) => {
     await network.signal('v4', 'SIGKILL');
     rmSync(network.dataOf('v4'), { recursive: true });
-    await followsOnly(t, 'v4', load);
+    // The test before retired the key, and what lies beside the key file does not forget it.
+    await followsOnly(t, 'v4', load, 'JOURNAL_ROLLED_BACK');
     await network.signal('v4', 'SIGTERM');
-    await followsOnly(t, 'v4', load);
+    await followsOnly(t, 'v4', load, 'JOURNAL_ROLLED_BACK');
   }),
 );
 

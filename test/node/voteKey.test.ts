@@ -1,4 +1,10 @@
-import t from 'tap';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { nodeFiles } from '../../src/ledger/files.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { SignState } from '../../src/node/signState.ts';
 import { VoteKey } from '../../src/node/voteKey.ts';
 import { MemoryDisk, makeGenesis, openInMemory } from '../ledger/fixtures.ts';
 
@@ -39,3 +45,87 @@ t.test(
     t.equal(new VoteKey(ledger, key).refusal(), 'JOURNAL_ROLLED_BACK', 'whatever the journal says later');
   },
 );
+
+/** A file of which nothing survives the test. */
+async function besideKey(t: Test): Promise<SignState> {
+  const dir = mkdtempSync(join(tmpdir(), 'weft-vote-key-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return SignState.open(nodeFiles, join(dir, 'keys.json.sign-state'));
+}
+
+const floorOf = (ledger: Ledger) => [{ kind: 'floor' as const, floor: { view: 0, block: ledger.finalized.facts } }];
+
+t.test('what lies beside the key file outlives the data folder', async (t) => {
+  const beside = await besideKey(t);
+  const disk = new MemoryDisk();
+  const ledger = await openInMemory(genesis, disk);
+  const fresh = new VoteKey(ledger, key, 1, beside);
+  t.equal(fresh.refusal(), '', 'a fresh network');
+  await ledger.journal.restart(1, floorOf(ledger));
+  await fresh.begin();
+  await ledger.close();
+
+  const whole = await openInMemory(genesis, disk);
+  t.equal(new VoteKey(whole, key, 1, beside).refusal(), '', 'all is there');
+  await whole.close();
+  const wiped = await openInMemory(genesis, new MemoryDisk());
+  t.equal(
+    new VoteKey(wiped, key, 1, beside).refusal(),
+    'JOURNAL_LOST',
+    'the data folder is gone, and all notes with it',
+  );
+  const other = makeGenesis(4, { name: 'weft-other' }).genesis;
+  t.equal(new VoteKey(await openInMemory(other), key, 1, beside).refusal(), '', 'another network with the same keys');
+  const next = new VoteKey(
+    wiped,
+    key.map(() => 9),
+    2,
+    beside,
+  );
+  t.equal(next.refusal(), '', 'a new key starts afresh');
+
+  await new VoteKey(wiped, key, 1, beside).retire('JOURNAL_ROLLED_BACK');
+  t.equal(new VoteKey(await openInMemory(genesis, disk), key, 1, beside).refusal(), 'JOURNAL_ROLLED_BACK', 'for good');
+  await new VoteKey(wiped, key, 2, beside).begin();
+  t.equal(beside.of(genesis.genesisHash, key)?.state, 'JOURNAL_ROLLED_BACK', 'a later epoch gives nothing back');
+});
+
+t.test('a journal of an epoch before the last one in which the key voted was put back', async (t) => {
+  const beside = await besideKey(t);
+  const disk = new MemoryDisk();
+  const ledger = await openInMemory(genesis, disk);
+  await ledger.journal.restart(1, floorOf(ledger));
+  await new VoteKey(ledger, key, 1, beside).begin();
+  await ledger.close();
+  const again = await openInMemory(genesis, disk);
+  t.equal(new VoteKey(again, key, 2, beside).refusal(), '', 'the epoch changed and nothing was signed in it yet');
+  await new VoteKey(again, key, 2, beside).begin();
+  t.equal(new VoteKey(again, key, 2, beside).refusal(), 'JOURNAL_ROLLED_BACK');
+  await again.close();
+});
+
+t.test(
+  'a journal that builds on more than the store holds: nothing is voted, nothing of it is written over',
+  async (t) => {
+    const disk = new MemoryDisk();
+    const ledger = await openInMemory(genesis, disk);
+    t.equal(new VoteKey(ledger, key).storeBehind, false, 'no journal');
+    await ledger.journal.restart(2, floorOf(ledger));
+    await ledger.close();
+    const again = await openInMemory(genesis, disk);
+    t.equal(new VoteKey(again, key).storeBehind, true, 'it is of an epoch that the store does not know yet');
+    await again.close();
+  },
+);
+
+t.test('an operator of a single validator answers for a lost journal, once', async (t) => {
+  const beside = await besideKey(t);
+  await beside.set(genesis.genesisHash, key, 1, 'SIGNS');
+  const ledger = await openInMemory(genesis, new MemoryDisk());
+  const lost = new VoteKey(ledger, key, 1, beside);
+  t.equal(lost.refusal(), 'JOURNAL_LOST');
+  await beside.set(genesis.genesisHash, key, 1, 'CONFIRMED');
+  t.equal(lost.refusal(), '');
+  await lost.begin();
+  t.equal(lost.refusal(), 'JOURNAL_LOST', 'the next loss needs another word');
+});
