@@ -250,8 +250,11 @@ class LaneNetwork implements Network {
 
   #permits(peerId: string, direction: 'inbound' | 'outbound'): boolean {
     const peer = this.#peers.withId(peerId);
-    const permitted = peer !== undefined && peer.lanes.length > 0 && peer.dials === (direction === 'outbound');
-    if (!permitted) this.#strangers++;
+    if (peer === undefined || peer.lanes.length === 0) {
+      this.#strangers++;
+      return false;
+    }
+    const permitted = direction === 'outbound' ? peer.dials !== 'theirs' : peer.dials !== 'ours';
     return permitted && this.#closing === undefined;
   }
 

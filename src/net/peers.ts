@@ -15,8 +15,11 @@ export type KnownPeer = {
   readonly id: string;
   /** With `/p2p/<id>`, so that a dial that reaches somebody else fails. */
   readonly addresses: readonly Multiaddr[];
-  /** We dial (else the peer does). */
-  readonly dials: boolean;
+  /**
+   * Who dials. `ours`: we do, and refuse the peer's. `theirs`: the peer does. `either`: the peer should, but may not know where
+   * we are (it has been here longer than we have), so we do when it does not come.
+   */
+  readonly dials: 'ours' | 'theirs' | 'either';
   /** Lanes that this pair has, in the order in which they are dialled. Empty between observers. */
   readonly lanes: readonly Lane[];
   /** The lane that carries the hello and decides about up and down. */
@@ -28,8 +31,8 @@ const peersMax = 1024;
 
 /**
  * The permitted set. Who dials: between validators the one whose peer key is lower, compared as bytes (the peer id of an
- * Ed25519 key is that key behind a constant prefix, so this is the order of the peer ids); between an observer and a
- * validator the observer.
+ * Ed25519 key is that key behind a constant prefix, so this is the order of the peer ids), unless it has no address of the
+ * other; between an observer and a validator the observer.
  */
 export class PeerSet {
   readonly #byName = new Map<string, KnownPeer>();
@@ -104,11 +107,24 @@ function derive(own: { role: Role; peerKey: Uint8Array }, peer: NetworkPeer): Kn
     peerId,
     id: peerId.toString(),
     addresses,
-    dials: validators ? order < 0 : own.role === 'observer' && !observers,
+    dials: dialsOf(validators, observers, own.role, order, addresses.length > 0),
     // Bulk first: a peer with which votes are exchanged can then also be asked.
     lanes: validators ? ['bulk', 'urgent'] : observers ? [] : ['bulk'],
     primary: validators ? 'urgent' : 'bulk',
   };
+}
+
+function dialsOf(
+  validators: boolean,
+  observers: boolean,
+  ownRole: Role,
+  order: number,
+  reachable: boolean,
+): KnownPeer['dials'] {
+  if (!validators) return ownRole === 'observer' && !observers ? 'ours' : 'theirs';
+  // Without an address the order decides nothing: then the other side, which has ours, comes.
+  if (!reachable) return 'theirs';
+  return order < 0 ? 'ours' : 'either';
 }
 
 function refused(name: string, why: string): WeftError {

@@ -16,7 +16,7 @@ export type NetworkPeer = {
   readonly role: Role;
   /** Ed25519 public key, 32 bytes: the libp2p peer id is made from it. */
   readonly peerKey: Uint8Array;
-  /** Multiaddrs such as `/ip4/10.0.0.1/tcp/7610`, without `/p2p/…`. May be empty when the other side dials. */
+  /** Multiaddrs such as `/ip4/10.0.0.1/tcp/7610`, without `/p2p/…`. May be empty when the other side knows ours. */
   readonly addresses: readonly string[];
 };
 

@@ -113,6 +113,28 @@ t.test('pings tell who is alive', async (t) => {
   await until('nor does v0', () => a!.network.heardMs('v1') > 400);
 });
 
+t.test('a newcomer whose address the others do not know comes by itself, whatever the order of the keys', async (t) => {
+  const members = await startMesh(['validator', 'validator', 'validator'], { introduce: false });
+  const [a, b, c] = members;
+  t.teardown(() => closeAll(members));
+  // v1 is the newcomer: by the order of the keys v0 would have to dial it, and it v2.
+  a!.network.setPeers([entry(b!, []), entry(c!)]);
+  b!.network.setPeers([entry(a!), entry(c!)]);
+  c!.network.setPeers([entry(a!), entry(b!, [])]);
+  await until('all lanes are up', () => members.every(({ network }) => network.stats().urgent.lanes === 2));
+  const before = b!.hellos.length;
+  a!.network.setPeers([entry(b!), entry(c!)]);
+  await until('v0 has learnt the address', () => b!.hellos.length > before && a!.network.connected('v1'));
+  t.same(
+    [a, b, c].map((each) => each!.warnings),
+    [[], [], []],
+  );
+  t.same(
+    [a, b, c].map((each) => each!.network.stats().strangers),
+    [0, 0, 0],
+  );
+});
+
 t.test('the permitted set', async (t) => {
   const members = await startMesh(['validator', 'validator', 'validator', 'observer'], { introduce: false });
   const [a, b, c, d] = members;

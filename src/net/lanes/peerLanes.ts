@@ -28,6 +28,9 @@ type Slot = {
   readonly budget: Budget;
 };
 
+/** So long the peer has time to come by itself where it should. */
+const eitherAfterMs = 1000;
+
 export class PeerLanes {
   /** Replaced when its addresses change. */
   peer: KnownPeer;
@@ -47,7 +50,7 @@ export class PeerLanes {
     for (const lane of peer.lanes) {
       this.#slots.set(lane, {
         link: undefined,
-        dialAtMs: nowMs,
+        dialAtMs: nowMs + this.#patienceMs(),
         backoff: new Backoff(timings.reconnectMinMs, timings.reconnectMaxMs),
         penalty: new Penalty(timings.penaltyMinMs, timings.penaltyMaxMs),
         budget: new Budget(limits.laneMessagesPerSecond, limits.laneMessagesBurst, nowMs),
@@ -86,7 +89,7 @@ export class PeerLanes {
     const refusal =
       this.#stopped || slot === undefined
         ? 'no such lane between us'
-        : this.peer.dials
+        : this.peer.dials === 'ours'
           ? 'it is ours to dial'
           : slot.penalty.leftMs(this.#modules.nowMs()) > 0
             ? 'closed for a while after misbehaviour'
@@ -110,7 +113,7 @@ export class PeerLanes {
     if (slot.link !== link) return false;
     slot.link = undefined;
     if (nowMs - link.openedMs > this.#options.timings.reconnectMaxMs) slot.backoff.reset();
-    slot.dialAtMs = nowMs + slot.backoff.next();
+    slot.dialAtMs = nowMs + Math.max(slot.backoff.next(), this.#patienceMs());
     this.#schedule();
     return true;
   }
@@ -130,7 +133,7 @@ export class PeerLanes {
   }
 
   #schedule(): void {
-    if (this.#stopped || this.#dialling || !this.peer.dials) return;
+    if (this.#stopped || this.#dialling || this.peer.dials === 'theirs') return;
     clearTimeout(this.#timer);
     const nowMs = this.#modules.nowMs();
     let next: { lane: Lane; slot: Slot; waitMs: number } | undefined;
@@ -144,6 +147,10 @@ export class PeerLanes {
     this.#timer = setTimeout(() => void this.#dial(lane, slot), waitMs);
   }
 
+  #patienceMs(): number {
+    return this.peer.dials === 'either' ? eitherAfterMs : 0;
+  }
+
   async #dial(lane: Lane, slot: Slot): Promise<void> {
     this.#dialling = true;
     const { log, dial, nowMs } = this.#modules;
@@ -155,7 +162,7 @@ export class PeerLanes {
         connection.abort(new Error('not wanted any more'));
       else this.#install(slot, lane, stream, connection);
     } catch (error) {
-      slot.dialAtMs = nowMs() + slot.backoff.next();
+      slot.dialAtMs = nowMs() + Math.max(slot.backoff.next(), this.#patienceMs());
       log.debug(
         { peer: peer.name, lane, reason: error instanceof Error ? error.message : String(error) },
         'dial failed',
