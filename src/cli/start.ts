@@ -42,12 +42,15 @@ async function start(options: Options): Promise<void> {
     import('../node/start.ts'),
     import('../rpc/server.ts'),
   ]);
-  const node = await startNode(config, { passphrase, version: packageJson.version });
+  const fatal = (error: unknown): void => {
+    const code = reportFailure(error, options.json === true);
+    setTimeout(() => process.exit(code), 50);
+  };
+  const node = await startNode(config, { passphrase, version: packageJson.version, fatal });
   // A defect of ours: the log must say it, whoever started us; going on with a broken promise would be worse than stopping.
   process.on('uncaughtException', (error) => {
     node.log.error({ error: error.stack ?? String(error) }, 'stopped by a defect of Weft; please report it');
-    const code = reportFailure(error, options.json === true);
-    setTimeout(() => process.exit(code), 50);
+    fatal(error);
   });
   let server: RpcServer | undefined;
   try {

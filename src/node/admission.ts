@@ -14,6 +14,8 @@ import { Turns } from './turns.ts';
 export type AdmissionModules = {
   readonly ledger: Ledger;
   readonly mempool: Mempool;
+  /** Throws when this node takes nothing at present. */
+  readonly checkTakes?: () => void;
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
   /** A transaction that is new here; `own`: from a client of this node. */
@@ -39,7 +41,7 @@ export class Admission {
     this.#modules = modules;
   }
 
-  /** `own`: this node brings it to the others. @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_*, VERIFY_* */
+  /** `own`: this node brings it to the others. @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_*, VERIFY_*, NODE_STOPPED */
   async submit(envelope: Uint8Array, own = true): Promise<Admitted> {
     const [answer] = await this.#admit([envelope], own);
     if (answer instanceof WeftError) throw answer;
@@ -58,6 +60,7 @@ export class Admission {
 
   async #admit(envelopes: readonly Uint8Array[], own: boolean): Promise<(Admitted | WeftError)[]> {
     const { ledger, mempool } = this.#modules;
+    this.#modules.checkTakes?.();
     const answers: (Promise<Admitted | WeftError> | Admitted)[] = [];
     const fresh: { id: string; envelope: Uint8Array }[] = [];
     const resolvers: ((answer: Admitted) => void)[] = [];

@@ -50,6 +50,7 @@ import {
 } from './queries.ts';
 import { SignState, signStatePath } from './signState.ts';
 import { Spread } from './spread.ts';
+import { isLasting, readStopMark, type StopMark, writeStopMark } from './stopMark.ts';
 import { Subscribers } from './subscribers.ts';
 import { decodeRun, runAnswerBytesMax, Sync } from './sync.ts';
 import { VoteKey } from './voteKey.ts';
@@ -84,7 +85,16 @@ export type NodeOptions = {
   readonly openLedger?: (options: Parameters<typeof Ledger.open>[0]) => Promise<Ledger>;
   readonly timings?: Partial<LocalTimings>;
   readonly wallMs?: () => number;
+  /** What outlives this node when its data folder is opened anew (keeper.ts). */
+  readonly kept?: Kept;
+  readonly diskFreeBytes?: () => number | undefined;
+  /** Nothing more is voted, signed, taken or imported by this node. */
+  readonly stopped?: (code: string) => void;
+  /** Asks to be closed and started again. */
+  readonly reopen?: (why: string) => void;
 };
+
+export type Kept = { readonly subscribers: Subscribers; readonly fates: Fates; readonly mempool: Mempool };
 
 const requestTimeoutMs = 3000;
 const blockBytesMax = 4 * 1024 * 1024;
@@ -104,8 +114,8 @@ export class WeftNode {
   readonly #ledger: Ledger;
   readonly #verifier: VerifyPool;
   readonly #mempool: Mempool;
-  readonly #fates = new Fates();
-  readonly #subscribers = new Subscribers();
+  readonly #fates: Fates;
+  readonly #subscribers: Subscribers;
   readonly #finality = new FinalityWindow();
   readonly #metrics: NodeMetrics;
   readonly #admission: Admission;
@@ -138,9 +148,9 @@ export class WeftNode {
     let node: WeftNode | undefined;
     try {
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
-      const { keys, signState } = options.config;
+      const { keys, signState, data } = options.config;
       const beside = await SignState.open(nodeFiles, signState ?? signStatePath(keys));
-      node = new WeftNode(options, ledger, verifier, beside);
+      node = new WeftNode(options, ledger, verifier, beside, await readStopMark(data));
       await node.#start();
       return node;
     } catch (error) {
@@ -151,7 +161,13 @@ export class WeftNode {
     }
   }
 
-  private constructor(options: NodeOptions, ledger: Ledger, verifier: VerifyPool, signState: SignState) {
+  private constructor(
+    options: NodeOptions,
+    ledger: Ledger,
+    verifier: VerifyPool,
+    signState: SignState,
+    mark?: StopMark,
+  ) {
     this.#options = options;
     this.#config = options.config;
     this.#log = options.log;
@@ -163,7 +179,9 @@ export class WeftNode {
     const place = epoch.validators.findIndex(({ name }) => name === options.config.name);
     this.#index = options.config.role === 'validator' && place >= 0 ? place : undefined;
     this.#checkKeys();
-    this.#mempool = new Mempool(options.config.mempool);
+    this.#fates = options.kept?.fates ?? new Fates();
+    this.#subscribers = options.kept?.subscribers ?? new Subscribers();
+    this.#mempool = options.kept?.mempool ?? new Mempool(options.config.mempool);
     const monotonicMs = (): number => performance.now();
     this.#metrics = new NodeMetrics(() => this.#sample());
     this.#spread = new Spread({
@@ -177,6 +195,7 @@ export class WeftNode {
     this.#admission = new Admission({
       ledger,
       mempool: this.#mempool,
+      checkTakes: () => this.#checkTakes(),
       monotonicMs,
       wallMs: this.#wallMs,
       admitted: (prepared, own) => this.#admitted(prepared, own),
@@ -271,7 +290,8 @@ export class WeftNode {
     });
     this.#voteKey = new VoteKey(ledger, options.keys.vote.publicKey, epoch.epoch, signState);
     const refusal = this.#index === undefined ? '' : this.#voteKey.refusal();
-    const waits = this.#index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
+    const waits =
+      mark?.code ?? (refusal === '' && this.#index !== undefined && this.#voteKey.storeBehind ? storeBehind : refusal);
     if (waits !== '') this.#notVoting = waits;
     this.#consensus = this.#makeConsensus(waits === '' ? this.#index : undefined);
     this.api = this.#makeApi();
@@ -315,6 +335,10 @@ export class WeftNode {
       setInterval(() => this.#housekeeping(), againEveryMs),
     );
     if (this.#ledger.epoch.validators.length === 1) this.#sync.follows();
+    if (this.#failed) {
+      this.#log.error({ code: this.#notVoting }, 'this node had stopped and only answers questions: run weft recover');
+      await this.#stopWork();
+    }
     this.#log.info(
       { chain: ledger.genesis.chain, height: finalized.header.height, listen: this.#net.addresses() },
       'node started',
@@ -612,6 +636,8 @@ export class WeftNode {
 
   #housekeeping(): void {
     void this.#follower?.tick();
+    if (this.#notVoting === storeBehind && !this.#voteKey.storeBehind && !this.#sync.catchingUp)
+      this.#options.reopen?.(storeBehind);
     if (this.#mempool.size === 0) return;
     const leader = this.#consensus.status().leader;
     const name = this.#consensus.nameOf(leader);
@@ -680,6 +706,11 @@ export class WeftNode {
     );
   }
 
+  /** Stops all work, as a write that fails does: nothing is voted, signed, taken or imported until it is opened anew. */
+  halt(code: string, detail: string): void {
+    this.#halted(code, detail);
+  }
+
   #halted(code: string, detail: string, evidence: readonly Uint8Array[] = []): void {
     this.#log.error({ code, detail }, 'this node has stopped voting');
     if (evidence.length > 0) this.#evidence.keep(code, detail, evidence);
@@ -688,6 +719,8 @@ export class WeftNode {
     this.#notVoting = code;
     if (this.#failed) {
       // What this node holds or says next cannot be trusted: it answers questions about the past, and adds nothing.
+      this.#keepStopMark(code, detail);
+      this.#options.stopped?.(code);
       this.#stopWork().catch((error: unknown) => this.#log.error({ error: String(error) }, 'could not stop in order'));
       return;
     }
@@ -702,6 +735,14 @@ export class WeftNode {
       .stop()
       .then(() => this.#consensus.start())
       .catch((error: unknown) => this.#log.error({ error: String(error) }, 'cannot follow'));
+  }
+
+  #keepStopMark(code: string, detail: string): void {
+    if (!isLasting(code)) return;
+    const { height } = this.#ledger.finalized.header;
+    writeStopMark(this.#config.data, { code, detail, height, time: this.#wallMs() }).catch((error: unknown) => {
+      this.#log.error({ error: String(error) }, 'why this node stopped could not be stored');
+    });
   }
 
   /**
@@ -738,17 +779,29 @@ export class WeftNode {
       genesis: () => ledger.genesis.bytes,
       subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
       metrics: () => this.#metrics.text(),
-      healthy: () => !this.#failed,
+      // A disk without room passes: whoever restarts what is not healthy would only take the answers away.
+      healthy: () => !this.#failed || /^DISK_/.test(this.#notVoting),
       ready: () => this.#ready(),
     };
   }
 
   async #submit(envelope: Uint8Array): Promise<TxStatus> {
+    this.#checkTakes();
     const admitted = this.#index === undefined ? await this.#passOn(envelope) : await this.#admission.submit(envelope);
     if (admitted.status === 'finalized') {
       return finalizedTx(this.#ledger, admitted.txId) ?? { status: 'pending', id: admitted.txId };
     }
     return { status: 'pending', id: admitted.prepared.tx.txId };
+  }
+
+  /** @throws WeftError NODE_STOPPED: what would be taken now could enter no block through this node */
+  #checkTakes(): void {
+    if (!this.#failed) return;
+    throw new WeftError(
+      'NODE_STOPPED',
+      `this node has stopped (${this.#notVoting}) and takes no transactions; ask another one`,
+      { reason: this.#notVoting, retryAfterMs: 5000 },
+    );
   }
 
   /** An observer passes a transaction to f+1 validators and answers only after one accepted it. */
@@ -874,6 +927,7 @@ export class WeftNode {
       mempoolBytes: this.#mempool.bytes,
       blocksUnderWay: this.#blocks.size,
       journalBytes: this.#ledger.journal.bytes,
+      diskFreeBytes: this.#options.diskFreeBytes?.(),
       cosignaturesDropped: this.#cosigner.dropped,
       invalidSignatures: this.#consensus.invalidSignatures,
       slowPathVerifications: slowPathCount(),

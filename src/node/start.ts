@@ -5,8 +5,8 @@ import { readKeyFile } from '../crypto/keyfile.ts';
 import { validatorKeysFrom } from '../crypto/validatorKeys.ts';
 import type { NodeApi } from './api.ts';
 import type { Config } from './config.ts';
+import { NodeKeeper } from './keeper.ts';
 import type { Log } from './log.ts';
-import { WeftNode } from './node.ts';
 
 export type RunningNode = {
   readonly api: NodeApi;
@@ -21,7 +21,12 @@ export type RunningNode = {
  */
 export async function startNode(
   config: Config,
-  options: { readonly passphrase?: string | null; readonly version?: string } = {},
+  options: {
+    readonly passphrase?: string | null;
+    readonly version?: string;
+    /** The data folder could not be opened anew after the disk came back: the process should end and say so. */
+    readonly fatal?: (error: unknown) => void;
+  } = {},
 ): Promise<RunningNode> {
   const log = createLog(config);
   let genesis: Uint8Array;
@@ -37,8 +42,10 @@ export async function startNode(
   const keys = validatorKeysFrom(
     await readKeyFile(config.keys, options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null),
   );
-  const node = await WeftNode.start({ config, genesis, keys, version: options.version ?? '0.1.0', log });
-  return { api: node.api, log, close: () => node.close() };
+  const fatal =
+    options.fatal ??
+    ((error: unknown): void => log.error({ error: String(error) }, 'the data folder cannot be opened anew'));
+  return NodeKeeper.start({ config, genesis, keys, version: options.version ?? '0.1.0', log }, { fatal });
 }
 
 /** Structured lines to standard error or a file: a short message and an object. */
