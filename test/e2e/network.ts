@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse as parseYaml, stringify as stringifyYaml } from 'yaml';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
 import { makeTestnet, type Testnet, type TestnetOptions, type TestnetValidator } from '../../src/cli/testnet.ts';
@@ -16,6 +17,7 @@ import {
   type WeftClient,
 } from '../../src/client/index.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
+import { Relays } from './relay.ts';
 
 /** A network of real validator processes on this machine, for tests that kill, stop and starve them. */
 
@@ -25,11 +27,21 @@ const hooks = join(import.meta.dirname, 'hooks', 'register.ts');
 export type TestNetworkOptions = Partial<Omit<TestnetOptions, 'dir' | 'passphrase'>> & {
   /** Extra arguments to Node for each validator, or by name, for example `--import` of a module that breaks the disk. */
   readonly nodeArgs?: readonly string[] | ((name: string) => readonly string[]);
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | ((name: string) => Readonly<Record<string, string>>);
   /** Write down every vote that leaves, over all lives of each validator (`wire.ts` reads it). */
   readonly record?: boolean;
-  /** Files and database lose with the process what was not synced. */
-  readonly forgetfulDisk?: boolean;
+  /** Files and database lose with the process what was not synced: of all, or by name. */
+  readonly forgetfulDisk?: boolean | ((name: string) => boolean);
+  /** Every pair of validators talks through a relay of this process (`relays`). */
+  readonly relays?: boolean;
+};
+
+/** For one start of one validator; they reach the wrappers of `hooks/`. */
+export type StartOptions = {
+  /** Its clock is wrong by so many milliseconds. */
+  readonly clockMs?: number;
+  /** It sends no message of these kinds (`frameKinds`). */
+  readonly mute?: readonly number[];
 };
 
 export class TestNetwork {
@@ -38,34 +50,45 @@ export class TestNetwork {
   readonly clients: readonly WeftClient[];
   readonly #children = new Map<string, ChildProcess>();
   readonly #options: TestNetworkOptions;
+  readonly #relays: Relays | undefined;
   /** What processes cried on standard error, and how they ended without being told to. */
   readonly #outcry: string[] = [];
 
-  private constructor(net: Testnet, dir: string, options: TestNetworkOptions) {
+  private constructor(net: Testnet, dir: string, options: TestNetworkOptions, relays: Relays | undefined) {
     this.net = net;
     this.dir = dir;
+    this.#relays = relays;
     this.#options = options;
     this.clients = net.validators.map(({ rpc }) => connect({ rpc }));
   }
 
   /** Makes keys and genesis in a fresh folder; starts nothing. */
   static async make(options: TestNetworkOptions = {}): Promise<TestNetwork> {
-    const { nodeArgs: _args, env: _env, record: _record, forgetfulDisk: _disk, ...rest } = options;
+    const { nodeArgs: _args, env: _env, record: _record, forgetfulDisk: _disk, relays: behind, ...rest } = options;
     const dir = mkdtempSync(join(tmpdir(), 'weft-e2e-'));
     const basePort = rest.basePort ?? (await freeBase(rest.validators ?? 4));
     const net = await makeTestnet({ name: 'weft-e2e', demoAccounts: true, ...rest, dir, basePort, passphrase: null });
-    return new TestNetwork(net, dir, options);
+    const relays = behind === true ? new Relays() : undefined;
+    if (relays !== undefined) await putBehind(relays, net.validators);
+    return new TestNetwork(net, dir, options, relays);
+  }
+
+  /** @throws when the network was made without */
+  get relays(): Relays {
+    if (this.#relays === undefined) throw new Error('this network was made without relays');
+    return this.#relays;
   }
 
   get names(): string[] {
     return this.net.validators.map(({ name }) => name);
   }
 
-  start(name: string): void {
+  start(name: string, { clockMs = 0, mute = [] }: StartOptions = {}): void {
     const validator = this.#validator(name);
-    const { nodeArgs = [], env = {}, record, forgetfulDisk } = this.#options;
+    const { nodeArgs = [], env = {}, record, forgetfulDisk = false } = this.#options;
     const extra = typeof nodeArgs === 'function' ? nodeArgs(name) : nodeArgs;
-    const wrapped = record === true || forgetfulDisk === true ? ['--import', hooks] : [];
+    const forgets = typeof forgetfulDisk === 'function' ? forgetfulDisk(name) : forgetfulDisk;
+    const wrapped = record === true || forgets || clockMs !== 0 || mute.length > 0 ? ['--import', hooks] : [];
     const args = ['--disable-warning=ExperimentalWarning', ...wrapped, ...extra, main, 'start'];
     const child = spawn(process.execPath, [...args, '--config', validator.config], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -75,10 +98,12 @@ export class TestNetwork {
         NODE_OPTIONS: '',
         // Many starts of one program: what was compiled once is not compiled again.
         NODE_COMPILE_CACHE: join(tmpdir(), 'weft-e2e-compiled'),
-        ...env,
+        ...(typeof env === 'function' ? env(name) : env),
         WEFT_LOG_FILE: this.logOf(name),
         ...(record === true ? { WEFT_TEST_RECORD: this.wireOf(name) } : {}),
-        ...(forgetfulDisk === true ? { WEFT_TEST_DISK: 'forgetful' } : {}),
+        ...(forgets ? { WEFT_TEST_DISK: 'forgetful' } : {}),
+        ...(clockMs === 0 ? {} : { WEFT_TEST_CLOCK_MS: String(clockMs) }),
+        ...(mute.length === 0 ? {} : { WEFT_TEST_MUTE: mute.join() }),
       },
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -164,6 +189,7 @@ export class TestNetwork {
         await this.signal(name, 'SIGKILL');
       }),
     );
+    await this.#relays?.close();
     if (process.env['WEFT_TEST_KEEP'] === undefined) rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -248,6 +274,18 @@ export class TestNetwork {
     const ids = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
     const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + 30_000, ids };
     return this.signed('router-prime', 'packets.commit', { groups: [group] });
+  }
+}
+
+/** From now on each of `validators` knows every other one under the address of a relay. */
+async function putBehind(relays: Relays, validators: readonly TestnetValidator[]): Promise<void> {
+  const portOf = new Map(validators.map(({ name, address }) => [name, Number(address.split('/').at(-1))]));
+  for (const { name, config } of validators) {
+    const read = parseYaml(readFileSync(config, 'utf8')) as { peer: { peers: { name: string; address: string }[] } };
+    for (const peer of read.peer.peers) {
+      peer.address = `/ip4/127.0.0.1/tcp/${await relays.add(name, peer.name, portOf.get(peer.name) ?? 0)}`;
+    }
+    writeFileSync(config, stringifyYaml(read));
   }
 }
 

@@ -82,7 +82,7 @@ function votesIn({ kind, subject, signers, signatures }: Certificate): Vote[] {
   return signers.map((signer, i) => ({ kind, subject, signer, signature: signatures[i] }) as Vote);
 }
 
-function subjectKey({ kind, subject }: Vote | Certificate): string {
+export function subjectKey({ kind, subject }: Vote | Certificate): string {
   const block = 'blockId' in subject ? ` parent ${subject.parentView} ${subject.blockId}` : '';
   return `${kind} ${subject.epoch}/${subject.view}${block}`;
 }
@@ -107,10 +107,13 @@ function votesBetween(path: string, fromBytes: number, toBytes?: number): Vote[]
   return votes;
 }
 
-/** A last line without its end is what a kill cut off: it was not sent. */
-function* linesOf(path: string, fromBytes = 0, toBytes?: number): Iterable<[kind: number, payload: Uint8Array]> {
-  if (!existsSync(path)) return;
-  for (const line of readFileSync(path, 'latin1').slice(fromBytes, toBytes).split('\n').slice(0, -1)) {
+function linesOf(path: string, fromBytes = 0, toBytes?: number): Iterable<[kind: number, payload: Uint8Array]> {
+  return existsSync(path) ? wireLines(readFileSync(path, 'latin1').slice(fromBytes, toBytes)) : [];
+}
+
+/** Frames as they were written down. A last line without its end is what a kill cut off: it was not sent. */
+export function* wireLines(text: string): Iterable<[kind: number, payload: Uint8Array]> {
+  for (const line of text.split('\n').slice(0, -1)) {
     const space = line.indexOf(' ');
     yield [Number(line.slice(0, space)), new Uint8Array(Buffer.from(line.slice(space + 1), 'base64'))];
   }

@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { concat } from '../../../src/codec/utf8.ts';
 import type { AppendFile, Files } from '../../../src/ledger/files.ts';
 
 /**
@@ -18,7 +17,24 @@ import type { AppendFile, Files } from '../../../src/ledger/files.ts';
  * process's memory and dies with it. A name (new, renamed, removed) is real only after `syncFolder`, content only after `datasync`.
  */
 
+/** `bytes` is the beginning of a buffer with room behind it, so that appending costs what is appended. */
 type Inode = { bytes: Uint8Array; synced: Uint8Array };
+
+/** What `before` shows never changes: room is given out once, and a truncated file moves to a buffer of its own. */
+function appended(before: Uint8Array, more: Uint8Array): Uint8Array {
+  const length = before.length + more.length;
+  const inPlace = roomBehind.get(before.buffer) === before.byteOffset + before.length;
+  const fits = inPlace && before.byteOffset + length <= before.buffer.byteLength;
+  const whole = fits ? before : new Uint8Array(Math.max(4096, 2 * length));
+  if (!fits) whole.set(before);
+  const bytes = new Uint8Array(whole.buffer, whole.byteOffset, length);
+  bytes.set(more, before.length);
+  roomBehind.set(bytes.buffer, bytes.byteOffset + length);
+  return bytes;
+}
+
+/** Buffer → where nobody has written yet. */
+const roomBehind = new WeakMap<ArrayBufferLike, number>();
 
 /** By path: what this process sees, and what would be there after a power loss. */
 const seen = new Map<string, Inode>();
@@ -87,7 +103,7 @@ export const nodeFiles: Files = {
     seen.set(path, inode);
     return {
       async append(bytes) {
-        inode.bytes = concat(inode.bytes, bytes);
+        inode.bytes = appended(inode.bytes, bytes);
       },
       async datasync() {
         const { bytes } = inode;
