@@ -1,10 +1,13 @@
 import type { Finalization } from '../../consensus/types.ts';
+import { decodeUtf8, encodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { decodeCertificate } from './certificate.ts';
 import type { Header } from './header.ts';
 import type { Store } from './store.ts';
 import type { StoredBlock, StoredTx } from './types.ts';
 
 const idPattern = /^[0-9a-f]{64}$/;
+/** 65,535 transactions with 64 records each, and those of the block itself: above what any block has. */
+const leavesOfBlockMax = 5_000_000;
 
 /** Finalized blocks, transactions and log entries as the store has them, with genesis as block 0. */
 export class History {
@@ -32,7 +35,7 @@ export class History {
   }
 
   body(height: number): Uint8Array | undefined {
-    const header = height < 1 ? undefined : this.#store.header(height);
+    const header = height < this.#store.floor.height ? undefined : this.#store.header(height);
     const from = this.#logSizeAt(height - 1);
     return header === undefined || from === undefined ? undefined : this.#store.body(from, header.logSize);
   }
@@ -68,11 +71,15 @@ export class History {
     return { height, time: header.time, index, records, expires, ...(refused === undefined ? {} : { refused }) };
   }
 
-  /** The height is found by halving: log sizes ascend with heights. */
+  /** The height is found by halving: log sizes ascend with heights. Below the floor the next block record names it. */
   entry(index: number, tip: Header): { readonly leaf: Uint8Array; readonly height: number } | undefined {
     if (!Number.isSafeInteger(index) || index < 0 || index >= tip.logSize) return undefined;
     const leaf = this.#store.leaf(index);
     if (leaf === undefined) return undefined;
+    if (index > 0 && index < this.#store.floor.logSize) {
+      const height = this.#heightByRecord(index);
+      return height === undefined ? undefined : { leaf, height };
+    }
     let low = 0;
     let high = tip.height;
     while (low < high) {
@@ -83,12 +90,35 @@ export class History {
     return { leaf, height: low };
   }
 
+  /** A block's record is its last leaf, so the first one from here on is that of this entry's block. */
+  #heightByRecord(index: number): number | undefined {
+    for (let at = index; at < index + leavesOfBlockMax; at += 1) {
+      const leaf = this.#store.leaf(at);
+      if (leaf === undefined) return undefined;
+      const height = heightOfBlockRecord(leaf);
+      if (height !== undefined) return height;
+    }
+    return undefined;
+  }
+
   #heightOf(blockId: string): number | undefined {
     if (!idPattern.test(blockId)) return undefined;
     return blockId === this.#genesisHash ? 0 : this.#store.heightOf(blockId);
   }
 
   #logSizeAt(height: number): number | undefined {
-    return height === 0 ? 1 : this.#store.header(height)?.logSize;
+    const { floor } = this.#store;
+    return height === floor.height - 1 ? floor.logSize : this.#store.header(height)?.logSize;
   }
+}
+
+const recordPrefix = encodeUtf8('{"type":"block","height":');
+
+/** The height that a leaf names if it is a block record (docs/formats.md §11: members in this order). */
+function heightOfBlockRecord(leaf: Uint8Array): number | undefined {
+  if (leaf.length < recordPrefix.length || !equalBytes(leaf.subarray(0, recordPrefix.length), recordPrefix)) {
+    return undefined;
+  }
+  const digits = /^[0-9]{1,16}/.exec(decodeUtf8(leaf.subarray(recordPrefix.length, recordPrefix.length + 16)));
+  return digits === null ? undefined : Number(digits[0]);
 }

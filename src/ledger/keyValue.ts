@@ -10,12 +10,17 @@ export type KeyValue = {
   get(key: Uint8Array): Uint8Array | undefined;
   /** All or nothing; survives a power loss once it resolves. */
   write(ops: readonly WriteOp[]): Promise<void>;
-  /** Entries with `from` ≤ key < `to`, ascending. */
+  /** Entries with `from` ≤ key < `to`, ascending, as they are when the first one is read. */
   range(from: Uint8Array, to: Uint8Array, limit?: number): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** Gives the disk back what was deleted between the two keys. Off the event loop; absent where there is nothing to give. */
+  compact?(from: Uint8Array, to: Uint8Array): Promise<void>;
   close(): Promise<void>;
 };
 
 const megabyte = 1024 * 1024;
+
+/** Level's types are those of every platform; only the LevelDB underneath has this. */
+type Compactable = { compactRange(from: Uint8Array, to: Uint8Array, options: { keyEncoding: 'view' }): Promise<void> };
 
 /**
  * Level (LevelDB). Every batch is synced: LevelDB closes a full log file without syncing it, so a later synced batch says
@@ -45,6 +50,7 @@ export async function openLevel(folder: string): Promise<KeyValue> {
     get: (key) => level.getSync(key),
     write: (ops) => level.batch(ops as WriteOp[], { sync: true }),
     range: (from, to, limit) => level.iterator({ gte: from, lt: to, ...(limit === undefined ? {} : { limit }) }),
+    compact: (from, to) => (level as unknown as Compactable).compactRange(from, to, { keyEncoding: 'view' }),
     close: () => level.close(),
   };
 }

@@ -12,6 +12,7 @@ import { diskError } from './diskError.ts';
 import { type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Files, nodeFiles } from './files.ts';
+import type { Floor } from './floor.ts';
 import { type Genesis, loadGenesis } from './genesis.ts';
 import type { Header } from './header.ts';
 import { History } from './history.ts';
@@ -21,7 +22,9 @@ import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { type OpenedStore, openStore } from './restart.ts';
 import { type ImportTarget, importRun, readRun } from './runs.ts';
+import type { Captured } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
+import { prefixRange } from './storeKeys.ts';
 import type {
   BlockBuilder,
   BuildContext,
@@ -363,6 +366,24 @@ export class Ledger {
     return this.#store.meta(`note/${name}`);
   }
 
+  /** What of the past is held here. */
+  get floor(): Floor {
+    return this.#store.floor;
+  }
+
+  /** The finalized block and the state after it, held still for a snapshot while the chain goes on. */
+  capture(): Promise<Captured> {
+    return this.#write(async () => {
+      const block = this.#store.block(this.#finalized.header.height);
+      if (block === undefined) {
+        throw new WeftError('SNAPSHOT_NO_FINALIZATION', 'No block is finalized yet: there is nothing to keep.');
+      }
+      // Begun here, where no commit is under way: an iterator sees the store as it was then.
+      const state = await begun(this.#store.range(...prefixRange('s')));
+      return { genesis: this.genesis, block, store: this.#store, log: this.#log, state };
+    });
+  }
+
   #write<Result>(work: () => Promise<Result>): Promise<Result> {
     const done = this.#writes.then(() => {
       if (this.#failure !== undefined) throw this.#failure;
@@ -381,6 +402,19 @@ export class Ledger {
       throw this.#failure;
     }
   }
+}
+
+/** An iterable whose first item is read already. */
+async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<Item>> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
 }
 
 function toCommitted(block: Executed, certificate: Finalization | undefined): CommittedBlock {

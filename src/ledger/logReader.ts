@@ -39,8 +39,10 @@ export class LogTiles {
 
   /** @throws WeftError LOG_TILE_MISSING, DATA_DAMAGED */
   static open(store: Store, size: number): LogTiles {
-    const hashes: Uint8Array[] = [];
-    for (let index = size - (size % tileWidth); index < size; index += 1) {
+    const first = size - (size % tileWidth);
+    const edge = store.edgeTile(0, first / tileWidth)?.subarray(0, (size % tileWidth) * 32);
+    const hashes: Uint8Array[] = edge === undefined ? [] : [edge];
+    for (let index = first + (edge?.length ?? 0) / 32; index < size; index += 1) {
       const leaf = store.leaf(index);
       if (leaf === undefined)
         throw new WeftError(
@@ -49,7 +51,13 @@ export class LogTiles {
         );
       hashes.push(treeHasher.leafHash(leaf));
     }
-    const writer = TileWriter.restore(treeHasher, size, concat(...hashes), (level, n) => store.tile(level, n));
+    const writer = TileWriter.restore(
+      treeHasher,
+      size,
+      concat(...hashes),
+      (level, n) => store.tile(level, n),
+      (level, n) => store.edgeTile(level, n),
+    );
     return new LogTiles(store, writer, size);
   }
 
@@ -68,6 +76,22 @@ export class LogTiles {
   committed(size: number): void {
     this.#size = size;
     this.#fresh.clear();
+  }
+
+  /** The hashes of every level's unfinished tile in the tree of `size` leaves, lowest level first: its right edge. */
+  edgeAt(size: number): Uint8Array[] {
+    this.#check(size);
+    const edge: Uint8Array[] = [];
+    for (let level = 0; levelWidth(level, size) > 0; level += 1) {
+      const all = levelWidth(level, size);
+      const width = all % tileWidth;
+      const bytes =
+        width === 0 ? new Uint8Array(0) : readTile(this.#tiles, { level, n: Math.floor(all / tileWidth), width });
+      if (bytes === undefined)
+        throw new WeftError('LOG_TILE_MISSING', `The log's edge at size ${size} is not held here.`, { size });
+      edge.push(bytes.slice());
+    }
+    return edge;
   }
 
   root(size: number): Uint8Array {

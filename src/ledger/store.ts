@@ -3,8 +3,9 @@ import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
-import type { Tile } from '../log/tiles.ts';
+import { type Tile, tileWidth } from '../log/tiles.ts';
 import { encodeBody } from './body.ts';
+import { decodeFloor, type Floor, wholeFloor } from './floor.ts';
 import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
 import { envelopeOfLeaf, type Leaf } from './leaves.ts';
@@ -15,6 +16,7 @@ import {
   blockIdKey,
   blockKey,
   certificateKey,
+  closingKey,
   epochKey,
   indexOfKey,
   leafKey,
@@ -33,6 +35,7 @@ import { type ConsensusParameters, consensusParameterNames, createEpoch, type Ep
 /** Layout of the data folder. Another number is refused, never guessed. */
 export const dataVersion = 1;
 const empty = new Uint8Array(0);
+const fullTileBytes = 32 * tileWidth;
 /** Of values that we wrote ourselves. */
 const valueBytesMax = 1024 * 1024;
 
@@ -48,6 +51,7 @@ export type TxEntry = {
 export class Store {
   readonly #database: KeyValue;
   readonly #genesisHash: string;
+  #floor: Floor | undefined;
 
   constructor(database: KeyValue, genesisHash: string) {
     this.#database = database;
@@ -144,8 +148,39 @@ export class Store {
     return this.#database.get(leafKey(index));
   }
 
+  /** Full ones. */
   tile(level: number, n: number): Uint8Array | undefined {
-    return this.#database.get(tileKey(level, n));
+    const bytes = this.#database.get(tileKey(level, n));
+    return bytes?.length === fullTileBytes ? bytes : undefined;
+  }
+
+  /** The first hashes of a tile that was not full where this store begins (floor.ts). */
+  edgeTile(level: number, n: number): Uint8Array | undefined {
+    const bytes = this.#database.get(tileKey(level, n));
+    return bytes === undefined || bytes.length === fullTileBytes ? undefined : bytes;
+  }
+
+  /** What of the past is held here. */
+  get floor(): Floor {
+    if (this.#floor === undefined) {
+      const value = this.meta('floor');
+      this.#floor = value === undefined ? wholeFloor : decodeFloor(value);
+    }
+    return this.#floor;
+  }
+
+  /** Slices of pruning and the beginning of a store write what they like, in one batch, and may move the floor with it. */
+  async write(ops: readonly WriteOp[], floor?: Floor): Promise<void> {
+    await this.#database.write(ops);
+    if (floor !== undefined) this.#floor = floor;
+  }
+
+  range(from: Uint8Array, to: Uint8Array): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    return this.#database.range(from, to);
+  }
+
+  async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
+    await this.#database.compact?.(from, to);
   }
 
   hasTx(txId: string): boolean {
@@ -168,6 +203,12 @@ export class Store {
   epoch(epoch: number): Epoch | undefined {
     const value = this.#database.get(epochKey(epoch));
     return value === undefined ? undefined : this.#decodeEpoch(epoch, value);
+  }
+
+  /** Height of the block that ended this epoch. */
+  closingHeight(epoch: number): number | undefined {
+    const value = this.#database.get(closingKey(epoch));
+    return value === undefined ? undefined : readNumber(value);
   }
 
   async *state(): AsyncGenerator<readonly [path: string, value: Json, canonical: Uint8Array]> {
@@ -261,10 +302,12 @@ function pushBlock(ops: WriteOp[], block: Executed): void {
     ops.push(put(accountKey(tx.account, index), empty));
   }
   ops.push(...stateOps(block.writes));
-  if (nextEpoch !== epoch) ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));
+  if (nextEpoch === epoch) return;
+  ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));
+  ops.push(put(closingKey(epoch.epoch), numberBytes(header.height)));
 }
 
-function encodeEpoch({ ruleset, consensus, validators }: Epoch): Uint8Array {
+export function encodeEpoch({ ruleset, consensus, validators }: Epoch): Uint8Array {
   return encodeCbor([
     ruleset,
     consensusParameterNames.map((name) => consensus[name]),

@@ -10,13 +10,14 @@ import { encodeUtf8 } from '../codec/utf8.ts';
  * | `c` height | certificate: the finalization of this very block (wire form), where one was seen; each closing block has one |
  * | `i` block id | height |
  * | `e` epoch | CBOR [ruleset, parameters, validators]: every epoch so far |
+ * | `k` epoch | height of its closing block |
  * | `l` index | the log entry's bytes; bodies are rebuilt from tx leaves, so a transaction is stored once |
- * | `t` level, number | full tile, 8,192 bytes; the unfinished ones are made from the leaves at start |
+ * | `t` level, number | full tile, 8,192 bytes; the unfinished ones are made from the leaves at start. Shorter: the hashes that a tile had where a store from a snapshot begins (floor.ts) |
  * | `s` path | canonical JSON of the value in finalized state |
  * | `x` txId | CBOR [height, index, records, expires, refusal code or null]; also the duplicate window |
  * | `y` type, 0, index | empty: records by type |
  * | `a` account, 0, index | empty: tx leaves by account |
- * | `m` name | one value: `version`, `genesis`, `tip` (height), `cosigned`, `note/…` |
+ * | `m` name | one value: `version`, `genesis`, `tip` (height), `floor` (floor.ts), `cosigned`, `note/…` |
  */
 function key(prefix: string, length: number): Uint8Array {
   const bytes = new Uint8Array(1 + length);
@@ -58,6 +59,7 @@ export const blockKey = (height: number): Uint8Array => withNumber('b', height);
 export const certificateKey = (height: number): Uint8Array => withNumber('c', height);
 export const blockIdKey = (blockId: string): Uint8Array => withBytes('i', fromHex(blockId, 32));
 export const epochKey = (epoch: number): Uint8Array => withNumber('e', epoch);
+export const closingKey = (epoch: number): Uint8Array => withNumber('k', epoch);
 export const leafKey = (index: number): Uint8Array => withNumber('l', index);
 export const stateKeyOf = (path: string): Uint8Array => withBytes('s', encodeUtf8(path));
 export const txKey = (txId: string): Uint8Array => withBytes('x', fromHex(txId, 32));

@@ -164,7 +164,8 @@ export class TileWriter {
 
   /**
    * Continues at `size`. `leaves`: hashes of the unfinished level-0 tile (size mod 256 of them); `full` reads the full
-   * tiles, from which the unfinished tiles above are computed again (at most 255 tiles a level).
+   * tiles, from which the unfinished tiles above are computed again (at most 255 tiles a level). `edge`: the first hashes
+   * of a tile above level 0 that were kept without the tiles under them (a log that begins at a snapshot).
    * Throws LOG_TILE_MISSING when a tile is absent or `leaves` does not fit `size`.
    */
   static restore(
@@ -172,6 +173,7 @@ export class TileWriter {
     size: number,
     leaves: Uint8Array,
     full: (level: number, n: number) => Uint8Array | undefined,
+    edge: (level: number, n: number) => Uint8Array | undefined = () => undefined,
   ): TileWriter {
     const writer = new TileWriter(hasher);
     if (leaves.length !== (size % tileWidth) * hashBytes) {
@@ -185,7 +187,10 @@ export class TileWriter {
       const bytes = new Uint8Array(tileWidth * hashBytes);
       if (level === 0) bytes.set(leaves);
       else {
-        for (let n = width - (width % tileWidth); n < width; n += 1) {
+        const first = width - (width % tileWidth);
+        const known = edge(level, first / tileWidth)?.subarray(0, (width % tileWidth) * hashBytes);
+        if (known !== undefined) bytes.set(known);
+        for (let n = first + (known?.length ?? 0) / hashBytes; n < width; n += 1) {
           const tile = full(level - 1, n);
           if (tile?.length !== tileWidth * hashBytes) {
             throw new WeftError(
