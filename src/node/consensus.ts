@@ -3,10 +3,8 @@ import type {
   BlockFacts,
   Certificate,
   Effect,
-  Config as EngineConfig,
   Event,
   Finalization,
-  Floor,
   Proposal,
   Round,
   Vote,
@@ -16,34 +14,28 @@ import { WeftError } from '../codec/error.ts';
 import type { Ed25519Signer } from '../crypto/ed25519.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { CommittedBlock, Tip } from '../ledger/types.ts';
+import type { CommittedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeVote, voteBytes } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, Network, RelayVerdict } from '../net/types.ts';
 import { BlockChecks } from './blockChecks.ts';
 import type { BlockPool } from './blocks.ts';
-import { buildBlock, isTransient } from './builder.ts';
+import { buildBlock } from './builder.ts';
+import { Commits } from './commits.ts';
+import { engineConfigOf, floorOf, type LocalTimings } from './engineConfig.ts';
+import { Fetches } from './fetches.ts';
 import { Inbox } from './inbox.ts';
 import type { Log } from './log.ts';
 import type { Mempool } from './mempool.ts';
 import { Outbox } from './outbox.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
 import { encodeNumbers, frameKinds, type Hello } from './wire.ts';
+import { Work } from './work.ts';
 
 /**
  * One epoch's engine in its node: turns frames into verified events and effects into frames, blocks and commits.
  * The protocol's rules are in `consensus/`; here is only what they need from the world.
  */
-
-export type LocalTimings = {
-  readonly blockIntervalMs: number;
-  readonly buildBudgetMs: number;
-  readonly finalizeGraceMs: number;
-  readonly leaderSilentMs: number;
-  readonly maxClockDriftMs: number;
-  /** W8: as many bytes waiting end the wait for `blockIntervalMs`. */
-  readonly targetBlockBytes: number;
-};
 
 export type ConsensusOptions = {
   readonly epoch: Epoch;
@@ -60,6 +52,10 @@ export type ConsensusModules = {
   readonly mempool: Mempool;
   readonly blocks: BlockPool;
   readonly network: () => Network;
+  readonly fetchBlock: (
+    peer: string,
+    blockId: string,
+  ) => Promise<{ readonly header: Uint8Array; readonly body: Uint8Array } | undefined>;
   readonly log: Log;
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
@@ -92,14 +88,11 @@ export class Consensus {
   readonly #checks: BlockChecks;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
-  /** Pending transactions that stand in certified, unfinalized blocks: in the mempool, and no work any more. */
-  #certifiedTxs = 0;
-  #tipView = 0;
-  #told = { pending: false, full: false };
+  readonly #work: Work;
+  readonly #commits: Commits;
+  readonly #fetches: Fetches;
   #voting = false;
-  #commits: Promise<void> = Promise.resolve();
-  #pendingFinalization: Finalization | undefined;
-  #compacting = false;
+  #compacting: Promise<void> | undefined;
   #stopped = false;
   #votesTimer: NodeJS.Timeout | undefined;
 
@@ -110,26 +103,7 @@ export class Consensus {
     const { epoch, signer } = options;
     this.#names = epoch.validators.map(({ name }) => name);
     this.#indices = new Map(this.#names.map((name, index) => [name, index]));
-    const config: EngineConfig = {
-      epoch: epoch.epoch,
-      validators: epoch.validators.length,
-      ...(options.me === undefined ? {} : { me: options.me }),
-      leaderOrder: epoch.leaderOrder,
-      floor: floorOf(modules.ledger.finalized, epoch),
-      timings: {
-        leaderTimeoutMs: epoch.consensus.leaderTimeoutMs,
-        certificationTimeoutMs: epoch.consensus.certificationTimeoutMs,
-        retryMs: epoch.consensus.retryMs,
-        fetchMs: epoch.consensus.fetchMs,
-        skipMs: epoch.consensus.skipMs,
-        idleBlockMs: epoch.consensus.idleBlockMs,
-        finalizeGraceMs: options.timings.finalizeGraceMs,
-        leaderSilentMs: options.timings.leaderSilentMs,
-        blockIntervalMs: options.timings.blockIntervalMs,
-        maxClockDriftMs: options.timings.maxClockDriftMs,
-      },
-      retentionViews: epoch.consensus.retentionViews,
-    };
+    const config = engineConfigOf(epoch, options.me, options.timings, floorOf(modules.ledger.finalized, epoch));
     const sign = (kind: VoteKind, subject: Proposal | Round): Uint8Array => {
       if (signer === undefined) throw new WeftError('SIGNER_ABSENT', 'an observer was asked for a vote');
       return signer.sign(voteBytes(kind, options.genesisHash, subject));
@@ -154,7 +128,7 @@ export class Consensus {
       outward: (effect) => this.#outward(effect),
       inward: (effect) => this.#inward(effect),
       failed: (error) => this.#failed(error),
-      turned: () => this.#followTip(),
+      turned: () => this.#work.followTip(),
       monotonicMs: modules.monotonicMs,
       wallMs: modules.wallMs,
     });
@@ -167,13 +141,40 @@ export class Consensus {
       monotonicMs: modules.monotonicMs,
     });
     this.#outbox = new Outbox(this.#names.length, modules);
+    this.#fetches = new Fetches(epoch, {
+      ledger: modules.ledger,
+      blocks: modules.blocks,
+      network: modules.network,
+      fetchBlock: modules.fetchBlock,
+      handle: (event) => this.#shell.handle(event),
+    });
     this.#checks = new BlockChecks({
       ledger: modules.ledger,
       blocks: modules.blocks,
-      refetch: (blockId) => this.#refetch(blockId),
+      refetch: (blockId) => this.#fetches.again(blockId),
       failed: (error) => this.#failed(error),
       log: modules.log,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    });
+    const handle = (event: Event): void => this.#shell.handle(event);
+    const { ledger, mempool, blocks, wallMs } = modules;
+    const { targetBlockBytes } = options.timings;
+    this.#work = new Work({ state: this.#state, ledger, mempool, handle, wallMs, targetBlockBytes });
+    this.#commits = new Commits({
+      ledger,
+      blocks,
+      checks: this.#checks,
+      handle,
+      committed: (committed) => {
+        this.#afterCommit(committed);
+        this.#hooks.committed(committed);
+      },
+      settled: () => {
+        this.#work.changed();
+        this.#compact();
+      },
+      behind: (certificate) => this.#hooks.behind(certificate),
+      failed: (error) => this.#failed(error),
     });
   }
 
@@ -194,9 +195,9 @@ export class Consensus {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#checks.stop();
+    this.#fetches.stop();
     clearInterval(this.#votesTimer);
-    await this.#shell.stop();
-    await this.#commits;
+    await Promise.all([this.#shell.stop(), this.#commits.stop(), this.#compacting]);
   }
 
   status(): ReturnType<typeof statusOf> {
@@ -240,18 +241,13 @@ export class Consensus {
 
   /** Call after anything that may change whether the mempool holds work. */
   workChanged(): void {
-    const { mempool } = this.#modules;
-    const pending = mempool.size > this.#certifiedTxs;
-    const full = pending && mempool.bytes >= this.#options.timings.targetBlockBytes;
-    if (pending === this.#told.pending && full === this.#told.full) return;
-    this.#told = { pending, full };
-    this.#shell.handle({ type: 'work', pending, full });
+    this.#work.changed();
   }
 
   /** After the builder found nothing: what is pending may fit later, so the engine is told again. */
   remindOfWork(): void {
-    this.#told = { pending: false, full: false };
-    this.workChanged();
+    this.#work.foundNothing();
+    this.#work.changed();
   }
 
   /** A certificate from gossip or sync, already verified. */
@@ -269,7 +265,7 @@ export class Consensus {
       this.#shell.handle({ type: 'committed', view: certificate.subject.view, block: last.facts });
     }
     this.#afterCommit(blocks);
-    this.#retryFinalization();
+    this.#commits.retry();
   }
 
   #inward(effect: InwardEffect): void {
@@ -315,7 +311,7 @@ export class Consensus {
       ? buildBlock(ledger, mempool, effect.parent.id, context, effect.mayBeEmpty, limits, monotonicMs)
       : undefined;
     if (block === undefined) {
-      this.#told = { pending: false, full: false };
+      this.#work.foundNothing();
       this.#shell.handle({ type: 'built', view: effect.view });
       return;
     }
@@ -333,36 +329,7 @@ export class Consensus {
     const valid = await this.#checks.check(facts.id);
     if (valid === undefined || this.#stopped) return;
     this.#shell.handle({ type: 'certified', view, blockId: facts.id, verdict: valid ? 'valid' : 'invalid' });
-    this.#retryFinalization();
-  }
-
-  /** A block that fell out of the pool before it was executed: whoever has it sends it again. */
-  async #refetch(blockId: string): Promise<boolean> {
-    for (const name of this.#modules.network().askable()) {
-      if (this.#stopped) return false;
-      if (this.#indices.has(name) && (await this.#askForBlock(name, blockId)) !== undefined) return true;
-    }
-    return false;
-  }
-
-  /** W5: work is what is valid against the certified tip, so what that tip's chain holds is none. */
-  #followTip(): void {
-    if (this.#state.certifiedView === this.#tipView) return;
-    this.#tipView = this.#state.certifiedView;
-    this.#recount();
-    this.workChanged();
-  }
-
-  #recount(): void {
-    const { ledger, mempool } = this.#modules;
-    const finalized = ledger.finalized.header.height;
-    const ids = new Set<string>();
-    let block = ledger.executed(statusOf(this.#state).certifiedBlock?.id ?? '');
-    while (block !== undefined && block.header.height > finalized) {
-      for (const { tx } of block.transactions) if (mempool.hasTx(tx.txId)) ids.add(tx.txId);
-      block = ledger.executed(block.header.parent);
-    }
-    this.#certifiedTxs = ids.size;
+    this.#commits.retry();
   }
 
   #outward(effect: OutwardEffect): void {
@@ -376,10 +343,10 @@ export class Consensus {
         break;
       }
       case 'fetch':
-        this.#fetch(effect);
+        this.#fetches.fetch(effect);
         break;
       case 'finalized':
-        this.#finalize(effect.certificate);
+        this.#commits.finalize(effect.certificate);
         break;
       case 'epochEnded':
         this.#modules.log.info({ height: effect.block.height }, 'epoch ended');
@@ -392,94 +359,10 @@ export class Consensus {
     }
   }
 
-  #fetch(effect: Extract<Effect, { type: 'fetch' }>): void {
-    const network = this.#modules.network();
-    for (const index of effect.peers) {
-      const name = this.#names[index];
-      if (name === undefined) continue;
-      if (effect.what === 'view') {
-        const payload = encodeNumbers(this.#options.epoch.epoch, effect.view);
-        network.send(name, 'urgent', frameKinds.view, payload, { class: 'other' });
-      } else void this.#fetchBlock(name, effect.blockId);
-    }
-  }
-
-  async #fetchBlock(name: string, blockId: string): Promise<void> {
-    const { blocks, ledger } = this.#modules;
-    // After a restart the journal's blocks are executed and not in the pool.
-    const here = blocks.bodyNow(blockId) === undefined ? ledger.blockBytes(blockId) : undefined;
-    if (here !== undefined) blocks.addWhole(blockId, here.header, here.body, this.#options.epoch);
-    const pooled = blocks.bodyNow(blockId) === undefined ? await this.#askForBlock(name, blockId) : blocks.get(blockId);
-    if (pooled !== undefined && !this.#stopped) this.#shell.handle({ type: 'fetched', block: pooled.facts });
-  }
-
-  async #askForBlock(name: string, blockId: string): Promise<{ facts: BlockFacts } | undefined> {
-    const answer = await this.fetchWhole(name, blockId);
-    return answer === undefined
-      ? undefined
-      : this.#modules.blocks.addWhole(blockId, answer.header, answer.body, this.#options.epoch);
-  }
-
-  /** Set by the node, which owns requests. */
-  fetchWhole: (peer: string, blockId: string) => Promise<{ header: Uint8Array; body: Uint8Array } | undefined> = () =>
-    Promise.resolve(undefined);
-
   #askForVotes(): void {
     if (this.#voting || this.#stopped) return;
     const payload = encodeNumbers(this.#options.epoch.epoch);
     this.#modules.network().broadcast('urgent', frameKinds.myVotes, payload, { class: 'other' });
-  }
-
-  /** Commits what a finalization proves, as soon as its block is executed here; a block that never came is caught up with. */
-  #finalize(certificate: Finalization): void {
-    const pending = this.#pendingFinalization;
-    if (pending === undefined || pending.subject.view < certificate.subject.view)
-      this.#pendingFinalization = certificate;
-    this.#retryFinalization();
-  }
-
-  #retryFinalization(): void {
-    const certificate = this.#pendingFinalization;
-    if (certificate === undefined || this.#stopped) return;
-    this.#commits = this.#commits.then(() => this.#commit(certificate)).catch((error: unknown) => this.#failed(error));
-  }
-
-  async #commit(certificate: Finalization): Promise<void> {
-    const { ledger, blocks } = this.#modules;
-    if (this.#stopped || this.#pendingFinalization !== certificate) return;
-    const { blockId, view } = certificate.subject;
-    if (ledger.executed(blockId) === undefined && ledger.block(blockId) === undefined) {
-      if (blocks.get(blockId) !== undefined && (await this.#withinReach(blockId))) return;
-      this.#hooks.behind(certificate);
-      return;
-    }
-    this.#pendingFinalization = undefined;
-    const committed = await ledger.commit(blockId, certificate);
-    const facts = committed.at(-1)?.facts ?? ledger.finalized.facts;
-    if (committed.length > 0) {
-      this.#afterCommit(committed);
-      this.#hooks.committed(committed);
-    }
-    if (facts.id === blockId) this.#shell.handle({ type: 'committed', view, block: facts });
-    this.workChanged();
-    this.#compact();
-  }
-
-  /** The block is here but not executed yet: executing it brings the finalization back. False when an ancestor is missing. */
-  async #withinReach(blockId: string): Promise<boolean> {
-    const { ledger, blocks } = this.#modules;
-    for (let id = blockId; !ledger.canExtend(id); ) {
-      const pooled = blocks.get(id);
-      if (pooled === undefined) return false;
-      id = pooled.header.parent;
-    }
-    void this.#checks.check(blockId).then((valid) => {
-      if (valid === true) this.#retryFinalization();
-      // Finalized by q, and it does not execute here (W4): it is our state that is wrong.
-      if (valid === false)
-        this.#failed(new WeftError('STATE_DIVERGED', `block ${blockId} is final and does not hold here`));
-    });
-    return true;
   }
 
   #afterCommit(committed: readonly CommittedBlock[]): void {
@@ -493,31 +376,21 @@ export class Consensus {
     }
     const { header } = ledger.finalized;
     mempool.expire(header.time);
-    if (identities) this.#dropInadmissible();
+    if (identities) this.#work.dropInadmissible();
     blocks.prune(header.height, header.epoch === this.#options.epoch.epoch ? header.view : 0);
-    this.#recount();
-    this.workChanged();
-  }
-
-  /** Keys or accounts changed: what can enter no block any more is no work, or an idle chain would wait for it. */
-  #dropInadmissible(): void {
-    const { ledger, mempool, wallMs } = this.#modules;
-    const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
-    for (const { prepared } of [...mempool.entries()]) {
-      const code = ledger.admissible(prepared, time);
-      if (code !== undefined && !isTransient(code)) mempool.remove(prepared.tx.envelopeId);
-    }
+    this.#work.recount();
+    this.#work.changed();
   }
 
   #compact(): void {
     const { ledger } = this.#modules;
-    if (this.#compacting || ledger.journal.bytes < journalBytesMax || this.#options.me === undefined) return;
-    this.#compacting = true;
-    ledger.journal
+    if (this.#compacting !== undefined || this.#stopped) return;
+    if (ledger.journal.bytes < journalBytesMax || this.#options.me === undefined) return;
+    this.#compacting = ledger.journal
       .restart(this.#options.epoch.epoch, liveRecords(this.#state))
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
-        this.#compacting = false;
+        this.#compacting = undefined;
       });
   }
 
@@ -526,17 +399,11 @@ export class Consensus {
     this.#stopped = true;
     this.#voting = false;
     this.#checks.stop();
+    this.#fetches.stop();
     clearInterval(this.#votesTimer);
     void this.#shell.stop();
     const code = error instanceof WeftError ? error.code : 'INTERNAL';
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#hooks.halted(code, detail);
   }
-}
-
-/** Where the engine starts: the finalized tip; a tip of an epoch before is this epoch's view 0 (W10). */
-export function floorOf(tip: Tip, epoch: Epoch): Floor {
-  const { certificate } = tip;
-  if (certificate === undefined || certificate.subject.epoch !== epoch.epoch) return { view: 0, block: tip.facts };
-  return { view: certificate.subject.view, block: tip.facts, certificate };
 }

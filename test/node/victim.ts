@@ -66,6 +66,7 @@ export async function makeVictim(me: number) {
       mempool,
       blocks,
       network: () => network,
+      fetchBlock: async () => undefined,
       log: silent,
       monotonicMs: () => performance.now(),
       wallMs: () => Date.now(),

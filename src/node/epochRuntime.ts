@@ -1,0 +1,271 @@
+import type { Finalization } from '../../consensus/types.ts';
+import { ed25519Signer, verifyFast } from '../crypto/ed25519.ts';
+import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
+import { type Header, isClosing } from '../ledger/header.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { CommittedBlock } from '../ledger/types.ts';
+import type { Epoch } from '../ledger/validatorSet.ts';
+import type { Network } from '../net/types.ts';
+import { BlockPool } from './blocks.ts';
+import { CheckpointFollower } from './checkpointFollower.ts';
+import { Consensus } from './consensus.ts';
+import { type CosignedBlock, Cosigner } from './cosigner.ts';
+import type { LocalTimings } from './engineConfig.ts';
+import type { Evidence } from './evidence.ts';
+import type { Log } from './log.ts';
+import type { Mempool } from './mempool.ts';
+import { cosignerKeyOf, logKeyOf } from './queries.ts';
+import type { Requests } from './requests.ts';
+import type { SignState } from './signState.ts';
+import { VoteKey } from './voteKey.ts';
+import { encodeCosignature, frameKinds } from './wire.ts';
+
+/**
+ * All that belongs to one epoch in a running node: its engine, its cosigner, the blocks that are under way, what the vote key
+ * may do, and why this node does not vote. The next epoch gets a new one; nothing in here outlives its epoch.
+ */
+
+/** What outlives an epoch. */
+export type NodeParts = {
+  readonly name: string;
+  readonly keys: ValidatorKeys;
+  readonly signState: SignState;
+  readonly ledger: Ledger;
+  readonly mempool: Mempool;
+  readonly evidence: Evidence;
+  readonly requests: Requests;
+  readonly network: () => Network;
+  readonly timings: LocalTimings;
+  readonly log: Log;
+  readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
+};
+
+export type RuntimeHooks = {
+  /** Durable, in height order. */
+  readonly committed: (blocks: readonly CommittedBlock[]) => void;
+  /** A finalization of a block that is not here. */
+  readonly behind: (certificate: Finalization) => void;
+  /** What this node holds or says next cannot be trusted. */
+  readonly failed: (code: string, detail: string) => void;
+  readonly published: (note: string, size: number) => void;
+};
+
+const waitingForPeers = 'WAITING_FOR_PEERS';
+/** The store was rebuilt, and the journal is whole and ahead of it (voteKey.ts): votes follow once the store is there. */
+const storeBehind = 'STORE_BEHIND';
+
+export class EpochRuntime {
+  readonly epoch: Epoch;
+  /** Own index in the epoch; undefined for observers. */
+  readonly index: number | undefined;
+  readonly blocks: BlockPool;
+  readonly cosigner: Cosigner;
+  /** Observers only. */
+  readonly follower: CheckpointFollower | undefined;
+  readonly #parts: NodeParts;
+  readonly #hooks: RuntimeHooks;
+  readonly #voteKey: VoteKey;
+  #consensus: Consensus;
+  #notVoting = waitingForPeers;
+  #stopped = false;
+
+  /** For the ledger's present epoch. `index`: undefined for a node that observes. */
+  constructor(index: number | undefined, parts: NodeParts, hooks: RuntimeHooks) {
+    this.epoch = parts.ledger.epoch;
+    this.index = index;
+    this.#parts = parts;
+    this.#hooks = hooks;
+    this.blocks = this.#makeBlocks();
+    this.cosigner = this.#makeCosigner();
+    this.follower = index === undefined ? this.#makeFollower() : undefined;
+    this.#voteKey = new VoteKey(parts.ledger, parts.keys.vote.publicKey, this.epoch.epoch, parts.signState);
+    const refusal = index === undefined ? '' : this.#voteKey.refusal();
+    const waits = index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
+    if (waits !== '') this.#notVoting = waits;
+    this.#consensus = this.#makeConsensus(waits === '' ? index : undefined);
+  }
+
+  get consensus(): Consensus {
+    return this.#consensus;
+  }
+
+  /** Why this node does not vote in this epoch, as a code; '' when it votes, and for who only observes. */
+  get notVoting(): string {
+    return this.index === undefined ? '' : this.#notVoting;
+  }
+
+  /** Takes up the checkpoint that was published before: there is one to serve at once. */
+  restore(note: string, size: number): void {
+    this.cosigner.restore(note, size);
+    this.follower?.restore(note);
+  }
+
+  /** The store has come to where the journal begins: opened anew, this node votes on (voteKey.ts). */
+  get storeReached(): boolean {
+    return this.#notVoting === storeBehind && !this.#voteKey.storeBehind;
+  }
+
+  /** Resolves when the engine runs; voting begins once W11 is settled. */
+  async start(): Promise<void> {
+    await this.#consensus.start();
+    const { header } = this.#parts.ledger.finalized;
+    if (header.height > 0) this.cosigner.committed(cosigned(header));
+  }
+
+  /** No vote, no block, no checkpoint from here on. Resolves when what is being written is. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const stopped = [this.#consensus.stop(), this.cosigner.stop()];
+    this.blocks.clear();
+    await Promise.all(stopped);
+  }
+
+  /** Blocks of this epoch that are durable now. */
+  committed(block: CommittedBlock): void {
+    this.cosigner.committed(cosigned(block.header));
+  }
+
+  #makeBlocks(): BlockPool {
+    const { ledger, mempool, requests, network } = this.#parts;
+    return new BlockPool({
+      pooled: (envelopeId) => mempool.get(envelopeId)?.prepared.tx.envelope,
+      facts: (blockId, header, transactions) => ledger.factsOf(blockId, header, transactions),
+      nameOf: (position) => this.epoch.validators[position]?.name,
+      askable: () => validatorsAskable(this.epoch, network()),
+      fetchEnvelopes: (peer, blockId, positions) => requests.envelopes(peer, blockId, positions),
+      fetchBlock: (peer, blockId) => requests.block(peer, blockId),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    });
+  }
+
+  #makeCosigner(): Cosigner {
+    const { keys, ledger, evidence, log, monotonicMs, wallMs } = this.#parts;
+    const { chain, origin } = ledger.genesis;
+    const logSigner = ed25519Signer(keys.log.seed);
+    const cosignSigner = ed25519Signer(keys.cosigner.seed);
+    const own = this.index === undefined ? undefined : this.epoch.validators[this.index];
+    return new Cosigner(
+      {
+        origin,
+        logKey: logKeyOf(origin, logSigner.publicKey),
+        signLog: (message) => logSigner.sign(message),
+        ...(own === undefined
+          ? {}
+          : { own: { key: cosignerKeyOf(chain, own), sign: (message: Uint8Array) => cosignSigner.sign(message) } }),
+        policy: this.epoch.validators.map((validator) => cosignerKeyOf(chain, validator)),
+        quorum: this.epoch.quorum,
+        cosignEveryBlocks: this.epoch.consensus.cosignEveryBlocks,
+        recosignMs: this.epoch.consensus.recosignMs,
+      },
+      {
+        // A cosignature that libsodium refuses is dropped: foreign tools would refuse it too.
+        verify: verifyFast,
+        remember: (size, root) => ledger.rememberCheckpoint(size, root),
+        send: (cosignature) => this.#sendCosignature(encodeCosignature(cosignature)),
+        published: (note, size) => this.#hooks.published(note, size),
+        failed: (error) => log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
+        conflict: (key, a, b) =>
+          evidence.keep(key.name, `cosignatures of size ${a.size}`, [encodeCosignature(a), encodeCosignature(b)]),
+        wallMs,
+        monotonicMs,
+      },
+    );
+  }
+
+  #makeFollower(): CheckpointFollower {
+    const { ledger, requests, network, log, monotonicMs, wallMs } = this.#parts;
+    return new CheckpointFollower(
+      { chain: ledger.genesis.chain, origin: ledger.genesis.origin },
+      {
+        ledger,
+        askable: () => validatorsAskable(this.epoch, network()),
+        fetch: (validator) => requests.checkpoint(validator),
+        adopted: (note, size) => this.cosigner.adopt(note, size),
+        log,
+        monotonicMs,
+        wallMs,
+      },
+    );
+  }
+
+  #makeConsensus(me: number | undefined): Consensus {
+    const { ledger, keys, mempool, evidence, requests, network, timings, log, monotonicMs, wallMs } = this.#parts;
+    return new Consensus(
+      {
+        epoch: this.epoch,
+        genesisHash: ledger.genesis.genesisHash,
+        chain: ledger.genesis.chain,
+        me,
+        signer: me === undefined ? undefined : ed25519Signer(keys.vote.seed),
+        timings,
+      },
+      {
+        ledger,
+        mempool,
+        blocks: this.blocks,
+        network,
+        fetchBlock: (peer, blockId) => requests.block(peer, blockId),
+        log,
+        monotonicMs,
+        wallMs,
+      },
+      {
+        journalReady: () => this.#voteKey.begin(),
+        committed: (blocks) => this.#hooks.committed(blocks),
+        behind: (certificate) => this.#hooks.behind(certificate),
+        voting: () => {
+          // Why this node stopped is not taken back by an engine that asks to vote.
+          if (this.#notVoting !== waitingForPeers) return;
+          this.#notVoting = '';
+          log.info({ epoch: this.epoch.epoch }, 'voting');
+        },
+        halted: (code, detail, messages) => this.#halted(code, detail, messages),
+        evidence: (offender, a, b, view) => evidence.keep(offender, `votes of view ${view}`, [a, b]),
+      },
+    );
+  }
+
+  #halted(code: string, detail: string, messages: readonly Uint8Array[] = []): void {
+    const { log, evidence } = this.#parts;
+    log.error({ code, detail, epoch: this.epoch.epoch }, 'this node has stopped voting');
+    if (messages.length > 0) evidence.keep(code, detail, messages);
+    if (!isJournalCode(code)) {
+      this.#hooks.failed(code, detail);
+      return;
+    }
+    this.#notVoting = code;
+    if (code !== 'JOURNAL_ROLLED_BACK') return;
+    this.#voteKey.retire(code).catch((error: unknown) => {
+      log.error({ error: String(error) }, 'that this key votes no more could not be stored');
+    });
+    // It follows on without a vote: only a new vote key may vote again (W11).
+    const halted = this.#consensus;
+    this.#consensus = this.#makeConsensus(undefined);
+    void halted
+      .stop()
+      .then(() => (this.#stopped ? undefined : this.#consensus.start()))
+      .catch((error: unknown) => log.error({ error: String(error) }, 'cannot follow'));
+  }
+
+  #sendCosignature(payload: Uint8Array): void {
+    const { network, ledger } = this.#parts;
+    network().broadcast('urgent', frameKinds.cosignature, payload, { class: 'other' });
+    if (ledger.observers.length > 0) void network().publish('checkpoints', payload);
+  }
+}
+
+/** Whatever but a journal stops the engine (a disk, a divergence, a defect) does not pass by itself, nor with the epoch. */
+export function isJournalCode(code: string): boolean {
+  return code.startsWith('JOURNAL_');
+}
+
+export function validatorsAskable(epoch: Epoch, network: Network): readonly string[] {
+  const askable = network.askable();
+  return epoch.validators.map(({ name }) => name).filter((name) => askable.includes(name));
+}
+
+function cosigned(header: Header): CosignedBlock {
+  const { height, time, logSize, logRoot } = header;
+  return { height, time, logSize, logRoot, closing: isClosing(header) };
+}

@@ -1,0 +1,142 @@
+import { WeftError } from '../codec/error.ts';
+import { decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import { blockIdOfBytes, decodeHeader } from '../ledger/header.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Frame, FrameVerdict, GossipTopic, GossipVerdict, Network, NetworkHandlers } from '../net/types.ts';
+import type { Admission } from './admission.ts';
+import type { Answers } from './answers.ts';
+import type { EpochRuntime } from './epochRuntime.ts';
+import type { Sync } from './sync.ts';
+import {
+  decodeBlock,
+  decodeCosignature,
+  decodeHello,
+  decodeNumbers,
+  encodeCosignature,
+  encodeHello,
+  frameKinds,
+  isFormCode,
+} from './wire.ts';
+
+/** What comes from the network, to those whose business it is. */
+export type GatewayModules = {
+  readonly ledger: Ledger;
+  readonly sync: Sync;
+  readonly answers: Answers;
+  readonly admission: Admission;
+  readonly runtime: () => EpochRuntime;
+  readonly network: () => Network;
+};
+
+export class Gateway {
+  readonly #modules: GatewayModules;
+
+  constructor(modules: GatewayModules) {
+    this.#modules = modules;
+  }
+
+  handlers(): NetworkHandlers {
+    const { answers, sync, runtime } = this.#modules;
+    return {
+      hello: () => this.#hello(),
+      onHello: (peer, payload) => this.#onHello(peer, payload),
+      onFrame: (frame) => this.#onFrame(frame),
+      onRequest: (peer, kind, payload) => answers.answer(peer, kind, payload),
+      verifyRelayed: (kind, payload) => runtime().consensus.verifyRelayed(kind, payload),
+      onUp: (peer) => this.#onUp(peer),
+      onDown: (peer) => sync.forget(peer),
+      onHeard: (validator) => runtime().consensus.heard(validator),
+      onGossip: (topic, data) => this.#onGossip(topic, data),
+    };
+  }
+
+  #hello(): Uint8Array {
+    const { ledger, runtime } = this.#modules;
+    const { finalized, epoch, genesis } = ledger;
+    return encodeHello({
+      chain: genesis.chain,
+      ruleset: epoch.ruleset,
+      epoch: epoch.epoch,
+      view: runtime().consensus.status().view,
+      finalizedHeight: finalized.header.height,
+      finalizedView: finalized.certificate?.subject.view ?? 0,
+    });
+  }
+
+  #onHello(peer: string, payload: Uint8Array): FrameVerdict {
+    const { ledger, runtime, sync } = this.#modules;
+    try {
+      const hello = decodeHello(payload);
+      if (hello.chain !== ledger.genesis.chain) return 'invalid';
+      runtime().consensus.connected(peer, hello);
+      sync.heard(peer, hello.finalizedHeight, 1);
+      return undefined;
+    } catch {
+      return 'invalid';
+    }
+  }
+
+  #onUp(peer: string): void {
+    const { runtime, network } = this.#modules;
+    const newest = runtime().cosigner.ownNewest();
+    if (newest === undefined) return;
+    network().send(peer, 'urgent', frameKinds.cosignature, encodeCosignature(newest), { class: 'other' });
+  }
+
+  #onFrame(frame: Frame): FrameVerdict {
+    const { runtime, sync } = this.#modules;
+    try {
+      switch (frame.kind) {
+        case frameKinds.cosignature:
+          runtime().cosigner.receive(decodeCosignature(frame.payload));
+          return undefined;
+        case frameKinds.finalizedHeight: {
+          const [height = 0] = decodeNumbers(frame.payload, 1);
+          // What is a block or two away comes by consensus; more than that does not come by itself.
+          sync.heard(frame.peer, height, 2);
+          return undefined;
+        }
+        default:
+          return runtime().consensus.onFrame(frame);
+      }
+    } catch (error) {
+      if (error instanceof WeftError) return 'invalid';
+      throw error;
+    }
+  }
+
+  async #onGossip(topic: GossipTopic, data: Uint8Array): Promise<GossipVerdict> {
+    try {
+      switch (topic) {
+        case 'headers':
+          return this.#onHeader(data);
+        case 'transactions':
+          await this.#modules.admission.submit(data, false);
+          return 'accept';
+        case 'checkpoints':
+          return this.#modules.runtime().cosigner.receive(decodeCosignature(data)) === 'new' ? 'accept' : 'ignore';
+        default:
+          return 'ignore';
+      }
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      // What depends on time, state or room here says nothing about who passed it on.
+      return isFormCode(error.code) ? 'reject' : 'ignore';
+    }
+  }
+
+  #onHeader(data: Uint8Array): GossipVerdict {
+    const { ledger, runtime, sync } = this.#modules;
+    const { header: headerBytes, body: certificateBytes } = decodeBlock(data, 64 * 1024);
+    const { epoch, genesis, finalized } = ledger;
+    const header = decodeHeader(headerBytes);
+    if (header.epoch !== epoch.epoch || header.chain !== genesis.chain) return 'ignore';
+    if (header.height <= finalized.header.height) return 'ignore';
+    const certificate = decodeCertificate(certificateBytes, epoch.validators.length);
+    if (certificate.kind !== 'finalize' || certificate.subject.blockId !== blockIdOfBytes(headerBytes)) return 'reject';
+    if (!verifyCertificate(certificate, genesis.genesisHash, epoch.validators)) return 'reject';
+    runtime().consensus.certificate(certificate);
+    if (runtime().index === undefined) sync.catchUpTo(header.height);
+    return 'accept';
+  }
+}
