@@ -254,8 +254,8 @@ class LaneNetwork implements Network {
       this.#strangers++;
       return false;
     }
-    const permitted = direction === 'outbound' ? peer.dials !== 'theirs' : peer.dials !== 'ours';
-    return permitted && this.#closing === undefined;
+    // Inbound is decided by the lanes: a connection on which none is opened is swept away.
+    return this.#closing === undefined && (direction === 'inbound' || peer.dials !== 'theirs');
   }
 
   #applyPeers(): void {
@@ -302,17 +302,15 @@ class LaneNetwork implements Network {
   }
 
   #makeLink(lanes: PeerLanes, lane: Lane, stream: Stream, connection: Connection): LaneLink {
-    const { name, primary } = lanes.peer;
-    let hello: Uint8Array = new Uint8Array(0);
-    if (primary === lane) {
-      hello = this.#guard('hello', () => this.#modules.handlers.hello(name), hello);
-      if (hello.length > this.#limits.helloBytesMax) {
-        this.#handlerErrors++;
-        hello = new Uint8Array(0);
-      }
+    const { name } = lanes.peer;
+    // On every lane: a peer that is an epoch apart may take another one for the primary lane of the pair.
+    let hello = this.#guard('hello', () => this.#modules.handlers.hello(name), new Uint8Array(0));
+    if (hello.length > this.#limits.helloBytesMax) {
+      this.#handlerErrors++;
+      hello = new Uint8Array(0);
     }
     return new LaneLink(
-      { peer: name, lane, limits: this.#limits, hello, primary: primary === lane },
+      { peer: name, lane, limits: this.#limits, hello },
       {
         stream,
         connection,

@@ -71,9 +71,9 @@ export type GossipVerdict = 'accept' | 'ignore' | 'reject';
  * between a validator and an observer.
  */
 export type NetworkHandlers = {
-  /** Payload of our hello to this peer, at most `helloBytesMax`: built anew at each (re)connect of the primary lane. */
+  /** Payload of our hello to this peer, at most `helloBytesMax`: built anew at each (re)connect of a lane. */
   hello(peer: string): Uint8Array;
-  /** The peer's hello. Exactly one comes at the head of each primary lane, before any other frame. */
+  /** The peer's hello, as it stands at the head of each primary lane, before any other frame. */
   onHello(peer: string, payload: Uint8Array): FrameVerdict;
   onFrame(frame: Frame): FrameVerdict;
   /** Answers a request that came on a bulk lane. `undefined` = do not have it. At most `answerBytesMax` bytes. */

@@ -115,7 +115,6 @@ function fakeLink(lane: 'urgent' | 'bulk') {
       lane,
       limits: { ...defaultLimits, messageBytesMax: 100_000 },
       hello: new Uint8Array(0),
-      primary: lane === 'urgent',
     },
     {
       stream: stream as unknown as Stream,

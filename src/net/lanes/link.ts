@@ -34,10 +34,7 @@ export type LinkOptions = {
   readonly peer: string;
   readonly lane: Lane;
   readonly limits: NetworkLimits;
-  /** Our hello, on the primary lane; else empty. */
   readonly hello: Uint8Array;
-  /** A hello is expected from the peer: this is the primary lane of the pair. */
-  readonly primary: boolean;
 };
 
 export type LinkModules = {
@@ -208,7 +205,7 @@ export class LaneLink {
     if (this.#state === 'opening') {
       const preface =
         frame.kind === prefaceKind ? decodePreface(frame.payload, this.#options.limits.helloBytesMax) : undefined;
-      if (preface === undefined || (!this.#options.primary && preface.hello.length > 0)) return false;
+      if (preface === undefined) return false;
       this.#state = 'open';
       this.#peerMessageBytesMax = preface.messageBytesMax;
       return this.#modules.onOpen(this, preface.hello);

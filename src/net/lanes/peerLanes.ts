@@ -6,8 +6,9 @@ import { Backoff, Budget, Penalty } from './pace.ts';
 
 /**
  * The lanes of one permitted peer: dialled for ever when it is ours to dial, accepted when it is the peer's. At most one
- * link per lane. Of two the newer stays: only one side of a pair ever dials, and it dials only when it holds none, so
- * the older one is dead and we have not noticed yet.
+ * link per lane. Of two that the peer dialled the newer stays: it dials only when it holds none, so the older one is dead and
+ * we have not noticed yet. What is ours to dial is accepted too while there is none: at a change of epoch two sides may for a
+ * while not agree on whose turn it is.
  */
 export type PeerLanesOptions = { readonly limits: NetworkLimits; readonly timings: NetworkTimings };
 
@@ -89,7 +90,7 @@ export class PeerLanes {
     const refusal =
       this.#stopped || slot === undefined
         ? 'no such lane between us'
-        : this.peer.dials === 'ours'
+        : this.peer.dials === 'ours' && slot.link?.isOpen === true
           ? 'it is ours to dial'
           : slot.penalty.leftMs(this.#modules.nowMs()) > 0
             ? 'closed for a while after misbehaviour'
