@@ -13,7 +13,10 @@ export const accountUid = (name: string): EntityUid => ({ type: 'Account', id: n
 export const instanceUid = (name: string): EntityUid => ({ type: 'Instance', id: name });
 export const modelUid = (id: string): EntityUid => ({ type: 'Model', id });
 export const tableUid: EntityUid = { type: 'Table', id: 'current' };
-export const serviceUid = (name: 'identity' | 'packets' | 'models'): EntityUid => ({ type: 'Service', id: name });
+export const serviceUid = (name: 'governance' | 'identity' | 'packets' | 'models'): EntityUid => ({
+  type: 'Service',
+  id: name,
+});
 
 /** `time` goes along always; the policy adapter leaves it out where no policy of the active set mentions it. */
 export function createAsk(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide): Asked {

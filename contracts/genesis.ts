@@ -4,12 +4,14 @@ import { validate } from '../schemas/validators.ts';
 import { fromBase64Url } from '../src/codec/base64.ts';
 import { WeftError } from '../src/codec/error.ts';
 import { encodeUtf8 } from '../src/codec/utf8.ts';
-import { sha256 } from '../src/crypto/hash.ts';
-import { type ValidatorRole, verifyPossession } from '../src/crypto/validatorKeys.ts';
-import { algCosigner, algLog, createVkey, formatVkey } from '../src/log/vkey.ts';
+import { verifyPossession } from '../src/crypto/validatorKeys.ts';
 import { digestPolicySet } from '../src/policy/document.ts';
 import type { PolicyEngineId } from '../src/policy/engineId.ts';
 import { asJson, isSorted } from './contract.ts';
+import { nodeKeys } from './governance/effects.ts';
+import { epochValue, namedWithVkeys, parametersInOrder } from './governance/epochs.ts';
+import { type NodeRole, nodeRoles, wrongWithParameters, wrongWithSet } from './governance/nodeSet.ts';
+import { consensusPath, councilPath, epochPath, nodeKeyPath, validatorsPath } from './governance/state.ts';
 import { checkKeys, keyPath, type NamedKey, nameKey, signs } from './identity/keys.ts';
 import { COUNCIL_ROLE, reservedRoles, VALIDATOR_ROLE } from './identity/roles.ts';
 import { LIMITS } from './limits.ts';
@@ -26,49 +28,42 @@ export type GenesisNames = {
   readonly chain: string;
 };
 
-const provenRoles = ['peer', 'vote', 'log', 'cosigner'] as const satisfies readonly ValidatorRole[];
-
 /**
  * The document as a typed value, when everything holds that can be seen from it alone: schema, order and uniqueness of
  * names, distinct keys, proofs of possession, accounts that others name. Policies are not parsed here.
  * @throws WeftError `GENESIS_INVALID`
  */
-export function checkGenesis(document: Json): Genesis {
+export function checkGenesis(document: Json, chain: string): Genesis {
   const wrong = validate('genesis', document);
   if (wrong !== undefined) throw invalid(wrong);
   const genesis = document as unknown as Genesis;
   const { validators, observers, accounts, council, policy, consensus } = genesis;
-  requireSorted('validators', validators);
-  requireSorted('observers', observers);
   requireSorted('accounts', accounts);
   if (!isSorted(policy.policies.map(({ id }) => id))) throw invalid('policy.policies are not sorted by id, none twice');
   if (!isSorted(council.members)) throw invalid('council.members are not sorted, none twice');
   if (council.threshold > council.members.length) throw invalid('council.threshold is above the number of members');
-  if (consensus.certificationTimeoutMs < consensus.leaderTimeoutMs) {
-    throw invalid('consensus.certificationTimeoutMs is below leaderTimeoutMs');
-  }
+  const wrongParameters = wrongWithParameters(consensus);
+  if (wrongParameters !== undefined) throw invalid(wrongParameters.why);
   const keys = new Map<string, string>();
   for (const account of accounts) checkAccount(account, keys);
   const names = new Set(accounts.map(({ name }) => name));
   for (const member of council.members) {
     if (!names.has(member)) throw invalid(`council member ${member} is not among the accounts`);
   }
-  const spokenFor = new Set<string>();
-  for (const validator of validators) {
-    if (!names.has(validator.account))
-      throw invalid(`validator ${validator.name}: account ${validator.account} is not among the accounts`);
-    if (spokenFor.has(validator.account)) throw invalid(`account ${validator.account} speaks for two validators`);
-    spokenFor.add(validator.account);
-    for (const role of provenRoles) {
-      takeKey(keys, validator[role], `the ${role} key of validator ${validator.name}`);
-      checkProof(genesis.name, validator, role);
-    }
-  }
-  const validatorNames = new Set(validators.map(({ name }) => name));
-  for (const observer of observers) {
-    if (validatorNames.has(observer.name)) throw invalid(`${observer.name} is a validator and an observer`);
-    takeKey(keys, observer.peer, `the peer key of observer ${observer.name}`);
-  }
+  const wrongSet = wrongWithSet(
+    { validators, observers },
+    {
+      origin: `${chain}/weft`,
+      hasAccount: (name) => names.has(name),
+      isChecked: () => false,
+      objection(publicKey) {
+        const owner = keys.get(publicKey);
+        return owner === undefined ? undefined : { code: 'KEY_USED', why: `is also ${owner}` };
+      },
+    },
+  );
+  if (wrongSet !== undefined) throw invalid(wrongSet.why);
+  for (const validator of validators) for (const role of nodeRoles) checkProof(genesis.name, validator, role);
   return genesis;
 }
 
@@ -78,7 +73,7 @@ export function checkGenesis(document: Json): Genesis {
  *   above the size of a log entry: fewer observers, validators or council members)
  */
 export function openGenesis(document: Json, names: GenesisNames): GenesisResult {
-  const genesis = checkGenesis(document);
+  const genesis = checkGenesis(document, names.chain);
   if (genesis.ruleset !== names.ruleset)
     throw invalid(`it begins under ruleset ${genesis.ruleset}, not ${names.ruleset}`);
   for (const part of ['sdk', 'language', 'wasmSha256'] as const) {
@@ -88,7 +83,6 @@ export function openGenesis(document: Json, names: GenesisNames): GenesisResult 
       );
     }
   }
-  checkLogKeyIds(genesis, `${names.chain}/weft`);
   const { schema, policies } = genesis.policy;
   const policyDigest = digestPolicySet({ schema, policies });
   const record = genesisRecord(genesis, names, policyDigest);
@@ -104,17 +98,6 @@ export function openGenesis(document: Json, names: GenesisNames): GenesisResult 
     );
   }
   return { changes: genesisState(genesis, policyDigest), record };
-}
-
-/** All log keys share one name, so two with one 4-byte id could not be told apart; foreign readers of notes refuse both. */
-function checkLogKeyIds(genesis: Genesis, origin: string): void {
-  const seen = new Map<string, string>();
-  for (const { name, log } of genesis.validators) {
-    const { keyId } = createVkey(sha256, origin, algLog, fromBase64Url(log));
-    const other = seen.get(keyId);
-    if (other !== undefined) throw invalid(`the log keys of ${other} and ${name} have the same key id: make a new one`);
-    seen.set(keyId, name);
-  }
 }
 
 function genesisState(genesis: Genesis, policyDigest: string): StateChanges {
@@ -143,11 +126,11 @@ function genesisState(genesis: Genesis, policyDigest: string): StateChanges {
       });
     }
   }
-  changes.set('governance/council/current', { threshold: council.threshold, members: council.members });
+  changes.set(councilPath, { threshold: council.threshold, members: council.members });
   changes.set('governance/policy/current', { version: 1, digest: policyDigest, minValid: 1 });
   changes.set(`governance/policy-set/${policyDigest}`, asJson({ schema: policy.schema, policies: policy.policies }));
   changes.set('governance/pause/current', { paused: false, height: 0 });
-  changes.set('governance/validators/current', {
+  changes.set(validatorsPath, {
     validators: validators.map(({ name, peer, vote, log, cosigner, account, url }) => ({
       name,
       peer,
@@ -159,20 +142,20 @@ function genesisState(genesis: Genesis, policyDigest: string): StateChanges {
     })),
     observers: observers.map(({ name, peer }) => ({ name, peer })),
   });
-  changes.set('governance/consensus/current', { ruleset, parameters: asJson(consensus) });
+  changes.set(consensusPath, { ruleset, parameters: asJson(consensus) });
+  changes.set(epochPath(1), epochValue(1, 1, { ruleset, validators }));
+  for (const [publicKey, value] of nodeKeys({ validators, observers }, 'active', 0))
+    changes.set(nodeKeyPath(publicKey), value);
   return changes;
 }
 
 function genesisRecord(genesis: Genesis, { chain, genesisHash }: GenesisNames, policyDigest: string): LedgerRecord {
   const origin = `${chain}/weft`;
-  const vkey = (name: string, alg: typeof algLog | typeof algCosigner, key: string): string =>
-    formatVkey(createVkey(sha256, name, alg, fromBase64Url(key)));
   const accountKeys = (name: string): Json =>
     (genesis.accounts.find((account) => account.name === name)?.keys ?? []).map(({ alg, publicKey }) => ({
       alg,
       publicKey,
     }));
-  const c = genesis.consensus;
   return {
     type: 'genesis',
     height: 0,
@@ -182,30 +165,11 @@ function genesisRecord(genesis: Genesis, { chain, genesisHash }: GenesisNames, p
     genesisHash,
     name: genesis.name,
     ruleset: genesis.ruleset,
-    consensus: {
-      leaderTimeoutMs: c.leaderTimeoutMs,
-      certificationTimeoutMs: c.certificationTimeoutMs,
-      retryMs: c.retryMs,
-      fetchMs: c.fetchMs,
-      skipMs: c.skipMs,
-      idleBlockMs: c.idleBlockMs,
-      maxBlockBytes: c.maxBlockBytes,
-      maxBlockTxs: c.maxBlockTxs,
-      maxTxLifetimeMs: c.maxTxLifetimeMs,
-      cosignEveryBlocks: c.cosignEveryBlocks,
-      recosignMs: c.recosignMs,
-      retentionViews: c.retentionViews,
-    },
-    validators: genesis.validators.map(({ name, peer, vote, log, cosigner, account, url }) => ({
-      name,
-      peer,
-      vote,
-      log: vkey(origin, algLog, log),
-      cosigner: vkey(`${chain}/${name}`, algCosigner, cosigner),
-      account,
-      accountKeys: accountKeys(account),
-      url,
-    })),
+    consensus: parametersInOrder(genesis.consensus),
+    validators: genesis.validators.map((validator) => {
+      const { url, ...named } = namedWithVkeys(chain, validator);
+      return { ...named, accountKeys: accountKeys(validator.account), url };
+    }),
     observers: genesis.observers.map(({ name, peer }) => ({ name, peer })),
     council: { threshold: genesis.council.threshold, members: genesis.council.members },
     policy: { version: 1, digest: policyDigest },
@@ -233,9 +197,7 @@ function takeKey(keys: Map<string, string>, publicKey: string, owner: string): v
   keys.set(publicKey, owner);
 }
 
-function checkProof(network: string, validator: Validator, role: (typeof provenRoles)[number]): void {
-  const wrong = checkKeys([{ alg: 'ed25519', publicKey: validator[role] }]);
-  if (typeof wrong === 'string') throw invalid(`the ${role} key of validator ${validator.name}: ${wrong}`);
+function checkProof(network: string, validator: Validator, role: NodeRole): void {
   const claim = { network, validator: validator.name, role, publicKey: fromBase64Url(validator[role]) };
   if (!verifyPossession(claim, fromBase64Url(validator.proofs[role]))) {
     throw invalid(`validator ${validator.name}: the proof of possession of its ${role} key does not verify`);

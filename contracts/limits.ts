@@ -10,4 +10,4 @@ export const LIMITS = {
   leafBytesMax: 65_535,
 } as const;
 
-export type Limits = typeof LIMITS;
+export type Limits = { readonly [name in keyof typeof LIMITS]: number };

@@ -14,12 +14,30 @@ import {
   type SignatureAlgorithm,
   sortSignatures,
 } from '../src/crypto/dsse.ts';
-import { LIMITS } from './limits.ts';
+import { LIMITS, type Limits } from './limits.ts';
 import type { JsonObject, Transaction } from './types.ts';
 
 export const TRANSACTION_PAYLOAD_TYPE = 'application/vnd.weft.tx+json';
 
-const envelopeLimits = { payloadBytesMax: LIMITS.bodyBytesMax, envelopeBytesMax: LIMITS.envelopeBytesMax };
+/** What a ruleset says about how transactions read: bounds, and for each of its types what is wrong with a body, if anything. */
+export type TransactionForm = {
+  readonly limits: Pick<Limits, 'bodyBytesMax' | 'envelopeBytesMax' | 'bodyDepthMax'>;
+  /** Undefined: there is no such type. */
+  bodyOf(type: string): ((body: unknown) => string | undefined) | undefined;
+};
+
+/** The form of `schemas/tx/<type>`, of whatever ruleset. */
+export function bodyOf(type: string): ((body: unknown) => string | undefined) | undefined {
+  const schema = `tx/${type}`;
+  return hasSchema(schema) ? (body) => validate(schema, body) : undefined;
+}
+
+/** For tools: all that this build knows. What may stand in a block, its ruleset says. */
+const anyForm: TransactionForm = { limits: LIMITS, bodyOf };
+
+function envelopeLimits({ limits }: TransactionForm) {
+  return { payloadBytesMax: limits.bodyBytesMax, envelopeBytesMax: limits.envelopeBytesMax };
+}
 
 /** What a sender writes; members in the order in which the body holds them. */
 export type TransactionFields = {
@@ -44,16 +62,22 @@ export type TransactionSigner = {
 /**
  * Reads an envelope's exact bytes.
  * @param options.chain when given, another chain's transaction is refused
+ * @param options.form of a ruleset; without, every type that this build knows is read. Nodes and audits use `Ruleset.decode`.
  * @throws WeftError `ENVELOPE_*` (not the one encoding, too large, an algorithm that is not checked), `JSON_*` (not the one
  *   reading), `TX_PAYLOAD_TYPE`, `TX_FORM` (members), `TX_CHAIN`, `TX_TYPE_UNKNOWN`, `TX_BODY` (the form of its type)
  */
-export function decodeTransaction(bytes: Uint8Array, options: { readonly chain?: string } = {}): Transaction {
-  const { payload, payloadType, signatures } = decodeEnvelope(bytes, envelopeLimits);
+export function decodeTransaction(
+  bytes: Uint8Array,
+  options: { readonly chain?: string; readonly form?: TransactionForm } = {},
+): Transaction {
+  const form = options.form ?? anyForm;
+  const { limits } = form;
+  const { payload, payloadType, signatures } = decodeEnvelope(bytes, envelopeLimits(form));
   if (payloadType !== TRANSACTION_PAYLOAD_TYPE) {
     throw new WeftError('TX_PAYLOAD_TYPE', `The envelope holds ${payloadType}, not ${TRANSACTION_PAYLOAD_TYPE}.`);
   }
-  const fields = parseStrictJson(payload, { bytesMax: LIMITS.bodyBytesMax, depthMax: LIMITS.bodyDepthMax });
-  checkFields(fields);
+  const fields = parseStrictJson(payload, { bytesMax: limits.bodyBytesMax, depthMax: limits.bodyDepthMax });
+  checkFields(fields, form);
   if (options.chain !== undefined && fields.chain !== options.chain) {
     throw new WeftError('TX_CHAIN', `The transaction is for chain ${fields.chain}, this is ${options.chain}.`, {
       chain: fields.chain,
@@ -82,7 +106,7 @@ export function decodeTransaction(bytes: Uint8Array, options: { readonly chain?:
 export function buildTransactionBody(fields: TransactionFields): Uint8Array {
   const { chain, account, type, expires, nonce, body } = fields;
   const ordered: TransactionFields = { chain, account, type, expires, nonce, body };
-  checkFields(ordered);
+  checkFields(ordered, anyForm);
   const payload = encodeUtf8(stringifyJson(ordered, LIMITS.bodyDepthMax));
   if (payload.length > LIMITS.bodyBytesMax) {
     throw new WeftError(
@@ -102,7 +126,7 @@ export function signingBytes(payload: Uint8Array): Uint8Array {
 export function sealTransaction(payload: Uint8Array, signatures: readonly EnvelopeSignature[]): Uint8Array {
   return encodeEnvelope(
     { payload, payloadType: TRANSACTION_PAYLOAD_TYPE, signatures: sortSignatures(signatures) },
-    envelopeLimits,
+    envelopeLimits(anyForm),
   );
 }
 
@@ -119,16 +143,16 @@ export function buildEnvelope(fields: TransactionFields, signers: readonly Trans
   );
 }
 
-function checkFields(fields: unknown): asserts fields is TransactionFields {
+function checkFields(fields: unknown, form: TransactionForm): asserts fields is TransactionFields {
   const wrong = validate('transaction', fields);
   if (wrong !== undefined) throw new WeftError('TX_FORM', `Not a transaction: ${wrong}.`);
   const { type, body } = fields as TransactionFields;
-  const schema = `tx/${type}`;
-  if (!hasSchema(schema)) {
+  const wrongWith = form.bodyOf(type);
+  if (wrongWith === undefined) {
     throw new WeftError('TX_TYPE_UNKNOWN', `No transaction has the type ${type}; schemas/tx/ lists those there are.`, {
       type,
     });
   }
-  const wrongBody = validate(schema, body);
+  const wrongBody = wrongWith(body);
   if (wrongBody !== undefined) throw new WeftError('TX_BODY', `Body of ${type}: ${wrongBody}.`, { type });
 }

@@ -12,6 +12,8 @@ export type StateChanges = ReadonlyMap<string, Json | null>;
 
 export type BlockContext = {
   readonly chain: string;
+  /** Hex. Votes are signed over all of it. */
+  readonly genesisHash: string;
   readonly height: number;
   /** Milliseconds UTC: the block's time is the only clock. */
   readonly time: number;

@@ -1,16 +1,6 @@
 // Generated from the schemas beside this folder by `npm run types`. Change those, not this.
 
 /**
- * Roles, sorted, with `council` and `validator` where the ledger gave them.
- *
- * @minItems 0
- * @maxItems 16
- *
- * Items: A role: what policy knows an account by.
- */
-export type Roles = string[];
-
-/**
  * State value at `identity/account/<name>`.
  */
 export interface AccountRecord {
@@ -22,7 +12,15 @@ export interface AccountRecord {
    * A suspended account cannot send.
    */
   status: 'active' | 'suspended';
-  roles: Roles;
+  /**
+   * Roles, sorted, with `council` and `validator` where the ledger gave them.
+   *
+   * @minItems 0
+   * @maxItems 18
+   *
+   * Items: A role: what policy knows an account by.
+   */
+  roles: string[];
   /**
    * Active keys, in order of registration.
    *

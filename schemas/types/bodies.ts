@@ -1,4 +1,9 @@
 // Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+import type { GovernanceApproveBody } from './tx/governance.approve.ts';
+import type { GovernanceEvidenceBody } from './tx/governance.evidence.ts';
+import type { GovernanceProposeBody } from './tx/governance.propose.ts';
+import type { GovernanceReadyBody } from './tx/governance.ready.ts';
+import type { GovernanceWithdrawBody } from './tx/governance.withdraw.ts';
 import type { IdentityRedeemBody } from './tx/identity.redeem.ts';
 import type { IdentityRegisterBody } from './tx/identity.register.ts';
 import type { IdentityResumeBody } from './tx/identity.resume.ts';
@@ -21,6 +26,11 @@ import type { RoutingRollbackBody } from './tx/routing.rollback.ts';
 
 /** Transaction type → its body. */
 export type TransactionBodies = {
+  'governance.approve': GovernanceApproveBody;
+  'governance.evidence': GovernanceEvidenceBody;
+  'governance.propose': GovernanceProposeBody;
+  'governance.ready': GovernanceReadyBody;
+  'governance.withdraw': GovernanceWithdrawBody;
   'identity.redeem': IdentityRedeemBody;
   'identity.register': IdentityRegisterBody;
   'identity.resume': IdentityResumeBody;

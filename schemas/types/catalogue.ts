@@ -8,51 +8,64 @@ import schema5 from '../instance-record.schema.json' with { type: 'json' };
 import schema6 from '../model-record.schema.json' with { type: 'json' };
 import schema7 from '../nld-packet.schema.json' with { type: 'json' };
 import schema8 from '../record/block.schema.json' with { type: 'json' };
-import schema9 from '../record/genesis.schema.json' with { type: 'json' };
-import schema10 from '../record/identity.assigned.schema.json' with { type: 'json' };
-import schema11 from '../record/identity.redeemed.schema.json' with { type: 'json' };
-import schema12 from '../record/identity.registered.schema.json' with { type: 'json' };
-import schema13 from '../record/identity.resumed.schema.json' with { type: 'json' };
-import schema14 from '../record/identity.revoked.schema.json' with { type: 'json' };
-import schema15 from '../record/identity.rotated.schema.json' with { type: 'json' };
-import schema16 from '../record/identity.suspended.schema.json' with { type: 'json' };
-import schema17 from '../record/identity.ticketed.schema.json' with { type: 'json' };
-import schema18 from '../record/models.attested.schema.json' with { type: 'json' };
-import schema19 from '../record/models.authorised.schema.json' with { type: 'json' };
-import schema20 from '../record/models.registered.schema.json' with { type: 'json' };
-import schema21 from '../record/models.related.schema.json' with { type: 'json' };
-import schema22 from '../record/models.revoked.schema.json' with { type: 'json' };
-import schema23 from '../record/packets.acknowledged.schema.json' with { type: 'json' };
-import schema24 from '../record/packets.committed.schema.json' with { type: 'json' };
-import schema25 from '../record/packets.mismatched.schema.json' with { type: 'json' };
-import schema26 from '../record/routing.published.schema.json' with { type: 'json' };
-import schema27 from '../record/routing.restored.schema.json' with { type: 'json' };
-import schema28 from '../record/routing.switched.schema.json' with { type: 'json' };
-import schema29 from '../record/tx.refused.schema.json' with { type: 'json' };
-import schema30 from '../record/tx.schema.json' with { type: 'json' };
-import schema31 from '../routing-table.schema.json' with { type: 'json' };
-import schema32 from '../rpc.schema.json' with { type: 'json' };
-import schema33 from '../state-proof.schema.json' with { type: 'json' };
-import schema34 from '../transaction.schema.json' with { type: 'json' };
-import schema35 from '../tx/identity.redeem.schema.json' with { type: 'json' };
-import schema36 from '../tx/identity.register.schema.json' with { type: 'json' };
-import schema37 from '../tx/identity.resume.schema.json' with { type: 'json' };
-import schema38 from '../tx/identity.revoke.schema.json' with { type: 'json' };
-import schema39 from '../tx/identity.roles.schema.json' with { type: 'json' };
-import schema40 from '../tx/identity.rotate.schema.json' with { type: 'json' };
-import schema41 from '../tx/identity.suspend.schema.json' with { type: 'json' };
-import schema42 from '../tx/identity.ticket.schema.json' with { type: 'json' };
-import schema43 from '../tx/models.attest.schema.json' with { type: 'json' };
-import schema44 from '../tx/models.authorise.schema.json' with { type: 'json' };
-import schema45 from '../tx/models.lineage.schema.json' with { type: 'json' };
-import schema46 from '../tx/models.register.schema.json' with { type: 'json' };
-import schema47 from '../tx/models.revoke.schema.json' with { type: 'json' };
-import schema48 from '../tx/packets.acknowledge.schema.json' with { type: 'json' };
-import schema49 from '../tx/packets.commit.schema.json' with { type: 'json' };
-import schema50 from '../tx/packets.mismatch.schema.json' with { type: 'json' };
-import schema51 from '../tx/routing.instance.schema.json' with { type: 'json' };
-import schema52 from '../tx/routing.publish.schema.json' with { type: 'json' };
-import schema53 from '../tx/routing.rollback.schema.json' with { type: 'json' };
+import schema9 from '../record/epoch.schema.json' with { type: 'json' };
+import schema10 from '../record/genesis.schema.json' with { type: 'json' };
+import schema11 from '../record/governance.approved.schema.json' with { type: 'json' };
+import schema12 from '../record/governance.effective.schema.json' with { type: 'json' };
+import schema13 from '../record/governance.evidence.schema.json' with { type: 'json' };
+import schema14 from '../record/governance.lapsed.schema.json' with { type: 'json' };
+import schema15 from '../record/governance.proposed.schema.json' with { type: 'json' };
+import schema16 from '../record/governance.ready.schema.json' with { type: 'json' };
+import schema17 from '../record/governance.withdrawn.schema.json' with { type: 'json' };
+import schema18 from '../record/identity.assigned.schema.json' with { type: 'json' };
+import schema19 from '../record/identity.redeemed.schema.json' with { type: 'json' };
+import schema20 from '../record/identity.registered.schema.json' with { type: 'json' };
+import schema21 from '../record/identity.resumed.schema.json' with { type: 'json' };
+import schema22 from '../record/identity.revoked.schema.json' with { type: 'json' };
+import schema23 from '../record/identity.rotated.schema.json' with { type: 'json' };
+import schema24 from '../record/identity.suspended.schema.json' with { type: 'json' };
+import schema25 from '../record/identity.ticketed.schema.json' with { type: 'json' };
+import schema26 from '../record/models.attested.schema.json' with { type: 'json' };
+import schema27 from '../record/models.authorised.schema.json' with { type: 'json' };
+import schema28 from '../record/models.registered.schema.json' with { type: 'json' };
+import schema29 from '../record/models.related.schema.json' with { type: 'json' };
+import schema30 from '../record/models.revoked.schema.json' with { type: 'json' };
+import schema31 from '../record/packets.acknowledged.schema.json' with { type: 'json' };
+import schema32 from '../record/packets.committed.schema.json' with { type: 'json' };
+import schema33 from '../record/packets.mismatched.schema.json' with { type: 'json' };
+import schema34 from '../record/routing.published.schema.json' with { type: 'json' };
+import schema35 from '../record/routing.restored.schema.json' with { type: 'json' };
+import schema36 from '../record/routing.switched.schema.json' with { type: 'json' };
+import schema37 from '../record/tx.refused.schema.json' with { type: 'json' };
+import schema38 from '../record/tx.schema.json' with { type: 'json' };
+import schema39 from '../routing-table.schema.json' with { type: 'json' };
+import schema40 from '../rpc.schema.json' with { type: 'json' };
+import schema41 from '../state-proof.schema.json' with { type: 'json' };
+import schema42 from '../transaction.schema.json' with { type: 'json' };
+import schema43 from '../tx/governance.approve.schema.json' with { type: 'json' };
+import schema44 from '../tx/governance.evidence.schema.json' with { type: 'json' };
+import schema45 from '../tx/governance.propose.schema.json' with { type: 'json' };
+import schema46 from '../tx/governance.ready.schema.json' with { type: 'json' };
+import schema47 from '../tx/governance.withdraw.schema.json' with { type: 'json' };
+import schema48 from '../tx/identity.redeem.schema.json' with { type: 'json' };
+import schema49 from '../tx/identity.register.schema.json' with { type: 'json' };
+import schema50 from '../tx/identity.resume.schema.json' with { type: 'json' };
+import schema51 from '../tx/identity.revoke.schema.json' with { type: 'json' };
+import schema52 from '../tx/identity.roles.schema.json' with { type: 'json' };
+import schema53 from '../tx/identity.rotate.schema.json' with { type: 'json' };
+import schema54 from '../tx/identity.suspend.schema.json' with { type: 'json' };
+import schema55 from '../tx/identity.ticket.schema.json' with { type: 'json' };
+import schema56 from '../tx/models.attest.schema.json' with { type: 'json' };
+import schema57 from '../tx/models.authorise.schema.json' with { type: 'json' };
+import schema58 from '../tx/models.lineage.schema.json' with { type: 'json' };
+import schema59 from '../tx/models.register.schema.json' with { type: 'json' };
+import schema60 from '../tx/models.revoke.schema.json' with { type: 'json' };
+import schema61 from '../tx/packets.acknowledge.schema.json' with { type: 'json' };
+import schema62 from '../tx/packets.commit.schema.json' with { type: 'json' };
+import schema63 from '../tx/packets.mismatch.schema.json' with { type: 'json' };
+import schema64 from '../tx/routing.instance.schema.json' with { type: 'json' };
+import schema65 from '../tx/routing.publish.schema.json' with { type: 'json' };
+import schema66 from '../tx/routing.rollback.schema.json' with { type: 'json' };
 
 /** Name → schema document. */
 export const schemaDocuments: ReadonlyMap<string, object> = new Map<string, object>([
@@ -65,49 +78,62 @@ export const schemaDocuments: ReadonlyMap<string, object> = new Map<string, obje
   ['model-record', schema6],
   ['nld-packet', schema7],
   ['record/block', schema8],
-  ['record/genesis', schema9],
-  ['record/identity.assigned', schema10],
-  ['record/identity.redeemed', schema11],
-  ['record/identity.registered', schema12],
-  ['record/identity.resumed', schema13],
-  ['record/identity.revoked', schema14],
-  ['record/identity.rotated', schema15],
-  ['record/identity.suspended', schema16],
-  ['record/identity.ticketed', schema17],
-  ['record/models.attested', schema18],
-  ['record/models.authorised', schema19],
-  ['record/models.registered', schema20],
-  ['record/models.related', schema21],
-  ['record/models.revoked', schema22],
-  ['record/packets.acknowledged', schema23],
-  ['record/packets.committed', schema24],
-  ['record/packets.mismatched', schema25],
-  ['record/routing.published', schema26],
-  ['record/routing.restored', schema27],
-  ['record/routing.switched', schema28],
-  ['record/tx.refused', schema29],
-  ['record/tx', schema30],
-  ['routing-table', schema31],
-  ['rpc', schema32],
-  ['state-proof', schema33],
-  ['transaction', schema34],
-  ['tx/identity.redeem', schema35],
-  ['tx/identity.register', schema36],
-  ['tx/identity.resume', schema37],
-  ['tx/identity.revoke', schema38],
-  ['tx/identity.roles', schema39],
-  ['tx/identity.rotate', schema40],
-  ['tx/identity.suspend', schema41],
-  ['tx/identity.ticket', schema42],
-  ['tx/models.attest', schema43],
-  ['tx/models.authorise', schema44],
-  ['tx/models.lineage', schema45],
-  ['tx/models.register', schema46],
-  ['tx/models.revoke', schema47],
-  ['tx/packets.acknowledge', schema48],
-  ['tx/packets.commit', schema49],
-  ['tx/packets.mismatch', schema50],
-  ['tx/routing.instance', schema51],
-  ['tx/routing.publish', schema52],
-  ['tx/routing.rollback', schema53],
+  ['record/epoch', schema9],
+  ['record/genesis', schema10],
+  ['record/governance.approved', schema11],
+  ['record/governance.effective', schema12],
+  ['record/governance.evidence', schema13],
+  ['record/governance.lapsed', schema14],
+  ['record/governance.proposed', schema15],
+  ['record/governance.ready', schema16],
+  ['record/governance.withdrawn', schema17],
+  ['record/identity.assigned', schema18],
+  ['record/identity.redeemed', schema19],
+  ['record/identity.registered', schema20],
+  ['record/identity.resumed', schema21],
+  ['record/identity.revoked', schema22],
+  ['record/identity.rotated', schema23],
+  ['record/identity.suspended', schema24],
+  ['record/identity.ticketed', schema25],
+  ['record/models.attested', schema26],
+  ['record/models.authorised', schema27],
+  ['record/models.registered', schema28],
+  ['record/models.related', schema29],
+  ['record/models.revoked', schema30],
+  ['record/packets.acknowledged', schema31],
+  ['record/packets.committed', schema32],
+  ['record/packets.mismatched', schema33],
+  ['record/routing.published', schema34],
+  ['record/routing.restored', schema35],
+  ['record/routing.switched', schema36],
+  ['record/tx.refused', schema37],
+  ['record/tx', schema38],
+  ['routing-table', schema39],
+  ['rpc', schema40],
+  ['state-proof', schema41],
+  ['transaction', schema42],
+  ['tx/governance.approve', schema43],
+  ['tx/governance.evidence', schema44],
+  ['tx/governance.propose', schema45],
+  ['tx/governance.ready', schema46],
+  ['tx/governance.withdraw', schema47],
+  ['tx/identity.redeem', schema48],
+  ['tx/identity.register', schema49],
+  ['tx/identity.resume', schema50],
+  ['tx/identity.revoke', schema51],
+  ['tx/identity.roles', schema52],
+  ['tx/identity.rotate', schema53],
+  ['tx/identity.suspend', schema54],
+  ['tx/identity.ticket', schema55],
+  ['tx/models.attest', schema56],
+  ['tx/models.authorise', schema57],
+  ['tx/models.lineage', schema58],
+  ['tx/models.register', schema59],
+  ['tx/models.revoke', schema60],
+  ['tx/packets.acknowledge', schema61],
+  ['tx/packets.commit', schema62],
+  ['tx/packets.mismatch', schema63],
+  ['tx/routing.instance', schema64],
+  ['tx/routing.publish', schema65],
+  ['tx/routing.rollback', schema66],
 ]);

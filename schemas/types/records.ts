@@ -1,6 +1,14 @@
 // Generated from the schemas beside this folder by `npm run types`. Change those, not this.
 import type { BlockRecord } from './record/block.ts';
+import type { EpochRecord } from './record/epoch.ts';
 import type { GenesisRecord } from './record/genesis.ts';
+import type { GovernanceApprovedRecord } from './record/governance.approved.ts';
+import type { GovernanceEffectiveRecord } from './record/governance.effective.ts';
+import type { GovernanceEvidenceRecord } from './record/governance.evidence.ts';
+import type { GovernanceLapsedRecord } from './record/governance.lapsed.ts';
+import type { GovernanceProposedRecord } from './record/governance.proposed.ts';
+import type { GovernanceReadyRecord } from './record/governance.ready.ts';
+import type { GovernanceWithdrawnRecord } from './record/governance.withdrawn.ts';
 import type { IdentityAssignedRecord } from './record/identity.assigned.ts';
 import type { IdentityRedeemedRecord } from './record/identity.redeemed.ts';
 import type { IdentityRegisteredRecord } from './record/identity.registered.ts';
@@ -26,7 +34,15 @@ import type { TransactionLeaf } from './record/tx.ts';
 /** Record type → the record. */
 export type LedgerRecords = {
   'block': BlockRecord;
+  'epoch': EpochRecord;
   'genesis': GenesisRecord;
+  'governance.approved': GovernanceApprovedRecord;
+  'governance.effective': GovernanceEffectiveRecord;
+  'governance.evidence': GovernanceEvidenceRecord;
+  'governance.lapsed': GovernanceLapsedRecord;
+  'governance.proposed': GovernanceProposedRecord;
+  'governance.ready': GovernanceReadyRecord;
+  'governance.withdrawn': GovernanceWithdrawnRecord;
   'identity.assigned': IdentityAssignedRecord;
   'identity.redeemed': IdentityRedeemedRecord;
   'identity.registered': IdentityRegisteredRecord;

@@ -57,6 +57,7 @@ export class BlockExecution {
     this.#rules = rules;
     this.#block = {
       chain: modules.chain,
+      genesisHash: modules.genesisHash,
       height: parent.header.height + 1,
       time: context.time,
       epoch: epoch.epoch,
@@ -104,12 +105,15 @@ export class BlockExecution {
     });
   }
 
-  /** Roots, block record, header. `body`: its encoding, if it is at hand. Once. */
+  /** What takes effect at its end, roots, block record, header. `body`: its encoding, if it is at hand. Once. */
   seal(body?: Uint8Array): Executed {
     const { parent, epoch } = this;
     const { height, time } = this.#block;
     const writes = this.#state.writes;
     const changes = writes.values;
+    const end = this.#rules.endBlock(this.#state, this.#block);
+    for (const each of end.records) this.#leaves.push({ bytes: recordLeaf(each), type: recordType(each) });
+    writes.add(end.changes);
     const tree = parent.tree.update(writes.hashes());
     const stateRoot = toHex(tree.root());
     const nextEpoch = touchesEpoch(changes) ? epochAfter(this.#state, epoch, this.#modules.genesisHash) : epoch;

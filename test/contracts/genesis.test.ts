@@ -20,7 +20,7 @@ function why(change: (document: Document) => void): string {
   const document = structuredClone(genesisDocument());
   change(document);
   try {
-    checkGenesis(document as unknown as Json);
+    checkGenesis(document as unknown as Json, `${NAME}-000000000000`);
     return 'accepted';
   } catch (error) {
     if (!(error instanceof WeftError) || error.code !== 'GENESIS_INVALID') throw error;
@@ -199,6 +199,9 @@ t.test('the template of a development network', async (t) => {
   }));
   const { name, ruleset: version, consensus, council } = template;
   t.doesNotThrow(() =>
-    checkGenesis({ ...document, name, ruleset: version, consensus, council, accounts, validators } as unknown as Json),
+    checkGenesis(
+      { ...document, name, ruleset: version, consensus, council, accounts, validators } as unknown as Json,
+      `${name}-000000000000`,
+    ),
   );
 });

@@ -13,6 +13,7 @@ import { toHex } from '../../src/codec/hex.ts';
 import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sign } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
+import { readyBody, sampleCosignature, sampleVote, validatorsChange } from './governance.samples.ts';
 import { genesisDocument, keyOf, Network, openPolicy, plainKey, provenKey, seedOf } from './network.ts';
 import { endpoint, rule, table } from './routing.samples.ts';
 
@@ -21,7 +22,8 @@ export const vectorFolder = join(import.meta.dirname, '..', 'vectors');
 type Step = {
   readonly account: string;
   readonly type: string;
-  readonly body: object;
+  /** Or what it is made of: the ids of the proposals so far. */
+  readonly body: object | ((proposals: readonly string[]) => object);
   readonly signers?: readonly string[];
 };
 
@@ -187,6 +189,53 @@ function steps(network: Network): Step[] {
     },
     { account: 'admin', type: 'routing.rollback', body: { replaces: 2, to: 1 } },
     { account: 'oracle.weave', type: 'models.revoke', body: { model: 'misty-7b-q4', reason: 'poisoned data set' } },
+    ...governanceSteps(network),
+  ];
+}
+
+/** A fifth validator comes in, with which an epoch ends; a proposal is withdrawn, another one expires; v3 has lied. */
+function governanceSteps(network: Network): Step[] {
+  const expires = network.block.time + 3_600_000;
+  const observers = { kind: 'observers', set: [], remove: ['o1'] };
+  return [
+    {
+      account: 'admin',
+      type: 'governance.propose',
+      body: { change: validatorsChange('v5'), notBefore: 0, expires },
+    },
+    ...['v1', 'v2', 'v4', 'v5'].map((name) => ({
+      account: name,
+      type: 'governance.ready',
+      body: ([proposal = '']: readonly string[]) => readyBody(network, proposal, name),
+    })),
+    { account: 'admin', type: 'governance.approve', body: ([proposal]: readonly string[]) => ({ proposal }) },
+    { account: 'admin', type: 'governance.propose', body: { change: observers, notBefore: 0, expires } },
+    { account: 'admin', type: 'governance.withdraw', body: ([, proposal]: readonly string[]) => ({ proposal }) },
+    {
+      account: 'admin',
+      type: 'governance.propose',
+      body: () => ({ change: observers, notBefore: 0, expires: network.block.time + 500 }),
+    },
+    {
+      account: 'v1',
+      type: 'governance.evidence',
+      body: {
+        kind: 'votes',
+        epoch: 1,
+        a: sampleVote(network, 'notarize'),
+        b: sampleVote(network, 'notarize', { block: 'b' }),
+      },
+    },
+    {
+      account: 'v1',
+      type: 'governance.evidence',
+      body: {
+        kind: 'cosignatures',
+        epoch: 1,
+        a: sampleCosignature(network),
+        b: sampleCosignature(network, { root: 'b' }),
+      },
+    },
   ];
 }
 
@@ -210,15 +259,18 @@ export function makeVectors(): Map<string, Json> {
       .map(([path, value]) => ({ path, value: canonicalJson(value) })),
   });
   const records = new Map<string, Json[]>();
-  const keep = (transaction: string, record: Json & object): void => {
+  const keep = (transaction: string | null, record: Json & object): void => {
     const leaf = JSON.stringify(record);
     const { type } = record as { type: string };
     records.set(type, [...(records.get(type) ?? []), { transaction, leaf, leafHash: leafHash(leaf) }]);
   };
-  for (const { account, type, body, signers } of steps(network)) {
+  const proposals: string[] = [];
+  for (const { account, type, body: given, signers } of steps(network)) {
+    const body = typeof given === 'function' ? given(proposals) : given;
     const tx = network.transaction(account, type, body, signers === undefined ? {} : { signers });
     const applied = network.execute(tx);
     for (const record of applied.records) keep(tx.txId, record as Json & object);
+    if (type === 'governance.propose') proposals.push(tx.txId);
     const envelope = decodeUtf8(tx.envelope);
     const leaf = `{"type":"tx","envelope":${envelope}}`;
     if (applied.refused === undefined && !files.has(`tx/${type}.json`)) {
@@ -234,7 +286,7 @@ export function makeVectors(): Map<string, Json> {
         leafHash: leafHash(leaf),
       });
     }
-    network.next();
+    for (const record of network.next().records) keep(null, record as Json & object);
   }
   const block = network.rules.blockRecord({
     height: 812,

@@ -41,7 +41,7 @@ export interface GenesisRecord {
    * Sorted by name.
    *
    * @minItems 1
-   * @maxItems 64
+   * @maxItems 128
    *
    * Items: A validator.
    */

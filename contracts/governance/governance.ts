@@ -1,0 +1,150 @@
+// Changes of what the network itself is made of. See README.md for the table of transactions, refusals and records.
+import type { GovernanceApproveBody } from '../../schemas/types/tx/governance.approve.ts';
+import type { GovernanceProposeBody } from '../../schemas/types/tx/governance.propose.ts';
+import type { GovernanceWithdrawBody } from '../../schemas/types/tx/governance.withdraw.ts';
+import { serviceUid } from '../authorisation.ts';
+import { asJson, type Contract, recordHead, refuse, rule } from '../contract.ts';
+import type { Json, StateReader } from '../types.ts';
+import { isOwnEntry, outcomeOf } from './changes.ts';
+import { conclude } from './effects.ts';
+import { evidence } from './evidence.ts';
+import { isReady, ready } from './ready.ts';
+import {
+  AGENDA_MAX,
+  agendaPath,
+  approvalsThatCount,
+  Draft,
+  isAble,
+  MEMBER_PROPOSALS_MAX,
+  OUTSIDER_PROPOSALS_MAX,
+  OUTSIDERS_MAX,
+  PROPOSAL_LIFETIME_MAX_MS,
+  type Proposal,
+  proposalPath,
+  readAgenda,
+  readCouncil,
+  readPending,
+  readProposal,
+} from './state.ts';
+
+const propose = rule<GovernanceProposeBody>('governance.propose', {
+  question: ({ change }, { state, tx }) => ({
+    resource: serviceUid('governance'),
+    context: { kind: change.kind, own: isOwnEntry(state, change, tx.account) },
+  }),
+  apply({ change, notBefore, expires }, context) {
+    const { state, block, tx } = context;
+    if (expires <= block.time || expires - block.time > PROPOSAL_LIFETIME_MAX_MS) return refuse('PROPOSAL_EXPIRES');
+    if (!hasRoom(state, tx.account)) return refuse('AGENDA_FULL');
+    const outcome = outcomeOf(state, block, change, { fresh: true });
+    if ('refused' in outcome) return outcome;
+    const proposal: Proposal = {
+      proposal: tx.txId,
+      proposer: tx.account,
+      kind: change.kind,
+      change,
+      notBefore,
+      expires,
+      status: 'open',
+      approvals: [],
+      height: block.height,
+      concluded: null,
+    };
+    const record = {
+      ...recordHead('governance.proposed', context),
+      by: tx.account,
+      kind: change.kind,
+      notBefore,
+      expires,
+    };
+    const changes = new Map<string, Json | null>([
+      [proposalPath(tx.txId), asJson(proposal)],
+      [agendaPath, { proposals: [...readAgenda(state), tx.txId] }],
+    ]);
+    return { records: [record], changes };
+  },
+});
+
+/** Nobody fills the agenda alone, and nobody outside the council can keep the council from it. */
+function hasRoom(state: StateReader, account: string): boolean {
+  const agenda = readAgenda(state);
+  if (agenda.length >= AGENDA_MAX) return false;
+  const { members } = readCouncil(state);
+  const proposers = agenda.map((id) => readProposal(state, id)?.proposer ?? '');
+  const own = proposers.filter((proposer) => proposer === account).length;
+  if (members.includes(account)) return own < MEMBER_PROPOSALS_MAX;
+  const outside = proposers.filter((proposer) => !members.includes(proposer)).length;
+  return own < OUTSIDER_PROPOSALS_MAX && outside < OUTSIDERS_MAX;
+}
+
+const approve = rule<GovernanceApproveBody>('governance.approve', {
+  question({ proposal }, { state, tx }) {
+    const found = readProposal(state, proposal);
+    if (found === undefined) return refuse('PROPOSAL_UNKNOWN');
+    return {
+      resource: serviceUid('governance'),
+      context: { kind: found.kind, own: found.proposer === tx.account },
+    };
+  },
+  apply({ proposal }, context) {
+    const { state, block, tx } = context;
+    const found = readPending(state, proposal);
+    if (found === undefined) return refuse('PROPOSAL_CLOSED');
+    if (found.expires <= block.time) return refuse('PROPOSAL_EXPIRED');
+    const { threshold, members } = readCouncil(state);
+    // Whatever policy says: m of n is what the members trusted the council with.
+    if (!members.includes(tx.account)) return refuse('NOT_COUNCIL');
+    if (found.approvals.includes(tx.account)) return refuse('APPROVED_ALREADY');
+    const outcome = outcomeOf(state, block, found.change);
+    if ('refused' in outcome) return outcome;
+    const approved = { ...found, approvals: [...found.approvals, tx.account] };
+    const count = approvalsThatCount(state, approved);
+    const decides = found.status === 'open' && count >= threshold;
+    if (decides && !isReady(state, block, found, outcome)) return refuse('GOVERNANCE_NOT_READY');
+    const record = {
+      ...recordHead('governance.approved', context),
+      by: tx.account,
+      proposal,
+      kind: found.kind,
+      approvals: count,
+      threshold,
+    };
+    const value = decides ? { ...approved, status: 'approved' as const } : approved;
+    return { records: [record], changes: new Map([[proposalPath(proposal), asJson(value)]]) };
+  },
+});
+
+const withdraw = rule<GovernanceWithdrawBody>('governance.withdraw', {
+  question({ proposal }, { state, tx }) {
+    const found = readProposal(state, proposal);
+    if (found === undefined) return refuse('PROPOSAL_UNKNOWN');
+    return {
+      resource: serviceUid('governance'),
+      context: { kind: found.kind, own: found.proposer === tx.account },
+    };
+  },
+  apply({ proposal }, context) {
+    const { state, block, tx } = context;
+    const found = readPending(state, proposal);
+    if (found === undefined) return refuse('PROPOSAL_CLOSED');
+    const { members } = readCouncil(state);
+    // No member can veto what another one proposed: else a single stolen key could keep itself from being thrown out.
+    const byMember = members.includes(found.proposer) && isAble(state, found.proposer);
+    const own = found.proposer === tx.account;
+    if (!own && (byMember || !members.includes(tx.account))) return refuse('NOT_PROPOSER');
+    const draft = new Draft(state);
+    conclude(draft, block, found, 'withdrawn', null);
+    const record = {
+      ...recordHead('governance.withdrawn', context),
+      by: tx.account,
+      proposal,
+      kind: found.kind,
+    };
+    return { records: [record], changes: draft.changes };
+  },
+});
+
+export const governance: Contract = {
+  name: 'governance',
+  rules: [propose, approve, withdraw, ready, evidence],
+};
