@@ -1,5 +1,5 @@
 import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
-import { WeftError } from '../codec/error.ts';
+import { damaged } from './damage.ts';
 
 /**
  * Where a store begins. One that was never pruned and grew from genesis holds everything; one that began from a snapshot or was
@@ -29,7 +29,7 @@ export function decodeFloor(bytes: Uint8Array): Floor {
   const [height, logSize, entry, tiles] = Array.isArray(value) ? (value as readonly unknown[]) : [];
   const isCount = (each: unknown): each is number => typeof each === 'number' && each >= 0;
   if (!isCount(height) || !isCount(logSize) || !isCount(entry) || !isCount(tiles)) {
-    throw new WeftError('DATA_DAMAGED', 'The store is damaged: its floor cannot be read. Restore the data folder.');
+    throw damaged('its floor cannot be read');
   }
   return { height, logSize, entry, tiles };
 }

@@ -1,5 +1,8 @@
+import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { WeftError } from '../codec/error.ts';
+import { damaged } from './damage.ts';
+import { diskError, isDiskFull } from './diskError.ts';
 
 export type WriteOp =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -25,9 +28,10 @@ type Compactable = { compactRange(from: Uint8Array, to: Uint8Array, options: { k
 /**
  * Level (LevelDB). Every batch is synced: LevelDB closes a full log file without syncing it, so a later synced batch says
  * nothing about earlier ones that were not. The sync runs on a thread, 0.2 ms on a quiet disk, and no vote waits for it.
- * @throws WeftError DATA_LOCKED (another process has the folder), DATA_UNREADABLE
+ * @throws WeftError DATA_LOCKED (another process has the folder), DATA_DAMAGED, DISK_FULL, DATA_UNREADABLE
  */
 export async function openLevel(folder: string): Promise<KeyValue> {
+  await refuseHeadless(folder);
   const level = new Level<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -44,13 +48,42 @@ export async function openLevel(folder: string): Promise<KeyValue> {
         `Another process works on ${folder}: stop it first, or use another data folder.`,
       );
     }
-    throw new WeftError('DATA_UNREADABLE', `The store in ${folder} does not open: ${cause?.message ?? String(error)}`);
+    if (isDiskFull(cause)) throw diskError(`The store in ${folder}`, cause);
+    const why = cause?.message ?? String(error);
+    // A file that is missing or cut, a checksum that does not fit; whatever else keeps it from opening is said as it is.
+    if (cause?.code === 'LEVEL_CORRUPTION' || /No such file or directory/.test(why)) throw damaged(why);
+    throw new WeftError('DATA_UNREADABLE', `The store in ${folder} does not open: ${why}`);
   }
   return {
-    get: (key) => level.getSync(key),
+    get: (key) => {
+      try {
+        return level.getSync(key);
+      } catch (error) {
+        throw readError(level.status, error);
+      }
+    },
     write: (ops) => level.batch(ops as WriteOp[], { sync: true }),
-    range: (from, to, limit) => level.iterator({ gte: from, lt: to, ...(limit === undefined ? {} : { limit }) }),
+    async *range(from, to, limit) {
+      try {
+        yield* level.iterator({ gte: from, lt: to, ...(limit === undefined ? {} : { limit }) });
+      } catch (error) {
+        throw readError(level.status, error);
+      }
+    },
     compact: (from, to) => (level as unknown as Compactable).compactRange(from, to, { keyEncoding: 'view' }),
     close: () => level.close(),
   };
+}
+
+/** Without CURRENT LevelDB takes the folder for a new database, and throws away the files that it finds there. */
+async function refuseHeadless(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  if (names.some((name) => name.endsWith('.ldb')) && !names.includes('CURRENT'))
+    throw damaged(`${folder} has lost its file CURRENT`);
+}
+
+function readError(status: string, error: unknown): Error {
+  if (error instanceof WeftError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return status === 'open' ? damaged(why) : new WeftError('LEDGER_CLOSED', 'The store is closed.');
 }

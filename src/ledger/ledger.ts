@@ -8,6 +8,7 @@ import { type StateProof, stateKey } from '../log/stateTree.ts';
 import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
+import { asDamage } from './damage.ts';
 import { diskError } from './diskError.ts';
 import { type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
@@ -22,6 +23,7 @@ import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { type OpenedStore, openStore } from './restart.ts';
 import { type ImportTarget, importRun, readRun } from './runs.ts';
+import { checkRecent, checkStoredBlock } from './selfCheck.ts';
 import type { Captured } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
 import { prefixRange } from './storeKeys.ts';
@@ -92,7 +94,7 @@ export class Ledger {
     }
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));
     try {
-      const opened = await openStore(database, genesis);
+      const opened = await readStore(database, genesis);
       const chain = new Chain({ genesis, verifier: options.verifier ?? inlineVerifier, tip: opened.position });
       const ledger = new Ledger(genesis, chain, opened);
       await ledger.#openJournal(files, join(options.dir, 'journal'));
@@ -118,7 +120,10 @@ export class Ledger {
       if (checked.verdict === 'valid') journal.recovered(checked.block.blockId);
       else if (checked.verdict !== 'missing-parent') {
         // It was executed before it was kept. (A missing parent: finalized meanwhile, or its branch lost.)
-        throw new WeftError('STATE_DIVERGED', `A block of the journal no longer executes: ${checked.message}`);
+        throw new WeftError(
+          'STATE_DIVERGED',
+          `A block of the journal no longer executes: ${checked.message}. This node's state is not that of the others: run weft recover --home DIR --rebuild-store.`,
+        );
       }
     }
   }
@@ -274,6 +279,14 @@ export class Ledger {
     });
   }
 
+  /**
+   * Reads a stored block again and holds it against its hashes (selfCheck.ts). @returns its log entries
+   * @throws WeftError DATA_DAMAGED
+   */
+  checkStored(height: number): number {
+    return checkStoredBlock({ store: this.#store, log: this.#log, genesisHash: this.genesis.genesisHash }, height);
+  }
+
   /** Genesis (height 0) has no header bytes. */
   block(heightOrId: number | string): StoredBlock | undefined {
     return this.#history.block(heightOrId);
@@ -415,6 +428,18 @@ async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<It
       await iterator.return?.();
     }
   })();
+}
+
+/** The store, its tip and its newest blocks, compared with their hashes; what cannot be read is damage. */
+async function readStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
+  try {
+    const opened = await openStore(database, genesis);
+    const { store, log, tip } = opened;
+    checkRecent({ store, log, genesisHash: genesis.genesisHash }, tip.header.height);
+    return opened;
+  } catch (error) {
+    throw asDamage(error);
+  }
 }
 
 function toCommitted(block: Executed, certificate: Finalization | undefined): CommittedBlock {

@@ -1,5 +1,5 @@
 import { WeftError } from '../codec/error.ts';
-import { concat } from '../codec/utf8.ts';
+import { concat, equalBytes } from '../codec/utf8.ts';
 import { encodeBundle } from '../log/bundles.ts';
 import type { Frontier } from '../log/frontier.ts';
 import { consistencyProof, inclusionProof, rootFromNodes } from '../log/proofs.ts';
@@ -12,9 +12,11 @@ import {
   type Tile,
   type TileStore,
   TileWriter,
+  tileRoot,
   tileWidth,
 } from '../log/tiles.ts';
 import { treeHasher } from './body.ts';
+import { damaged } from './damage.ts';
 import type { Store } from './store.ts';
 
 /** The finalized log as tiles: full ones in the store, unfinished ones here. Any size up to the finalized one can be read. */
@@ -44,11 +46,7 @@ export class LogTiles {
     const hashes: Uint8Array[] = edge === undefined ? [] : [edge];
     for (let index = first + (edge?.length ?? 0) / 32; index < size; index += 1) {
       const leaf = store.leaf(index);
-      if (leaf === undefined)
-        throw new WeftError(
-          'DATA_DAMAGED',
-          `Log entry ${index} is missing: restore the data folder, or remove it and catch up again.`,
-        );
+      if (leaf === undefined) throw damaged(`log entry ${index} is missing`);
       hashes.push(treeHasher.leafHash(leaf));
     }
     const writer = TileWriter.restore(
@@ -92,6 +90,22 @@ export class LogTiles {
       edge.push(bytes.slice());
     }
     return edge;
+  }
+
+  /** As the tree has it; undefined where its tile is not held. */
+  leafHash(index: number): Uint8Array | undefined {
+    return this.#hashIn(0, Math.floor(index / tileWidth), index % tileWidth);
+  }
+
+  /** Is the root of this full tile the one that the tile above has of it? Undefined where one of the two is not held. */
+  tileHolds(level: number, n: number): boolean | undefined {
+    const tile = this.#tiles.full(level, n);
+    const root = this.#hashIn(level + 1, Math.floor(n / tileWidth), n % tileWidth);
+    return tile === undefined || root === undefined ? undefined : equalBytes(tileRoot(treeHasher, tile), root);
+  }
+
+  #hashIn(level: number, n: number, place: number): Uint8Array | undefined {
+    return readTile(this.#tiles, { level, n, width: place + 1 })?.subarray(place * 32);
   }
 
   root(size: number): Uint8Array {

@@ -1,12 +1,14 @@
 import type { Finalization } from '../../consensus/types.ts';
 import type { Json } from '../../contracts/types.ts';
-import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
+import { equalBytes } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { Frontier } from '../log/frontier.ts';
 import { StateTree, stateKey } from '../log/stateTree.ts';
 import { treeHasher } from './body.ts';
 import { decodeCertificate } from './certificate.ts';
+import { damaged } from './damage.ts';
+import { epochFromState } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Genesis, genesisHeader } from './genesis.ts';
 import { type Header, isClosing } from './header.ts';
@@ -14,7 +16,7 @@ import type { KeyValue } from './keyValue.ts';
 import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
 import { StateWrites } from './stateValue.ts';
-import { Store } from './store.ts';
+import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
 
 export type OpenedStore = {
@@ -91,6 +93,9 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     block.certificate && (decodeCertificate(block.certificate, epoch.validators.length) as Finalization);
   const tip: Tip = { blockId, header, facts: factsOf(blockId, header, transactions), certificate };
   const layer = new Layer({ state, height, hasTx }, undefined, new Map(), new Set());
+  // The digests cover keys; what else an epoch says (accounts, addresses) stands in state, too.
+  const said = encodeEpoch(epochFromState(layer, nextEpoch.epoch, genesis.genesisHash));
+  if (!equalBytes(said, encodeEpoch(nextEpoch))) throw damaged('the epoch is not what state says');
   return {
     store,
     log,
@@ -98,11 +103,4 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     position: { blockId, header, nextEpoch, layer, tree, frontier },
     genesisHeader: beginning.header,
   };
-}
-
-function damaged(why: string): WeftError {
-  return new WeftError(
-    'DATA_DAMAGED',
-    `The store is damaged: ${why}. Restore the data folder, or remove it and catch up again.`,
-  );
 }

@@ -5,6 +5,7 @@ import { toHex } from '../codec/hex.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { type Tile, tileWidth } from '../log/tiles.ts';
 import { encodeBody } from './body.ts';
+import { damaged } from './damage.ts';
 import { decodeFloor, type Floor, wholeFloor } from './floor.ts';
 import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
@@ -58,10 +59,14 @@ export class Store {
     this.#genesisHash = genesisHash;
   }
 
-  /** Height of the finalized tip, or undefined in a new store. @throws WeftError DATA_VERSION, DATA_OTHER_CHAIN */
+  /** Height of the finalized tip, or undefined in a new store. @throws WeftError DATA_VERSION, DATA_OTHER_CHAIN, DATA_DAMAGED */
   tipHeight(): number | undefined {
     const version = this.meta('version');
-    if (version === undefined) return undefined;
+    if (version === undefined) {
+      // All of it is written in one batch: one without the other was taken away, and must not be written over by a new chain.
+      if (this.meta('tip') !== undefined || this.meta('genesis') !== undefined) throw damaged('its version is missing');
+      return undefined;
+    }
     if (readNumber(version) !== dataVersion) {
       throw new WeftError(
         'DATA_VERSION',
@@ -226,6 +231,11 @@ export class Store {
     return found;
   }
 
+  /** Is there an entry for this log index? */
+  hasIndex(by: 'type' | 'account', name: string, index: number): boolean {
+    return this.#database.get((by === 'type' ? typeKey : accountKey)(name, index)) !== undefined;
+  }
+
   meta(name: string): Uint8Array | undefined {
     return this.#database.get(metaKey(name));
   }
@@ -321,11 +331,4 @@ export function encodeEpoch({ ruleset, consensus, validators }: Epoch): Uint8Arr
       url,
     ]),
   ]);
-}
-
-function damaged(why: string): WeftError {
-  return new WeftError(
-    'DATA_DAMAGED',
-    `The store is damaged: ${why}. Restore the data folder, or remove it and catch up again.`,
-  );
 }
