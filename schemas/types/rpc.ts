@@ -78,6 +78,31 @@ export interface RpcMethods {
     result: NodeStatus;
   };
   /**
+   * Where this node and the peers of its configuration are reached: for the configuration of a new node.
+   */
+  'node.peers': {
+    params: {};
+    result: {
+      peers: {
+        name: string;
+        /**
+         * Items: Multiaddr.
+         */
+        addresses: string[];
+      }[];
+    };
+  };
+  /**
+   * Pairs of messages that no honest validator signs: those on the ledger, newest first, at most 256, and those that this node keeps and the ledger does not have yet.
+   */
+  'governance.evidence': {
+    params: {};
+    result: {
+      recorded: RecordedEvidence[];
+      open: OpenEvidence[];
+    };
+  };
+  /**
    * One finalized block by height or by id; without either, the newest.
    */
   'block.get': {
@@ -323,10 +348,53 @@ export interface NodeStatus {
     p50: number | null;
     p99: number | null;
   };
+  /**
+   * Offences of validators that this node keeps evidence of, and how many of these the ledger has recorded.
+   */
+  evidence: {
+    found: Counter;
+    recorded: Counter;
+  };
   policy: {
     version: Counter;
     digest: string;
   };
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "RecordedEvidence".
+ */
+export interface RecordedEvidence {
+  /**
+   * The ledger keeps it at governance/evidence/<id>.
+   */
+  id: string;
+  /**
+   * A validator of that epoch.
+   */
+  offender: string;
+  kind: 'votes' | 'cosignatures';
+  epoch: Counter;
+  at: Counter;
+  by: Account;
+  height: Counter;
+  index: Counter;
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "OpenEvidence".
+ */
+export interface OpenEvidence {
+  id: string;
+  offender: string;
+  kind: 'votes' | 'cosignatures';
+  epoch: Counter;
+  at: Counter;
+  /**
+   * Standard padded base64.
+   */
+  a: string;
+  b: string;
 }
 /**
  * This interface was referenced by `RpcMethods`'s JSON-Schema

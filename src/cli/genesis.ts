@@ -1,27 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Genesis, Validator } from '../../schemas/types/genesis.ts';
-import { toBase64Url } from '../codec/base64.ts';
+import type { Genesis } from '../../schemas/types/genesis.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { WeftError } from '../codec/error.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
-import { provePossession, type ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { readDefaultPolicySet } from '../policy/defaultSet.ts';
 import { POLICY_ENGINE_ID } from '../policy/engineId.ts';
+import { type GenesisAccount, readValidatorRecord, type ValidatorRecord } from './nodeRecord.ts';
 import { note, print, printFields, printJson, usage } from './output.ts';
-
-/** What a validator's operator gives to the others: public keys with proofs, and where it is found. */
-export type ValidatorRecord = {
-  readonly format: 'weft/validator-record/v1';
-  readonly network: string;
-  /** Multiaddr on which its peer port is reached. */
-  readonly address: string;
-  readonly validator: Validator;
-  readonly account: GenesisAccount;
-};
-
-export type GenesisAccount = Genesis['accounts'][number];
 
 export type GenesisParts = {
   readonly network: string;
@@ -51,33 +38,6 @@ const consensusDefaults: Genesis['consensus'] = {
   recosignMs: 2000,
   retentionViews: 256,
 };
-
-/** The public record of a validator. `network` is the name without the hash: the chain id depends on these proofs. */
-export function validatorRecord(
-  network: string,
-  name: string,
-  keys: ValidatorKeys,
-  places: { readonly url: string; readonly address: string },
-): ValidatorRecord {
-  const proof = (role: 'peer' | 'vote' | 'log' | 'cosigner'): string =>
-    toBase64Url(provePossession(network, name, role, keys[role].seed));
-  return {
-    format: 'weft/validator-record/v1',
-    network,
-    address: places.address,
-    validator: {
-      name,
-      peer: toBase64Url(keys.peer.publicKey),
-      vote: toBase64Url(keys.vote.publicKey),
-      log: toBase64Url(keys.log.publicKey),
-      cosigner: toBase64Url(keys.cosigner.publicKey),
-      account: name,
-      url: places.url,
-      proofs: { peer: proof('peer'), vote: proof('vote'), log: proof('log'), cosigner: proof('cosigner') },
-    },
-    account: { name, roles: [], keys: [{ alg: 'ed25519', publicKey: toBase64Url(keys.account.publicKey) }] },
-  };
-}
 
 /** The genesis document and the chain id that it makes. @throws WeftError GENESIS_INVALID */
 export function makeGenesis(parts: GenesisParts): { readonly bytes: Uint8Array; readonly chain: string } {
@@ -120,7 +80,7 @@ export function genesisCommand(program: Command): void {
     .action((files: string[], options: { out: string; time?: number; json?: boolean }) => {
       if (options.time !== undefined && !Number.isSafeInteger(options.time))
         throw usage('--time takes milliseconds UTC');
-      const records = files.map(readRecord);
+      const records = files.map(readValidatorRecord);
       const network = records[0]?.network ?? '';
       const other = records.find((each) => each.network !== network);
       if (other !== undefined) {
@@ -147,29 +107,4 @@ export function genesisCommand(program: Command): void {
       for (const { name, address } of peers) print(`    - { name: ${name}, address: ${address} }`);
       note('\nGive the file to every operator; all must see the same chain id. Then each: weft start --home DIR');
     });
-}
-
-function readRecord(path: string): ValidatorRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new WeftError(
-      'RECORD_INVALID',
-      `${path} is no public record: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-  const { format, network, validator, account, address } = (
-    typeof value === 'object' && value !== null ? value : {}
-  ) as Partial<ValidatorRecord>;
-  if (
-    format !== 'weft/validator-record/v1' ||
-    typeof network !== 'string' ||
-    typeof address !== 'string' ||
-    validator === undefined ||
-    account === undefined
-  ) {
-    throw new WeftError('RECORD_INVALID', `${path} is no public record of a validator; weft init prints it`);
-  }
-  return { format, network, address, validator, account };
 }

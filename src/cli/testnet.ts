@@ -9,14 +9,9 @@ import { generateSeed } from '../crypto/ed25519.ts';
 import { writeKeyFile } from '../crypto/keyfile.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
 import { generateValidatorKeys, keyPairOf, validatorSecrets } from '../crypto/validatorKeys.ts';
-import {
-  type GenesisAccount,
-  type GenesisParts,
-  makeGenesis,
-  type ValidatorRecord,
-  validatorRecord,
-} from './genesis.ts';
+import { type GenesisParts, makeGenesis } from './genesis.ts';
 import { homeAt, type ValidatorHome } from './home.ts';
+import { type GenesisAccount, type ValidatorRecord, validatorRecord } from './nodeRecord.ts';
 import { note, printFields, printJson, printTable, usage } from './output.ts';
 import { askNewPassphrase } from './passphrase.ts';
 

@@ -57,6 +57,8 @@ export type NodeStatus = {
   readonly cosigner: string | null;
   /** Milliseconds from proposal to finalization over the last blocks seen here. */
   readonly finalityMs: { readonly p50: number | null; readonly p99: number | null };
+  /** Offences of validators that this node keeps evidence of, and how many of these the ledger has recorded. */
+  readonly evidence: { readonly found: number; readonly recorded: number };
   readonly policy: { readonly version: number; readonly digest: string };
 };
 
@@ -96,6 +98,22 @@ export type NodeEvent =
   | { readonly topic: 'records'; readonly height: number; readonly index: number; readonly record: unknown }
   | { readonly topic: 'tx'; readonly status: TxStatus };
 
+/** W12: `at` is the view of two votes, the size of two cosignatures. */
+type Offence = {
+  readonly id: string;
+  readonly offender: string;
+  readonly kind: 'votes' | 'cosignatures';
+  readonly epoch: number;
+  readonly at: number;
+};
+
+export type EvidenceList = {
+  /** On the ledger, newest first, bounded. `index`: log entry of the record. */
+  readonly recorded: readonly (Offence & { readonly by: string; readonly height: number; readonly index: number })[];
+  /** Kept here, and not on the ledger yet. `a`, `b`: the messages, standard padded base64. */
+  readonly open: readonly (Offence & { readonly a: string; readonly b: string })[];
+};
+
 export type NodeApi = {
   status(): NodeStatus;
   /** Admits a signed envelope. Resolves once it is in the mempool (or already final); throws with the refusal's code. */
@@ -116,6 +134,9 @@ export type NodeApi = {
   trust(): string;
   /** Canonical genesis document bytes. */
   genesis(): Uint8Array;
+  /** Where this node and the peers of its configuration are reached: multiaddrs. */
+  peers(): readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  evidence(): Promise<EvidenceList>;
   /** Calls `listener` for each event until the returned function is called. `listener` must not throw or block. */
   subscribe(subscription: Subscription, listener: (event: NodeEvent) => void): () => void;
   /** Prometheus text. */

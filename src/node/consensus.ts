@@ -71,7 +71,8 @@ export type ConsensusHooks = {
   readonly voting: () => void;
   /** Nothing is voted any more. `evidence`: the signed messages that show why, if any do. */
   readonly halted: (code: string, detail: string, evidence?: readonly Uint8Array[]) => void;
-  readonly evidence: (offender: string, a: Uint8Array, b: Uint8Array, view: number) => void;
+  /** Two votes of one validator that no honest one signs (W12). */
+  readonly evidence: (a: Uint8Array, b: Uint8Array) => void;
 };
 
 /** A journal of this size is rewritten behind the floor. */
@@ -351,11 +352,9 @@ export class Consensus {
       case 'epochEnded':
         this.#modules.log.info({ height: effect.block.height }, 'epoch ended');
         break;
-      case 'evidence': {
-        const offender = this.#names[effect.offender] ?? String(effect.offender);
-        this.#hooks.evidence(offender, encodeVote(effect.a), encodeVote(effect.b), effect.a.subject.view);
+      case 'evidence':
+        this.#hooks.evidence(encodeVote(effect.a), encodeVote(effect.b));
         break;
-      }
     }
   }
 

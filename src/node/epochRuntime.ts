@@ -5,6 +5,7 @@ import { type Header, isClosing } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
+import { encodeSentCosignature } from '../log/sentCosignature.ts';
 import type { Network } from '../net/types.ts';
 import { BlockPool } from './blocks.ts';
 import { CheckpointFollower } from './checkpointFollower.ts';
@@ -18,7 +19,7 @@ import { cosignerKeyOf, logKeyOf } from './queries.ts';
 import type { Requests } from './requests.ts';
 import type { SignState } from './signState.ts';
 import { VoteKey } from './voteKey.ts';
-import { encodeCosignature, frameKinds } from './wire.ts';
+import { frameKinds } from './wire.ts';
 
 /**
  * All that belongs to one epoch in a running node: its engine, its cosigner, the blocks that are under way, what the vote key
@@ -162,11 +163,11 @@ export class EpochRuntime {
         // A cosignature that libsodium refuses is dropped: foreign tools would refuse it too.
         verify: verifyFast,
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
-        send: (cosignature) => this.#sendCosignature(encodeCosignature(cosignature)),
+        send: (cosignature) => this.#sendCosignature(encodeSentCosignature(cosignature)),
         published: (note, size) => this.#hooks.published(note, size),
         failed: (error) => log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
-        conflict: (key, a, b) =>
-          evidence.keep(key.name, `cosignatures of size ${a.size}`, [encodeCosignature(a), encodeCosignature(b)]),
+        conflict: (_key, a, b) =>
+          evidence.seen('cosignatures', this.epoch.epoch, encodeSentCosignature(a), encodeSentCosignature(b)),
         wallMs,
         monotonicMs,
       },
@@ -221,7 +222,7 @@ export class EpochRuntime {
           log.info({ epoch: this.epoch.epoch }, 'voting');
         },
         halted: (code, detail, messages) => this.#halted(code, detail, messages),
-        evidence: (offender, a, b, view) => evidence.keep(offender, `votes of view ${view}`, [a, b]),
+        evidence: (a, b) => evidence.seen('votes', this.epoch.epoch, a, b),
       },
     );
   }
@@ -229,7 +230,7 @@ export class EpochRuntime {
   #halted(code: string, detail: string, messages: readonly Uint8Array[] = []): void {
     const { log, evidence } = this.#parts;
     log.error({ code, detail, epoch: this.epoch.epoch }, 'this node has stopped voting');
-    if (messages.length > 0) evidence.keep(code, detail, messages);
+    if (messages.length > 0) evidence.keepMessages(messages);
     if (!isJournalCode(code)) {
       this.#hooks.failed(code, detail);
       return;

@@ -2,58 +2,143 @@ import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { toHex } from '../codec/hex.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Epoch } from '../ledger/validatorSet.ts';
+import type { FrameVerdict } from '../net/types.ts';
+import {
+  claimOf,
+  decodePair,
+  type EvidencePair,
+  encodePair,
+  evidenceIdOf,
+  makePair,
+  pairHolds,
+} from './evidencePair.ts';
 
 /**
- * Messages that no honest node signs (W12), kept as notes until governance has looked at them: each once, by its hash, and of
- * each offender so many, because who lies once can lie without end.
+ * Messages that no honest node signs (W12), kept as notes until the ledger has them and beyond: each offence once, and of each
+ * offender so many an epoch, because who lies once can lie without end. What comes from others is verified before it is kept.
  */
 
 export type EvidenceModules = {
-  readonly ledger: Pick<Ledger, 'note' | 'putNote'>;
+  readonly ledger: Pick<Ledger, 'note' | 'putNote' | 'epoch' | 'epochOf' | 'genesis'>;
   /** Something new is kept, or about to be. */
-  readonly found: (offender: string, what: string, messages: readonly Uint8Array[]) => void;
+  readonly found: (evidence: KeptEvidence) => void;
   readonly failed: (error: unknown) => void;
 };
 
+export type KeptEvidence = {
+  /** Where the ledger records it: `governance/evidence/<id>`. */
+  readonly id: string;
+  readonly offender: string;
+  /** The view of two votes, the size of two cosignatures. */
+  readonly at: number;
+  readonly pair: EvidencePair;
+};
+
+/** Of one offender in one epoch: one is enough to decide on, and a liar without end fills neither disk nor ledger. */
 export const evidenceOfOneMax = 16;
-const indexBytesMax = 4096;
+/** Evidence of earlier epochs is taken up no more: those keys are retired, and may have leaked. */
+const epochsBack = 3;
+const indexBytesMax = 16 * 1024;
 
 export class Evidence {
   readonly #modules: EvidenceModules;
-  /** Offender → hashes of what is kept. */
-  readonly #kept = new Map<string, string[]>();
+  readonly #kept = new Map<string, KeptEvidence>();
+  readonly #others = new Set<string>();
 
   constructor(modules: EvidenceModules) {
     this.#modules = modules;
+    this.#load();
   }
 
-  /** Notes `evidence-<hash>` (CBOR list of the messages) and `evidence-of-<offender>` (CBOR list of hashes). */
-  keep(offender: string, what: string, messages: readonly Uint8Array[]): void {
-    const known = this.#of(offender);
-    // Two messages that contradict each other do so in either order.
-    const ordered = [...messages].sort(Buffer.compare);
-    const note = encodeCbor(ordered);
+  /** All that is kept of the last epochs, in the order in which it was found. */
+  all(): readonly KeptEvidence[] {
+    return [...this.#kept.values()];
+  }
+
+  /** Two messages whose signatures this node has verified. */
+  seen(kind: EvidencePair['kind'], epochNumber: number, one: Uint8Array, other: Uint8Array): void {
+    const epoch = this.#epochOf(epochNumber);
+    if (epoch === undefined) return;
+    const pair = makePair(kind, epochNumber, one, other);
+    const claim = claimOf(pair, epoch, this.#modules.ledger.genesis);
+    if (claim !== undefined) this.#keep({ id: evidenceIdOf(pair, claim), ...claim, pair });
+  }
+
+  /** What a peer passes on. `invalid`: no honest node passes it on; that costs the peer its lane. */
+  receive(payload: Uint8Array): FrameVerdict {
+    const { ledger } = this.#modules;
+    const pair = decodePair(payload);
+    // An epoch ahead of this node, or long gone: nobody is to blame, and there is nothing to do.
+    const epoch = this.#epochOf(pair.epoch);
+    if (epoch === undefined) return undefined;
+    const claim = claimOf(pair, epoch, ledger.genesis);
+    if (claim === undefined) return 'invalid';
+    const id = evidenceIdOf(pair, claim);
+    // Before the signatures: what is known or too much must cost nothing.
+    if (!this.#wants(id, claim.offender, pair.epoch)) return undefined;
+    if (!pairHolds(pair, epoch, ledger.genesis)) return 'invalid';
+    this.#keep({ id, ...claim, pair });
+    return undefined;
+  }
+
+  /** Signed messages behind a halt, which accuse nobody by themselves: note `evidence-<hash>`, a CBOR list. */
+  keepMessages(messages: readonly Uint8Array[]): void {
+    const note = encodeCbor([...messages].sort(Buffer.compare));
     const hash = sha256Hex(note);
-    if (known.length >= evidenceOfOneMax || known.includes(hash)) return;
-    known.push(hash);
-    this.#modules.found(offender, what, messages);
-    this.#store(offender, hash, note, [...known]).catch((error: unknown) => this.#modules.failed(error));
+    if (this.#others.size >= evidenceOfOneMax || this.#others.has(hash)) return;
+    this.#others.add(hash);
+    this.#modules.ledger.putNote(`evidence-${hash}`, note).catch((error: unknown) => this.#modules.failed(error));
   }
 
-  async #store(offender: string, hash: string, note: Uint8Array, hashes: readonly string[]): Promise<void> {
+  #wants(id: string, offender: string, epoch: number): boolean {
+    if (this.#kept.has(id)) return false;
+    return this.#of(offender).filter(({ pair }) => pair.epoch === epoch).length < evidenceOfOneMax;
+  }
+
+  #keep(evidence: KeptEvidence): void {
+    if (!this.#wants(evidence.id, evidence.offender, evidence.pair.epoch)) return;
+    this.#kept.set(evidence.id, evidence);
+    this.#modules.found(evidence);
+    this.#store(evidence).catch((error: unknown) => this.#modules.failed(error));
+  }
+
+  /** Notes `evidence-<id>` (the pair) and `evidence-of-<offender>` (CBOR list of ids). */
+  async #store({ id, offender, pair }: KeptEvidence): Promise<void> {
+    const { ledger } = this.#modules;
     // What an index names is there.
-    await this.#modules.ledger.putNote(`evidence-${hash}`, note);
-    await this.#modules.ledger.putNote(`evidence-of-${offender}`, encodeCbor(hashes));
+    await ledger.putNote(`evidence-${id}`, encodePair(pair));
+    const recent = this.#of(offender).filter((each) => each.pair.epoch >= ledger.epoch.epoch - epochsBack);
+    await ledger.putNote(`evidence-of-${offender}`, encodeCbor(recent.map((each) => each.id)));
   }
 
-  #of(offender: string): string[] {
-    const known = this.#kept.get(offender);
-    if (known !== undefined) return known;
-    const stored = this.#modules.ledger.note(`evidence-of-${offender}`);
-    const read = stored === undefined ? [] : decodeCbor(stored, { bytesMax: indexBytesMax });
-    const hashes = Array.isArray(read) ? read.filter((hash) => typeof hash === 'string') : [];
-    this.#kept.set(offender, hashes);
-    return hashes;
+  #epochOf(number: number): Epoch | undefined {
+    const { ledger } = this.#modules;
+    return number < ledger.epoch.epoch - epochsBack ? undefined : ledger.epochOf(number);
+  }
+
+  #of(offender: string): KeptEvidence[] {
+    return [...this.#kept.values()].filter((each) => each.offender === offender);
+  }
+
+  #load(): void {
+    const { ledger } = this.#modules;
+    const names = new Set<string>();
+    for (let number = ledger.epoch.epoch; number >= 1 && number >= ledger.epoch.epoch - epochsBack; number -= 1) {
+      for (const { name } of ledger.epochOf(number)?.validators ?? []) names.add(name);
+    }
+    for (const offender of names) {
+      const index = ledger.note(`evidence-of-${offender}`);
+      const ids = index === undefined ? [] : decodeCbor(index, { bytesMax: indexBytesMax });
+      for (const id of Array.isArray(ids) ? ids : []) {
+        const note = typeof id === 'string' ? ledger.note(`evidence-${id}`) : undefined;
+        if (typeof id !== 'string' || note === undefined) continue;
+        const pair = decodePair(note);
+        const epoch = this.#epochOf(pair.epoch);
+        const claim = epoch === undefined ? undefined : claimOf(pair, epoch, ledger.genesis);
+        if (claim !== undefined) this.#kept.set(id, { id, ...claim, pair });
+      }
+    }
   }
 }
 

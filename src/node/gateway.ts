@@ -2,21 +2,14 @@ import { WeftError } from '../codec/error.ts';
 import { decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import { blockIdOfBytes, decodeHeader } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { decodeSentCosignature, encodeSentCosignature } from '../log/sentCosignature.ts';
 import type { Frame, FrameVerdict, GossipTopic, GossipVerdict, Network, NetworkHandlers } from '../net/types.ts';
 import type { Admission } from './admission.ts';
 import type { Answers } from './answers.ts';
+import type { Duties } from './duties.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
 import type { Sync } from './sync.ts';
-import {
-  decodeBlock,
-  decodeCosignature,
-  decodeHello,
-  decodeNumbers,
-  encodeCosignature,
-  encodeHello,
-  frameKinds,
-  isFormCode,
-} from './wire.ts';
+import { decodeBlock, decodeHello, decodeNumbers, encodeHello, frameKinds, isFormCode } from './wire.ts';
 
 /** What comes from the network, to those whose business it is. */
 export type GatewayModules = {
@@ -24,6 +17,7 @@ export type GatewayModules = {
   readonly sync: Sync;
   readonly answers: Answers;
   readonly admission: Admission;
+  readonly duties: Duties;
   readonly runtime: () => EpochRuntime;
   readonly network: () => Network;
 };
@@ -77,18 +71,21 @@ export class Gateway {
   }
 
   #onUp(peer: string): void {
-    const { runtime, network } = this.#modules;
+    const { runtime, network, duties } = this.#modules;
+    duties.connected(peer);
     const newest = runtime().cosigner.ownNewest();
     if (newest === undefined) return;
-    network().send(peer, 'urgent', frameKinds.cosignature, encodeCosignature(newest), { class: 'other' });
+    network().send(peer, 'urgent', frameKinds.cosignature, encodeSentCosignature(newest), { class: 'other' });
   }
 
   #onFrame(frame: Frame): FrameVerdict {
-    const { runtime, sync } = this.#modules;
+    const { runtime, sync, duties } = this.#modules;
     try {
       switch (frame.kind) {
+        case frameKinds.evidence:
+          return duties.evidence.receive(frame.payload);
         case frameKinds.cosignature:
-          runtime().cosigner.receive(decodeCosignature(frame.payload));
+          runtime().cosigner.receive(decodeSentCosignature(frame.payload));
           return undefined;
         case frameKinds.finalizedHeight: {
           const [height = 0] = decodeNumbers(frame.payload, 1);
@@ -114,7 +111,7 @@ export class Gateway {
           await this.#modules.admission.submit(data, false);
           return 'accept';
         case 'checkpoints':
-          return this.#modules.runtime().cosigner.receive(decodeCosignature(data)) === 'new' ? 'accept' : 'ignore';
+          return this.#modules.runtime().cosigner.receive(decodeSentCosignature(data)) === 'new' ? 'accept' : 'ignore';
         default:
           return 'ignore';
       }

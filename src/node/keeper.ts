@@ -152,6 +152,8 @@ export class NodeKeeper {
       tile: (path) => need().tile(path),
       trust: () => need().trust(),
       genesis: () => need().genesis(),
+      peers: () => need().peers(),
+      evidence: async () => need().evidence(),
       subscribe: (subscription, listener) => this.#kept.subscribers.add(subscription, listener),
       metrics: async () => (this.#node === undefined ? '' : need().metrics()),
       healthy: () => this.#node?.api.healthy() ?? true,

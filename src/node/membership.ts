@@ -53,3 +53,13 @@ export function peersOf(ledger: Ledger, config: Config): NetworkPeer[] {
     ({ name }) => name !== config.name,
   );
 }
+
+/** Where this node and the peers of its configuration are reached. */
+export function peersKnown(
+  { name, peer }: Config,
+  own: readonly string[],
+): { readonly name: string; readonly addresses: readonly string[] }[] {
+  const known = new Map<string, string[]>([[name, [...own]]]);
+  for (const each of peer.peers) known.set(each.name, [...(known.get(each.name) ?? []), each.address]);
+  return [...known].map(([each, addresses]) => ({ name: each, addresses }));
+}

@@ -20,6 +20,8 @@ export type Sample = {
   readonly slowPathVerifications: number;
   readonly admissionRefused: number;
   readonly spreadDropped: number;
+  readonly evidenceFound: number;
+  readonly evidenceRecorded: number;
   readonly network: NetworkStats;
 };
 
@@ -28,7 +30,6 @@ export class NodeMetrics {
   readonly finality: Histogram;
   readonly blocks: Counter;
   readonly transactions: Counter<'outcome'>;
-  readonly evidence: Counter;
 
   constructor(sample: () => Sample) {
     const registers = [this.#registry];
@@ -44,11 +45,6 @@ export class NodeMetrics {
       name: 'weft_transactions_finalized_total',
       help: 'Transactions in finalized blocks, by outcome.',
       labelNames: ['outcome'],
-      registers,
-    });
-    this.evidence = new Counter({
-      name: 'weft_evidence_total',
-      help: 'Pairs of messages seen that no honest validator signs.',
       registers,
     });
     const gauge = (name: string, help: string, read: (sample: Sample) => number): void => {
@@ -78,6 +74,12 @@ export class NodeMetrics {
       'Transactions dropped from the outgoing queues of peers.',
       (s) => s.spreadDropped,
     );
+    gauge(
+      'weft_evidence_found',
+      'Offences of validators that this node keeps evidence of: two messages that no honest one signs.',
+      (s) => s.evidenceFound,
+    );
+    gauge('weft_evidence_recorded', 'Those of them that the ledger has recorded.', (s) => s.evidenceRecorded);
     for (const lane of ['urgent', 'bulk'] as const) {
       gauge(
         `weft_lane_${lane}_received_bytes_total`,

@@ -14,17 +14,17 @@ import { Answers, batchBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
 import { Clients } from './clients.ts';
 import type { Config } from './config.ts';
+import { Duties } from './duties.ts';
 import type { LocalTimings } from './engineConfig.ts';
 import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.ts';
-import { abridged, Evidence } from './evidence.ts';
 import { Fates } from './fates.ts';
 import { Gateway } from './gateway.ts';
 import type { Log } from './log.ts';
-import { peersOf, placeOf } from './membership.ts';
+import { peersKnown, peersOf, placeOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics } from './metrics.ts';
 import { Published } from './published.ts';
-import { blockOf, entryOf, finalizedTx, stateOf, summaryOf, tokenOf, trustOf } from './queries.ts';
+import { blockOf, entryOf, evidenceOf, finalizedTx, stateOf, summaryOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
 import { SignState, signStatePath } from './signState.ts';
 import { Spread } from './spread.ts';
@@ -78,6 +78,7 @@ export class WeftNode {
   readonly #answers: Answers;
   readonly #sync: Sync;
   readonly #published: Published;
+  readonly #duties: Duties;
   readonly #parts: NodeParts;
   readonly #timers: NodeJS.Timeout[] = [];
   #runtime: EpochRuntime;
@@ -150,13 +151,16 @@ export class WeftNode {
       isValidator: (peer) => this.#isValidator(peer),
       log,
     });
-    const evidence = new Evidence({
+    this.#duties = new Duties({
+      name: config.name,
+      keys: [keys],
       ledger,
-      found: (offender, what, messages) => {
-        this.#metrics.evidence.inc();
-        log.error({ offender, what, messages: abridged(messages) }, 'messages that no honest validator signs');
-      },
-      failed: (error) => log.error({ error: String(error) }, 'evidence could not be stored'),
+      network,
+      able: () => this.#failure === '' && !this.#sync.catchingUp,
+      api: () => this.api,
+      log,
+      monotonicMs,
+      wallMs,
     });
     this.#sync = new Sync({
       ledger,
@@ -181,7 +185,7 @@ export class WeftNode {
       signState,
       ledger,
       mempool,
-      evidence,
+      evidence: this.#duties.evidence,
       requests,
       network,
       timings,
@@ -199,6 +203,7 @@ export class WeftNode {
       admission: this.#admission,
       spread: this.#spread,
       sync: this.#sync,
+      duties: this.#duties,
       finality: this.#finality,
       network,
       runtime,
@@ -230,6 +235,7 @@ export class WeftNode {
       sync: this.#sync,
       answers: this.#answers,
       admission: this.#admission,
+      duties: this.#duties,
       runtime: () => this.#runtime,
       network: () => this.#net,
     });
@@ -260,7 +266,10 @@ export class WeftNode {
         this.#runtime.cosigner.tick();
         void this.#published.keep();
       }, 250),
-      setInterval(() => this.#tellHeight(), heightEveryMs),
+      setInterval(() => {
+        this.#tellHeight();
+        this.#duties.tick();
+      }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
     );
     if (ledger.epoch.validators.length === 1) this.#sync.follows();
@@ -276,6 +285,7 @@ export class WeftNode {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#duties.stop();
     this.#spread.close();
     this.#answers.close();
     this.#admission.close();
@@ -446,6 +456,8 @@ export class WeftNode {
       tile: (path) => ledger.tile(path),
       trust: () => trustOf(ledger.genesis.chain, ledger.genesis.origin, ledger.epoch, this.#parts.wallMs()),
       genesis: () => ledger.genesis.bytes,
+      peers: () => peersKnown(this.#config, this.#net.addresses()),
+      evidence: () => evidenceOf(ledger, this.#duties.open()),
       subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
       metrics: () => this.#metrics.text(),
       // A disk without room passes: whoever restarts what is not healthy would only take the answers away.

@@ -1,3 +1,4 @@
+import { toBase64 } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -8,7 +9,8 @@ import { stateProofToJson } from '../log/stateProof.ts';
 import { algCosigner, algLog, createVkey, type Vkey } from '../log/vkey.ts';
 import { encodeToken } from '../token/form.ts';
 import { cosignerName, formatTrust } from '../token/trust.ts';
-import type { BlockSummary, LogEntry, StateAnswer, TxStatus } from './api.ts';
+import type { BlockSummary, EvidenceList, LogEntry, StateAnswer, TxStatus } from './api.ts';
+import type { KeptEvidence } from './evidence.ts';
 
 /** What a node answers about finalized history: reads of the ledger in the shapes of `api.ts`. */
 
@@ -120,6 +122,33 @@ function recordIndex(ledger: Ledger, tx: string, record: number | undefined): nu
   if (index === undefined)
     throw new WeftError('RECORD_ABSENT', `transaction ${tx} has records 0 to ${indices.length - 1}`);
   return index;
+}
+
+const evidenceMax = 256;
+/** Indexes that are looked through for the newest ones. */
+const evidenceRecordsMax = 100_000;
+
+/** Evidence on the ledger, newest first, and what is kept here beyond that. */
+export async function evidenceOf(ledger: Ledger, open: readonly KeptEvidence[]): Promise<EvidenceList> {
+  const indices = await ledger.recordsOf({ type: 'governance.evidence' }, 0, evidenceRecordsMax);
+  const recorded = indices.slice(-evidenceMax).flatMap((index) => {
+    const leaf = ledger.entry(index)?.leaf;
+    if (leaf === undefined) return [];
+    const { offender, kind, epoch, at, by, height } = JSON.parse(decodeUtf8(leaf)) as EvidenceList['recorded'][number];
+    return { id: `${kind}-${epoch}-${at}-${offender}`, offender, kind, epoch, at, by, height, index };
+  });
+  return {
+    recorded: recorded.reverse(),
+    open: open.map(({ id, offender, at, pair }) => ({
+      id,
+      offender,
+      kind: pair.kind,
+      epoch: pair.epoch,
+      at,
+      a: toBase64(pair.a),
+      b: toBase64(pair.b),
+    })),
+  };
 }
 
 export function logKeyOf(origin: string, publicKey: Uint8Array): Vkey {

@@ -5,6 +5,7 @@ import { formatVkey } from '../log/vkey.ts';
 import type { Network } from '../net/types.ts';
 import type { Admission } from './admission.ts';
 import type { NodeStatus } from './api.ts';
+import type { Duties } from './duties.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
 import type { Mempool } from './mempool.ts';
 import type { FinalityWindow, Sample } from './metrics.ts';
@@ -22,6 +23,7 @@ export type StatusModules = {
   readonly admission: Admission;
   readonly spread: Spread;
   readonly sync: Sync;
+  readonly duties: Duties;
   readonly finality: FinalityWindow;
   readonly network: () => Network;
   readonly runtime: () => EpochRuntime;
@@ -76,6 +78,7 @@ export function statusOf(modules: StatusModules): NodeStatus {
     logKey: runtime.follower?.logKey ?? formatVkey(logKeyOf(genesis.origin, keys.log.publicKey)),
     cosigner: own === undefined ? null : formatVkey(cosignerKeyOf(genesis.chain, own)),
     finalityMs: { p50: finality.quantile(0.5), p99: finality.quantile(0.99) },
+    evidence: modules.duties.counts(),
     policy: { version: policy?.version ?? 0, digest: policy?.digest ?? '' },
   };
 }
@@ -94,7 +97,8 @@ export function readinessOf(modules: StatusModules): { ready: boolean; reason: s
 }
 
 export function sampleOf(modules: StatusModules): Sample {
-  const { ledger, mempool, admission, spread, sync } = modules;
+  const { ledger, mempool, admission, spread, sync, duties } = modules;
+  const evidence = duties.counts();
   const { consensus, cosigner, blocks } = modules.runtime();
   const { header } = ledger.finalized;
   return {
@@ -114,6 +118,8 @@ export function sampleOf(modules: StatusModules): Sample {
     slowPathVerifications: slowPathCount(),
     admissionRefused: admission.refused,
     spreadDropped: spread.dropped,
+    evidenceFound: evidence.found,
+    evidenceRecorded: evidence.recorded,
     network: modules.network().stats(),
   };
 }

@@ -3,7 +3,6 @@ import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { fromHex, toHex } from '../codec/hex.ts';
 import { decodeVote, encodeVote } from '../ledger/votes.ts';
-import type { Cosignature } from './cosigner.ts';
 
 /**
  * What nodes say to each other: frame kinds on the lanes, request kinds, and their bytes (deterministic CBOR). Votes,
@@ -25,6 +24,8 @@ export const frameKinds = {
   yourVotes: 9,
   /** "I have finalized up to this height": to a peer that asks for what is long decided. */
   finalizedHeight: 10,
+  /** Two messages that no honest validator signs (W12). */
+  evidence: 11,
 } as const;
 
 /** Requests: answered on the same bulk lane. */
@@ -165,24 +166,6 @@ export function decodeVotes(payload: Uint8Array): Vote[] {
   return rows.map((row: Cbor) => decodeVote(bytes(row, 'list of votes')));
 }
 
-export function encodeCosignature({ size, root, line }: Cosignature): Uint8Array {
-  return encodeCbor([size, fromHex(root, 32), line.name, fromHex(line.keyId), line.blob]);
-}
-
-/** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
-export function decodeCosignature(payload: Uint8Array): Cosignature {
-  const fields = list(decodeCbor(payload, { bytesMax: wireLimits.smallBytesMax }), 5, 'cosignature');
-  const root = bytes(fields[1], 'cosignature');
-  const keyId = bytes(fields[3], 'cosignature');
-  const blob = bytes(fields[4], 'cosignature');
-  if (root.length !== 32 || keyId.length !== 4 || blob.length !== 72) throw malformed('cosignature');
-  return {
-    size: int(fields[0], 'cosignature'),
-    root: toHex(root),
-    line: { name: text(fields[2], 'cosignature'), keyId: toHex(keyId), blob },
-  };
-}
-
 /** Envelopes by their bytes: a batch of transactions, or what was missing from a block. */
 export function encodeEnvelopes(envelopes: readonly Uint8Array[]): Uint8Array {
   return encodeCbor(envelopes);
@@ -250,7 +233,7 @@ export function decodeSubmitAnswer(payload: Uint8Array): SubmitAnswer {
 
 /** Refusals that follow from the bytes alone: every node of this version comes to them, at any time and on any state. */
 export function isFormCode(code: string): boolean {
-  return /^(MESSAGE_MALFORMED|CBOR_|HEADER_|CERTIFICATE_INVALID$|JSON_|ENVELOPE_(?!ALG_)|TX_(FORM|BODY|CHAIN|PAYLOAD_TYPE)$)/.test(
+  return /^(MESSAGE_MALFORMED|COSIGNATURE_INVALID$|CBOR_|HEADER_|CERTIFICATE_INVALID$|JSON_|ENVELOPE_(?!ALG_)|TX_(FORM|BODY|CHAIN|PAYLOAD_TYPE)$)/.test(
     code,
   );
 }

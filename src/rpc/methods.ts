@@ -98,6 +98,8 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       return { ...answer, value: answer.value ?? null };
     },
   ],
+  ['node.peers', (_, { api }) => ({ peers: api.peers() })],
+  ['governance.evidence', (_, { api }) => api.evidence()],
   ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
   ['chain.trust', (_, { api }) => ({ trust: api.trust() })],
   ['rpc.discover', (_, { api }) => openRpcDocument(api.status().version)],

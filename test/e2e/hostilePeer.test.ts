@@ -17,13 +17,14 @@ import { decodeHeader } from '../../src/ledger/header.ts';
 import { decodeVote, encodeVote, voteBytes } from '../../src/ledger/votes.ts';
 import { formatCheckpoint } from '../../src/log/checkpoint.ts';
 import { cosign } from '../../src/log/cosignature.ts';
+import { decodeSentCosignature, encodeSentCosignature } from '../../src/log/sentCosignature.ts';
 import { createNetwork } from '../../src/net/network.ts';
 import type { GossipTopic, Network } from '../../src/net/types.ts';
+import { decodePair, encodePair, makePair } from '../../src/node/evidencePair.ts';
 import { cosignerKeyOf } from '../../src/node/queries.ts';
 import { decodeRun } from '../../src/node/sync.ts';
 import {
   decodeBlock,
-  decodeCosignature,
   decodeEnvelopes,
   decodeEnvelopesRequest,
   decodeHello,
@@ -31,7 +32,6 @@ import {
   decodeProposal,
   decodeVotes,
   encodeBlock,
-  encodeCosignature,
   encodeEnvelopes,
   encodeEnvelopesRequest,
   encodeHello,
@@ -146,7 +146,7 @@ t.test('cosignatures of a future that never comes', async (t) => {
     const root = randomBytes(32);
     const text = formatCheckpoint({ origin: genesis.origin, size, root });
     const line = cosign(text, Math.floor(Date.now() / 1000), key, (message) => sign(message, keys.cosigner.seed));
-    const payload = encodeCosignature({ size, root: root.toString('hex'), line });
+    const payload = encodeSentCosignature({ size, root: root.toString('hex'), line });
     for (const name of honest) hostile.send(name, 'urgent', frameKinds.cosignature, payload);
   }
   await sleep(500);
@@ -238,6 +238,11 @@ t.test('frames that only a liar sends: each closes the lane, and none does more'
       encodeCbor([1, randomBytes(32), 'x', randomBytes(4), randomBytes(3)]),
     ],
     ['nothing', frameKinds.proposal, new Uint8Array()],
+    [
+      'evidence that proves nothing',
+      frameKinds.evidence,
+      encodePair(makePair('votes', 1, encodeVote(vote('nullify')), encodeVote(vote('finalize')))),
+    ],
   ];
   const misbehaved = async (name: string): Promise<number> => {
     const { rpc } = network.net.validators.find((each) => each.name === name)!;
@@ -329,8 +334,9 @@ t.test('decoders of all that peers say: a coded refusal, whatever the bytes', as
         bodies: [{ position: 0, envelope: randomBytes(9) }],
       }),
     ],
-    [decodeCosignature, encodeCosignature({ size: 1, root: '00'.repeat(32), line })],
+    [decodeSentCosignature, encodeSentCosignature({ size: 1, root: '00'.repeat(32), line })],
     [(bytes) => decodeEnvelopes(bytes, { bytesMax: 1000, countMax: 10 }), encodeEnvelopes([randomBytes(9)])],
+    [decodePair, encodePair(makePair('votes', 1, randomBytes(9), randomBytes(9)))],
     [decodeEnvelopesRequest, encodeEnvelopesRequest('00'.repeat(32), [1, 2])],
     [(bytes) => decodeBlock(bytes, 1000), encodeBlock(randomBytes(9), randomBytes(9))],
     [decodeRun, encodeCbor([[randomBytes(9)], [randomBytes(9)], randomBytes(9)])],

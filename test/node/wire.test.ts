@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { WeftError } from '../../src/codec/error.ts';
+import { decodeSentCosignature, encodeSentCosignature } from '../../src/log/sentCosignature.ts';
 import { decodeRun, encodeRun } from '../../src/node/sync.ts';
 import {
   decodeBlock,
-  decodeCosignature,
   decodeEnvelopes,
   decodeEnvelopesRequest,
   decodeHello,
@@ -14,7 +14,6 @@ import {
   decodeSubmitAnswer,
   decodeVotes,
   encodeBlock,
-  encodeCosignature,
   encodeEnvelopes,
   encodeEnvelopesRequest,
   encodeHello,
@@ -46,7 +45,7 @@ t.test('each message is read back as it was written', async (t) => {
   t.same(decodeProposal(encodeProposal(proposal)), proposal);
   t.same(decodeVotes(encodeVotes([vote])), [vote]);
   const line = { name: 'chain/v1', keyId: '01020304', blob: new Uint8Array(72).fill(1) };
-  t.same(decodeCosignature(encodeCosignature({ size: 5, root: id(3), line })), { size: 5, root: id(3), line });
+  t.same(decodeSentCosignature(encodeSentCosignature({ size: 5, root: id(3), line })), { size: 5, root: id(3), line });
   const envelopes = [new Uint8Array([1]), new Uint8Array([2, 3])];
   t.same(decodeEnvelopes(encodeEnvelopes(envelopes), { bytesMax: 100, countMax: 2 }), envelopes);
   t.throws(() => decodeEnvelopes(encodeEnvelopes(envelopes), { bytesMax: 100, countMax: 1 }), { code: /^CBOR/ });
@@ -108,7 +107,7 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     (bytes) => decodeNumbers(bytes, 2),
     decodeProposal,
     decodeVotes,
-    decodeCosignature,
+    decodeSentCosignature,
     (bytes) => decodeEnvelopes(bytes, { bytesMax: 1000, countMax: 10 }),
     decodeEnvelopesRequest,
     (bytes) => decodeBlock(bytes, 1000),

@@ -104,6 +104,7 @@ export function fakeNode(): FakeNode {
         logKey: 'weft-test-000000000000/weft+00000000+AQ',
         cosigner: null,
         finalityMs: { p50: 12.5, p99: null },
+        evidence: { found: 0, recorded: 0 },
         policy: { version: 1, digest: hash('policy') },
       };
     },
@@ -167,6 +168,24 @@ export function fakeNode(): FakeNode {
     },
     trust: () => '# weft trust\nquorum V\n',
     genesis: () => new TextEncoder().encode('{"format":"weft/genesis/v1"}'),
+    peers: () => [{ name: 'v1', addresses: ['/ip4/127.0.0.1/tcp/7610'] }],
+    evidence: async () => ({
+      recorded: [
+        {
+          id: 'votes-1-7-v3',
+          offender: 'v3',
+          kind: 'votes',
+          epoch: 1,
+          at: 7,
+          by: 'v1',
+          height: 9,
+          index: 30,
+        },
+      ],
+      open: [
+        { id: 'cosignatures-1-40-v4', offender: 'v4', kind: 'cosignatures', epoch: 1, at: 40, a: 'AAAA', b: 'AAAB' },
+      ],
+    }),
     subscribe: (subscription, listener) => {
       const held = { subscription, listener };
       listeners.add(held);

@@ -46,6 +46,9 @@ t.test('every method answers what its schema says', async (t) => {
   t.equal((await ask('state.get', { path: 'a/b/c' })).value, null, 'absent');
   t.match((await ask('chain.genesis', {})).genesis, /weft\/genesis\/v1/);
   t.match((await ask('chain.trust', {})).trust, /quorum V/);
+  t.same((await ask('node.peers', {})).peers, [{ name: 'v1', addresses: ['/ip4/127.0.0.1/tcp/7610'] }]);
+  const { recorded, open } = await ask('governance.evidence', {});
+  t.same([recorded.length, open.length], [1, 1]);
   const document = await ask('rpc.discover', {});
   const listed = document.methods.map((each: any) => each.name);
   t.same(listed, Object.keys(schema.properties));
