@@ -15,6 +15,7 @@ export type Sample = {
   readonly journalBytes: number;
   /** Undefined where nobody watches it, or the system does not say. */
   readonly diskFreeBytes: number | undefined;
+  readonly storedChecked: number;
   readonly cosignaturesDropped: number;
   readonly invalidSignatures: number;
   readonly slowPathVerifications: number;
@@ -61,6 +62,7 @@ export class NodeMetrics {
     gauge('weft_blocks_under_way', 'Unfinalized blocks held.', (s) => s.blocksUnderWay);
     gauge('weft_journal_bytes', 'Bytes of the journal since it was last rewritten.', (s) => s.journalBytes);
     gauge('weft_disk_free_bytes', 'Free bytes on the disk of the data folder.', (s) => s.diskFreeBytes ?? Number.NaN);
+    gauge('weft_stored_blocks_checked_total', 'Stored blocks that were read again and held.', (s) => s.storedChecked);
     gauge('weft_cosignatures_dropped_total', 'Cosignatures that were not counted.', (s) => s.cosignaturesDropped);
     gauge('weft_signatures_invalid_total', 'Votes and certificates that did not verify.', (s) => s.invalidSignatures);
     gauge(

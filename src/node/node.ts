@@ -30,6 +30,7 @@ import { SignState, signStatePath } from './signState.ts';
 import { Spread } from './spread.ts';
 import { readinessOf, type StatusModules, sampleOf, statusOf } from './status.ts';
 import { isLasting, readStopMark, type StopMark, writeStopMark } from './stopMark.ts';
+import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
 import { runAnswerBytesMax, Sync } from './sync.ts';
 import { encodeBlock, encodeNumbers, frameKinds } from './wire.ts';
@@ -79,6 +80,7 @@ export class WeftNode {
   readonly #sync: Sync;
   readonly #published: Published;
   readonly #duties: Duties;
+  readonly #storeWatch: StoreWatch;
   readonly #parts: NodeParts;
   readonly #timers: NodeJS.Timeout[] = [];
   #runtime: EpochRuntime;
@@ -178,6 +180,7 @@ export class WeftNode {
       monotonicMs,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     });
+    this.#storeWatch = new StoreWatch({ ledger, damaged: (code, detail) => this.halt(code, detail), monotonicMs });
     const timings = { ...config.consensus, ...options.timings };
     this.#parts = {
       name: config.name,
@@ -209,6 +212,7 @@ export class WeftNode {
       runtime,
       failure: () => this.#failure,
       diskFreeBytes: () => options.diskFreeBytes?.(),
+      storedChecked: () => this.#storeWatch.checked,
     };
     this.#metrics = new NodeMetrics(() => sampleOf(status));
     const clients = new Clients({
@@ -271,6 +275,7 @@ export class WeftNode {
         this.#duties.tick();
       }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
+      setInterval(() => this.#storeWatch.tick(), heightEveryMs),
     );
     if (ledger.epoch.validators.length === 1) this.#sync.follows();
     const { height } = ledger.finalized.header;
@@ -411,6 +416,7 @@ export class WeftNode {
     // The first cause is the one to look at.
     if (this.#failure !== '') return;
     this.#failure = code;
+    this.#storeWatch.stop();
     this.#keepStopMark(code, detail);
     this.#options.stopped?.(code);
     this.#stopWork().catch((error: unknown) => this.#log.error({ error: String(error) }, 'could not stop in order'));

@@ -30,6 +30,7 @@ export type StatusModules = {
   /** Code of what this node does not recover from, else ''. */
   readonly failure: () => string;
   readonly diskFreeBytes: () => number | undefined;
+  readonly storedChecked: () => number;
 };
 
 export function statusOf(modules: StatusModules): NodeStatus {
@@ -113,6 +114,7 @@ export function sampleOf(modules: StatusModules): Sample {
     blocksUnderWay: blocks.size,
     journalBytes: ledger.journal.bytes,
     diskFreeBytes: modules.diskFreeBytes(),
+    storedChecked: modules.storedChecked(),
     cosignaturesDropped: cosigner.dropped,
     invalidSignatures: consensus.invalidSignatures,
     slowPathVerifications: slowPathCount(),
