@@ -4,11 +4,11 @@ import { WeftError } from '../codec/error.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
-import { nodeFiles } from '../ledger/files.ts';
+import { type Files, nodeFiles } from '../ledger/files.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
 import { createNetwork } from '../net/network.ts';
-import type { Network } from '../net/types.ts';
+import type { CreateNetwork, Network } from '../net/types.ts';
 import { Admission } from './admission.ts';
 import { Answers, batchBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
@@ -46,8 +46,12 @@ export type NodeOptions = {
   readonly log: Log;
   /** Seams for tests. */
   readonly openLedger?: (options: Parameters<typeof Ledger.open>[0]) => Promise<Ledger>;
+  readonly createNetwork?: CreateNetwork;
+  /** Of what lies outside the ledger's folders: sign state, stop mark. */
+  readonly files?: Files;
   readonly timings?: Partial<LocalTimings>;
   readonly wallMs?: () => number;
+  readonly monotonicMs?: () => number;
   /** What outlives this node when its data folder is opened anew (keeper.ts). */
   readonly kept?: Kept;
   readonly diskFreeBytes?: () => number | undefined;
@@ -99,8 +103,8 @@ export class WeftNode {
     try {
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
       const { keys, signState, data } = options.config;
-      const beside = await SignState.open(nodeFiles, signState ?? signStatePath(keys));
-      node = new WeftNode(options, ledger, verifier, beside, await readStopMark(data));
+      const beside = await SignState.open(options.files ?? nodeFiles, signState ?? signStatePath(keys));
+      node = new WeftNode(options, ledger, verifier, beside, await readStopMark(data, options.files));
       await node.#start();
       return node;
     } catch (error) {
@@ -129,7 +133,7 @@ export class WeftNode {
     this.#subscribers = options.kept?.subscribers ?? new Subscribers();
     const index = placeOf(ledger, config, keys);
     const wallMs = options.wallMs ?? Date.now;
-    const monotonicMs = (): number => performance.now();
+    const monotonicMs = options.monotonicMs ?? ((): number => performance.now());
     const network = (): Network => this.#net;
     const runtime = (): EpochRuntime => this.#runtime;
     const requests = new Requests({ network, log });
@@ -243,7 +247,7 @@ export class WeftNode {
       runtime: () => this.#runtime,
       network: () => this.#net,
     });
-    this.#network = await createNetwork(
+    this.#network = await (this.#options.createNetwork ?? createNetwork)(
       {
         chain: ledger.genesis.chain,
         name: config.name,
@@ -431,7 +435,8 @@ export class WeftNode {
   #keepStopMark(code: string, detail: string): void {
     if (!isLasting(code)) return;
     const { height } = this.#ledger.finalized.header;
-    writeStopMark(this.#config.data, { code, detail, height, time: this.#parts.wallMs() }).catch((error: unknown) => {
+    const mark = { code, detail, height, time: this.#parts.wallMs() };
+    writeStopMark(this.#config.data, mark, this.#options.files).catch((error: unknown) => {
       this.#log.error({ error: String(error) }, 'why this node stopped could not be stored');
     });
   }

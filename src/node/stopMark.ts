@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
-import { nodeFiles } from '../ledger/files.ts';
-import { writeWholeFile } from '../ledger/wholeFile.ts';
+import { type Files, nodeFiles } from '../ledger/files.ts';
+import { readWholeFile, writeWholeFile } from '../ledger/wholeFile.ts';
 
 /**
  * Why a node stopped for good, kept in its data folder: what its own state contradicts is not healed by a restart (W4). Such a node
@@ -38,21 +37,21 @@ export function isLasting(code: string): boolean {
   return lasting.has(code);
 }
 
-export async function writeStopMark(data: string, mark: StopMark): Promise<void> {
+export async function writeStopMark(data: string, mark: StopMark, files: Files = nodeFiles): Promise<void> {
   const { code, detail, height, time } = mark;
   const value = { format: 'weft/stopped/v1', code, detail: detail.slice(0, detailMax), height, time };
-  await writeWholeFile(nodeFiles, stopMarkPath(data), encodeUtf8(`${JSON.stringify(value)}\n`));
+  await writeWholeFile(files, stopMarkPath(data), encodeUtf8(`${JSON.stringify(value)}\n`));
 }
 
 /** Undefined when there is none. One that nobody can read still says that this node stopped: STATE_DIVERGED. */
-export async function readStopMark(data: string): Promise<StopMark | undefined> {
-  let bytes: Uint8Array;
+export async function readStopMark(data: string, files: Files = nodeFiles): Promise<StopMark | undefined> {
+  let bytes: Uint8Array | undefined;
   try {
-    bytes = await readFile(stopMarkPath(data));
+    bytes = await readWholeFile(files, stopMarkPath(data));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new WeftError('DATA_UNREADABLE', `${stopMarkPath(data)} cannot be read: ${String(error)}`);
   }
+  if (bytes === undefined) return undefined;
   const unreadable: StopMark = { code: 'STATE_DIVERGED', detail: 'the mark cannot be read', height: 0, time: 0 };
   if (bytes.length > bytesMax) return unreadable;
   try {
