@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import { type ArchiveIndex, type ArchiveItem, inPieces, readArchive } from '../ledger/archive.ts';
@@ -18,6 +19,8 @@ export type AuditOptions = {
   readonly genesis?: Uint8Array;
   /** Default: on this thread. */
   readonly verifier?: SignatureVerifier;
+  /** Seam for tests. Default: the rulesets of this build. */
+  readonly rulesets?: RulesetSource;
   /** After each run: the height reached, bytes read and of how many. */
   readonly onProgress?: (progress: { readonly height: number; readonly bytes: number; readonly of: number }) => void;
 };
@@ -159,7 +162,7 @@ class Replay {
 
   #begin(bytes: Uint8Array): void {
     this.where = 'genesis';
-    const genesis = loadGenesis(bytes);
+    const genesis = loadGenesis(bytes, this.#options.rulesets);
     if (!equalBytes(genesis.bytes, bytes)) {
       throw new WeftError(
         'GENESIS_INVALID',
@@ -167,7 +170,7 @@ class Replay {
       );
     }
     if (this.#options.genesis !== undefined) {
-      const wanted = loadGenesis(this.#options.genesis);
+      const wanted = loadGenesis(this.#options.genesis, this.#options.rulesets);
       if (wanted.genesisHash !== genesis.genesisHash) {
         throw new WeftError(
           'GENESIS_OTHER',
@@ -180,6 +183,7 @@ class Replay {
       genesis,
       verifier: this.#options.verifier ?? inlineVerifier,
       tip: genesisPosition(genesis, (txId) => this.#window.has(txId)),
+      ...(this.#options.rulesets === undefined ? {} : { rulesets: this.#options.rulesets }),
     });
     this.#records = 1;
     this.where = 'file';

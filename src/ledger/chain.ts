@@ -1,7 +1,8 @@
+import { type RulesetSource, ruleset } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
 import { checkBodySize, decodeBody, txRootOf } from './body.ts';
-import { BlockExecution, type ExecutionModules, refusalOn } from './execute.ts';
+import { BlockExecution, type ExecutionModules, refusalOn, rulesOn } from './execute.ts';
 import type { Genesis } from './genesis.ts';
 import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } from './header.ts';
 import type { Executed, Position } from './overlay.ts';
@@ -15,6 +16,8 @@ export type ChainOptions = {
   readonly verifier: SignatureVerifier;
   /** Where it begins: the finalized tip. */
   readonly tip: Position;
+  /** Default: those of this build. */
+  readonly rulesets?: RulesetSource;
 };
 
 /**
@@ -29,11 +32,11 @@ export class Chain {
   readonly #checks = new Map<string, Promise<Checked>>();
   #tip: Position;
 
-  constructor({ genesis, verifier, tip }: ChainOptions) {
+  constructor({ genesis, verifier, tip, rulesets = ruleset }: ChainOptions) {
     this.#genesis = genesis;
     this.#tip = tip;
     this.#preparer = new Preparer({ chain: genesis.chain, verifier });
-    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash };
+    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash, rulesets };
     // A policy set that Cedar does not load must stop the node here, and not at the first transaction.
     policyEngineOf(tip.layer);
   }
@@ -52,19 +55,20 @@ export class Chain {
     return this.#executed.get(blockId);
   }
 
-  /** @throws WeftError PARENT_UNKNOWN */
+  /** @throws WeftError PARENT_UNKNOWN, RULESET_UNKNOWN */
   async prepare(
     envelopes: readonly Uint8Array[],
     mode: PrepareMode,
     parent: string,
   ): Promise<(PreparedTx | WeftError)[]> {
-    const { layer } = this.#require(parent);
-    if (mode === 'block') return this.#preparer.require(envelopes, layer);
-    return this.#preparer.admit(envelopes, layer);
+    const position = this.#require(parent);
+    const rules = rulesOn(position, this.#modules.rulesets);
+    if (mode === 'block') return this.#preparer.require(envelopes, position.layer, rules);
+    return this.#preparer.admit(envelopes, position.layer, rules);
   }
 
   admissible(prepared: PreparedTx, time: number, parent: string): string | undefined {
-    return refusalOn(this.#require(parent), time, this.#genesis.chain, prepared);
+    return refusalOn(this.#require(parent), time, this.#modules, prepared);
   }
 
   /** @throws WeftError PARENT_UNKNOWN, EPOCH_MISMATCH, RULESET_UNKNOWN */
@@ -155,7 +159,7 @@ export class Chain {
     try {
       this.#checkHeader(header, parent);
       checkBodySize(body.length, envelopes.length, parent.nextEpoch.consensus);
-      prepared = await this.#preparer.require(envelopes, parent.layer, ids);
+      prepared = await this.#preparer.require(envelopes, parent.layer, rulesOn(parent, this.#modules.rulesets), ids);
     } catch (error) {
       if (!isVerdict(error)) throw error;
       // Keys were looked up while something else became final: what was found says nothing about this block.

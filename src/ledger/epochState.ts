@@ -1,3 +1,4 @@
+import { readAgenda, readPending } from '../../contracts/governance/state.ts';
 import type { StateReader } from '../../contracts/types.ts';
 import { fromBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
@@ -59,6 +60,25 @@ export function observersOf(state: StateReader): Observer[] {
     name,
     peer: fromBase64Url(peer, 32),
   }));
+}
+
+/** Peers named in validators proposals on the agenda that are in no list yet, each key once. */
+export function candidatesOf(state: StateReader): Observer[] {
+  const agenda = readAgenda(state);
+  if (agenda.length === 0) return [];
+  const { validators, observers } = read<ValidatorsValue>(state, validatorsPath);
+  const listed = new Set([...validators, ...observers].map(({ peer }) => peer));
+  const found: Observer[] = [];
+  for (const id of agenda) {
+    const change = readPending(state, id)?.change;
+    if (change?.kind !== 'validators') continue;
+    for (const { name, peer } of change.set) {
+      if (listed.has(peer)) continue;
+      listed.add(peer);
+      found.push({ name, peer: fromBase64Url(peer, 32) });
+    }
+  }
+  return found;
 }
 
 /** Do these changes touch what an epoch is made of? */

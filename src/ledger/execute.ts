@@ -1,8 +1,8 @@
 import type { BlockFacts } from '../../consensus/types.ts';
-import { type Ruleset, ruleset } from '../../contracts/rulesets.ts';
+import { needRuleset, type Ruleset, type RulesetSource } from '../../contracts/rulesets.ts';
 import { activeKey, isActive } from '../../contracts/signatures.ts';
 import type { BlockContext, Json, SignatureEntry, StateReader } from '../../contracts/types.ts';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
@@ -15,7 +15,11 @@ import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
 export type ExecutionContext = { readonly view: number; readonly proposer: number; readonly time: number };
-export type ExecutionModules = { readonly chain: string; readonly genesisHash: string };
+export type ExecutionModules = {
+  readonly chain: string;
+  readonly genesisHash: string;
+  readonly rulesets: RulesetSource;
+};
 
 /**
  * Executes one block on top of a position: transactions in order, then state, state root, block record, log root (design:
@@ -43,13 +47,7 @@ export class BlockExecution {
   /** @throws WeftError RULESET_UNKNOWN: this build is too old for the chain and stops here */
   constructor(parent: Position, context: ExecutionContext, modules: ExecutionModules) {
     const epoch = parent.nextEpoch;
-    const rules = ruleset(epoch.ruleset);
-    if (rules === undefined) {
-      throw new WeftError(
-        'RULESET_UNKNOWN',
-        `Block ${parent.header.height + 1} is under ruleset ${epoch.ruleset}, which this build does not have: install a newer one.`,
-      );
-    }
+    const rules = rulesOn(parent, modules.rulesets);
     this.parent = parent;
     this.epoch = epoch;
     this.#context = context;
@@ -84,13 +82,13 @@ export class BlockExecution {
   refusal(prepared: PreparedTx): string | undefined {
     const { tx } = prepared;
     if (this.#txIds.has(tx.txId)) return 'TX_DUPLICATE';
-    return refusalOn(this.parent, this.#context.time, this.#modules.chain, prepared, this.#keys);
+    return refusalOn(this.parent, this.#context.time, this.#modules, prepared, this.#keys);
   }
 
   /** Executes a transaction for which `refusal` answered undefined. */
-  add({ tx, keys }: PreparedTx): void {
+  add({ tx, keys, ruleset }: PreparedTx): void {
     const applied = this.#rules.apply(this.#state, this.#block, tx, policyDecider(this.#state));
-    this.#transactions.push({ tx, keys });
+    this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;
     const index = this.parent.header.logSize + this.#leaves.length;
@@ -185,22 +183,32 @@ export function factsOf(blockId: string, header: Header, transactions: number): 
   };
 }
 
+/** Of the block that follows. @throws WeftError RULESET_UNKNOWN */
+export function rulesOn(parent: Position, rulesets: RulesetSource): Ruleset {
+  return needRuleset(rulesets, parent.nextEpoch.ruleset, `Block ${parent.header.height + 1}`);
+}
+
 /**
  * Why a transaction may not stand in a block of `time` on `parent`: TX_CHAIN, TX_EXPIRED (expires ≤ time), TX_NOT_YET_VALID
  * (expires too far ahead: may enter a later block), TX_DUPLICATE, ACCOUNT_INACTIVE or KEY_INACTIVE in the parent's state,
- * TX_UNPREPARED (verified under other keys than the state's). Undefined when it may. `keys`: memory of the caller's block.
+ * TX_UNPREPARED (verified under other keys than the state's), and the codes of decoding for one that was read under another
+ * ruleset. Undefined when it may. `memory`: keys that the caller's block has looked up.
  */
 export function refusalOn(
   parent: Position,
   time: number,
-  chain: string,
-  { tx, keys }: PreparedTx,
+  { chain, rulesets }: Pick<ExecutionModules, 'chain' | 'rulesets'>,
+  { tx, keys, ruleset }: PreparedTx,
   memory: Map<string, string> = new Map(),
 ): string | undefined {
   if (tx.chain !== chain) return 'TX_CHAIN';
   if (tx.expires <= time) return 'TX_EXPIRED';
   if (tx.expires > time + parent.nextEpoch.consensus.maxTxLifetimeMs) return 'TX_NOT_YET_VALID';
   if (parent.layer.hasTx(tx.txId)) return 'TX_DUPLICATE';
+  if (ruleset !== parent.nextEpoch.ruleset) {
+    const wrong = wrongUnder(rulesOn(parent, rulesets), tx.envelope, chain);
+    if (wrong !== undefined) return wrong;
+  }
   for (const [position, entry] of tx.signatures.entries()) {
     const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
     let key = memory.get(name);
@@ -213,6 +221,17 @@ export function refusalOn(
     if (key !== keys[position]) return 'TX_UNPREPARED';
   }
   return undefined;
+}
+
+/** It waited across an upgrade. What both rulesets accept reads the same under both, so nothing but the answer is new. */
+function wrongUnder(rules: Ruleset, envelope: Uint8Array, chain: string): string | undefined {
+  try {
+    rules.decode(envelope, { chain });
+    return undefined;
+  } catch (error) {
+    if (error instanceof WeftError) return codeOf(error);
+    throw error;
+  }
 }
 
 export type KeyAnswer =

@@ -1,4 +1,4 @@
-import { ruleset } from '../../contracts/rulesets.ts';
+import { needRuleset, type RulesetSource, ruleset } from '../../contracts/rulesets.ts';
 import type { Json, StateChanges } from '../../contracts/types.ts';
 import type { Genesis as GenesisDocument } from '../../schemas/types/genesis.ts';
 import { canonicalJson } from '../codec/canonical.ts';
@@ -41,16 +41,10 @@ export type Genesis = {
  * fulfil (schema, order, distinct keys, proofs of possession) its ruleset checks.
  * @throws WeftError GENESIS_INVALID, GENESIS_TOO_LARGE, RULESET_UNKNOWN
  */
-export function loadGenesis(bytes: Uint8Array): Genesis {
+export function loadGenesis(bytes: Uint8Array, rulesets: RulesetSource = ruleset): Genesis {
   const document = parseGenesis(bytes);
   const version = (document as { ruleset?: unknown }).ruleset;
-  const rules = typeof version === 'number' ? ruleset(version) : undefined;
-  if (rules === undefined) {
-    throw new WeftError(
-      'RULESET_UNKNOWN',
-      `This build has no ruleset ${String(version)}, which the genesis document names: install a newer one.`,
-    );
-  }
+  const rules = needRuleset(rulesets, typeof version === 'number' ? version : 0, 'The genesis document');
   const name = (document as { name?: unknown }).name;
   const canonical = encodeUtf8(canonicalJson(document));
   const genesisHash = sha256Hex(concat(tag, canonical));

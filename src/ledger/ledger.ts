@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import type { BlockFacts, Finalization } from '../../consensus/types.ts';
+import { type RulesetSource, ruleset } from '../../contracts/rulesets.ts';
 import type { Json, StateReader } from '../../contracts/types.ts';
 import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
@@ -10,7 +11,7 @@ import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
 import { asDamage } from './damage.ts';
 import { diskError } from './diskError.ts';
-import { type Observer, observersOf } from './epochState.ts';
+import { candidatesOf, type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Files, nodeFiles } from './files.ts';
 import type { Floor } from './floor.ts';
@@ -51,6 +52,8 @@ export type LedgerOptions = {
   readonly genesis: Uint8Array | Genesis;
   /** Default: on the event loop. */
   readonly verifier?: SignatureVerifier;
+  /** Seam for tests. Default: the rulesets of this build. */
+  readonly rulesets?: RulesetSource;
   /** Seams for tests: what was not synced can be thrown away. */
   readonly files?: Files;
   readonly database?: KeyValue;
@@ -66,15 +69,17 @@ export class Ledger {
   readonly #store: Store;
   readonly #log: LogTiles;
   readonly #history: History;
+  readonly #rulesets: RulesetSource;
   #journal: ChainJournal | undefined;
   #finalized: Tip;
   /** The end of the queue of writes. */
   #writes: Promise<unknown> = Promise.resolve();
   #failure: WeftError | undefined;
 
-  private constructor(genesis: Genesis, chain: Chain, opened: OpenedStore) {
+  private constructor(genesis: Genesis, chain: Chain, opened: OpenedStore, rulesets: RulesetSource) {
     this.genesis = genesis;
     this.#chain = chain;
+    this.#rulesets = rulesets;
     this.#store = opened.store;
     this.#log = opened.log;
     this.#finalized = opened.tip;
@@ -86,7 +91,8 @@ export class Ledger {
    * @throws WeftError GENESIS_*, RULESET_UNKNOWN, DATA_LOCKED, DATA_VERSION, DATA_OTHER_CHAIN, DATA_DAMAGED, STATE_DIVERGED
    */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    const genesis = options.genesis instanceof Uint8Array ? loadGenesis(options.genesis) : options.genesis;
+    const rulesets = options.rulesets ?? ruleset;
+    const genesis = options.genesis instanceof Uint8Array ? loadGenesis(options.genesis, rulesets) : options.genesis;
     const files = options.files ?? nodeFiles;
     if (options.database === undefined) {
       await files.makeFolder(options.dir);
@@ -95,8 +101,13 @@ export class Ledger {
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));
     try {
       const opened = await readStore(database, genesis);
-      const chain = new Chain({ genesis, verifier: options.verifier ?? inlineVerifier, tip: opened.position });
-      const ledger = new Ledger(genesis, chain, opened);
+      const chain = new Chain({
+        genesis,
+        verifier: options.verifier ?? inlineVerifier,
+        tip: opened.position,
+        rulesets,
+      });
+      const ledger = new Ledger(genesis, chain, opened, rulesets);
       await ledger.#openJournal(files, join(options.dir, 'journal'));
       return ledger;
     } catch (error) {
@@ -156,9 +167,22 @@ export class Ledger {
     return epoch === this.epoch.epoch ? this.epoch : this.#store.epoch(epoch);
   }
 
+  /**
+   * Whether this build can execute blocks of a ruleset. Without `epoch.ruleset` it stops here: everything about the next block
+   * throws RULESET_UNKNOWN, what is finalized stays readable.
+   */
+  hasRuleset(version: number): boolean {
+    return this.#rulesets(version) !== undefined;
+  }
+
   /** Non-voting peers that finalized state permits. */
   get observers(): readonly Observer[] {
     return observersOf(this.state);
+  }
+
+  /** Peers that an open or approved proposal would make validators: they may connect, to be there when it takes effect. */
+  get candidates(): readonly Observer[] {
+    return candidatesOf(this.state);
   }
 
   /** Facts of a header for the engine; `transactions`: how many its body has. */
@@ -241,6 +265,12 @@ export class Ledger {
     const blocks = this.#chain.pathTo(blockId);
     const last = blocks.at(-1);
     if (last === undefined) return [];
+    if (blocks.some((block) => block !== last && block.facts.closing)) {
+      throw new WeftError(
+        'CERTIFICATE_INVALID',
+        'The last block of an epoch is finalized by a certificate of its own, before anything is built on it (W10).',
+      );
+    }
     const tiles = this.#log.append(blocks.flatMap(({ leafHashes }) => leafHashes));
     await this.#disk(() =>
       this.#store.commit(blocks, encodeCertificate(certificate, last.epoch.validators.length), tiles),

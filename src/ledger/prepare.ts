@@ -1,4 +1,5 @@
-import { decodeTransaction, TRANSACTION_PAYLOAD_TYPE } from '../../contracts/transaction.ts';
+import type { Ruleset } from '../../contracts/rulesets.ts';
+import { TRANSACTION_PAYLOAD_TYPE } from '../../contracts/transaction.ts';
 import type { StateReader, Transaction } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
@@ -33,7 +34,7 @@ export type PreparerOptions = {
  * What is known of an envelope: how it reads, and the keys (`alg:public key`) under which its entries verified. Only "valid" is
  * remembered, under the full key and never under a key id.
  */
-type Known = { readonly tx: Transaction; readonly valid: Set<string> };
+type Known = { readonly tx: Transaction; readonly ruleset: number; readonly valid: Set<string> };
 
 /** Transactions decoded between two turns of the event loop: about 2 ms. */
 const decodedPerTurn = 64;
@@ -48,7 +49,7 @@ export class Preparer {
   readonly #verifier: SignatureVerifier;
   readonly #entriesMax: number;
   readonly #bytesMax: number;
-  /** By envelopeId, least recently used first. */
+  /** By ruleset and envelopeId, least recently used first: what one ruleset accepts, another may refuse. */
   readonly #known = new Map<string, Known>();
   #bytes = 0;
 
@@ -60,17 +61,21 @@ export class Preparer {
   }
 
   /**
-   * Each envelope's answer, in order: prepared, or the error that refuses it (the codes of decodeTransaction,
+   * Each envelope's answer under the ruleset of the next block, in order: prepared, or the error that refuses it (the codes of Ruleset.decode,
    * ACCOUNT_INACTIVE, KEY_INACTIVE, SIGNATURE_INVALID). Libsodium's answer alone: local policy, says nothing about a block.
    */
-  async admit(envelopes: readonly Uint8Array[], state: StateReader): Promise<(PreparedTx | WeftError)[]> {
+  async admit(
+    envelopes: readonly Uint8Array[],
+    state: StateReader,
+    rules: Ruleset,
+  ): Promise<(PreparedTx | WeftError)[]> {
     const jobs: Job[] = [];
     const keys: KeyMemory = new Map();
     const answers: (PreparedTx | WeftError)[] = [];
     for (const [position, envelope] of envelopes.entries()) {
       if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
       try {
-        answers.push(this.#plan(this.#decode(envelope, envelopeIdOf(envelope)), position, state, keys, jobs));
+        answers.push(this.#plan(this.#decode(envelope, envelopeIdOf(envelope), rules), position, state, keys, jobs));
       } catch (error) {
         answers.push(asRefusal(error));
       }
@@ -98,6 +103,7 @@ export class Preparer {
   async require(
     envelopes: readonly Uint8Array[],
     state: StateReader,
+    rules: Ruleset,
     ids: readonly string[] = envelopes.map(envelopeIdOf),
   ): Promise<PreparedTx[]> {
     const jobs: Job[] = [];
@@ -106,7 +112,7 @@ export class Preparer {
     for (const [position, envelope] of envelopes.entries()) {
       if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
       prepared.push(
-        this.#plan(this.#decode(envelope, ids[position] ?? envelopeIdOf(envelope)), position, state, keys, jobs),
+        this.#plan(this.#decode(envelope, ids[position] ?? envelopeIdOf(envelope), rules), position, state, keys, jobs),
       );
     }
     // In slices: a verifier bounds what waits in it, and a block of many signatures must not be above that bound for ever.
@@ -121,7 +127,7 @@ export class Preparer {
   }
 
   #plan(known: Known, position: number, state: StateReader, memory: KeyMemory, jobs: Job[]): PreparedTx {
-    const { tx } = known;
+    const { tx, ruleset } = known;
     let message: Uint8Array | undefined;
     const keys = tx.signatures.map((entry) => {
       const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
@@ -149,17 +155,22 @@ export class Preparer {
       }
       return key.name;
     });
-    return { tx, keys };
+    return { tx, ruleset, keys };
   }
 
-  #decode(envelope: Uint8Array, id: string): Known {
+  #decode(envelope: Uint8Array, envelopeId: string, rules: Ruleset): Known {
+    const id = `${rules.version}/${envelopeId}`;
     const known = this.#known.get(id);
     if (known !== undefined) {
       this.#known.delete(id);
       this.#known.set(id, known);
       return known;
     }
-    const fresh: Known = { tx: decodeTransaction(envelope, { chain: this.#chain }), valid: new Set() };
+    const fresh: Known = {
+      tx: rules.decode(envelope, { chain: this.#chain }),
+      ruleset: rules.version,
+      valid: new Set(),
+    };
     this.#known.set(id, fresh);
     this.#bytes += envelope.length;
     for (const [oldId, old] of this.#known) {

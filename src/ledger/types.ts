@@ -14,6 +14,8 @@ export type SignatureVerifier = {
 /** A transaction that is decoded and whose signatures hold under the keys named in `keys`. */
 export type PreparedTx = {
   readonly tx: Transaction;
+  /** Under which it was decoded. A block of another one reads it again. */
+  readonly ruleset: number;
   /** For each signature entry `alg:public key` in hex: what it was verified with, compared again at execution. */
   readonly keys: readonly string[];
 };

@@ -18,6 +18,7 @@ function prepared(id: string, account: string, expires = 1000, bytes = 100): Pre
       signatures: [],
     },
     keys: [],
+    ruleset: 1,
   };
 }
 
