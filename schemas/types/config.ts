@@ -21,6 +21,10 @@ export interface ConfigFile {
    */
   keys?: string;
   /**
+   * A second key file, whose keys are proposed to governance: this node goes over to it in the epoch in which the ledger lists those keys. Opened by the same passphrase.
+   */
+  nextKeys?: string;
+  /**
    * The data folder: blocks, log, state, vote journal.
    */
   data?: string;

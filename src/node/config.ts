@@ -16,6 +16,8 @@ export type Config = {
   /** Absolute path, as are `keys`, `data` and the paths in `rpc.tls` and `log.file`. */
   readonly genesis: string;
   readonly keys: string;
+  /** Keys that are proposed to governance: used from the epoch on that lists them. */
+  readonly nextKeys?: string;
   readonly data: string;
   /** Default: `<keys>.sign-state` (signState.ts). */
   readonly signState?: string;
@@ -134,6 +136,7 @@ export function checkConfig(document: unknown, path: string): Config {
     genesis: at(config.genesis),
     keys: at(config.keys),
     data: at(config.data),
+    ...(config.nextKeys === undefined ? {} : { nextKeys: at(config.nextKeys) }),
     ...(config.signState === undefined ? {} : { signState: at(config.signState) }),
     log: { ...config.log, ...(config.log.file === undefined ? {} : { file: at(config.log.file) }) },
     rpc: {

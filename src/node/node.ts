@@ -42,6 +42,8 @@ export type NodeOptions = {
   /** Bytes of the genesis document. */
   readonly genesis: Uint8Array;
   readonly keys: ValidatorKeys;
+  /** Keys that are proposed to governance (`nextKeys` of the configuration). */
+  readonly nextKeys?: ValidatorKeys;
   readonly version: string;
   readonly log: Log;
   /** Seams for tests. */

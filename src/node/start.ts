@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { WeftError } from '../codec/error.ts';
 import { readKeyFile } from '../crypto/keyfile.ts';
-import { validatorKeysFrom } from '../crypto/validatorKeys.ts';
+import { type ValidatorKeys, validatorKeysFrom } from '../crypto/validatorKeys.ts';
 import type { NodeApi } from './api.ts';
 import type { Config } from './config.ts';
 import { NodeKeeper } from './keeper.ts';
@@ -39,13 +39,14 @@ export async function startNode(
       { file: config.genesis },
     );
   }
-  const keys = validatorKeysFrom(
-    await readKeyFile(config.keys, options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null),
-  );
+  const passphrase = options.passphrase ?? process.env['WEFT_PASSPHRASE'] ?? null;
+  const keysOf = async (path: string): Promise<ValidatorKeys> => validatorKeysFrom(await readKeyFile(path, passphrase));
+  const keys = await keysOf(config.keys);
+  const nextKeys = config.nextKeys === undefined ? {} : { nextKeys: await keysOf(config.nextKeys) };
   const fatal =
     options.fatal ??
     ((error: unknown): void => log.error({ error: String(error) }, 'the data folder cannot be opened anew'));
-  return NodeKeeper.start({ config, genesis, keys, version: options.version ?? '0.1.0', log }, { fatal });
+  return NodeKeeper.start({ config, genesis, keys, ...nextKeys, version: options.version ?? '0.1.0', log }, { fatal });
 }
 
 /** Structured lines to standard error or a file: a short message and an object. */
