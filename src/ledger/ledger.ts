@@ -23,7 +23,7 @@ import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { type OpenedStore, openStore } from './restart.ts';
-import { type ImportTarget, importRun, readRun } from './runs.ts';
+import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
 import { checkRecent, checkStoredBlock } from './selfCheck.ts';
 import type { Captured } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
@@ -38,6 +38,7 @@ import type {
   PreparedTx,
   PrepareMode,
   Run,
+  RunPart,
   SignatureVerifier,
   StoredBlock,
   StoredTx,
@@ -287,7 +288,19 @@ export class Ledger {
    * executes to other roots here), FINALITY_CONFLICT (q validators finalized another chain), and as `check` and `commit` do.
    */
   importRun(run: Run): Promise<CommittedBlock[]> {
-    const target: ImportTarget = {
+    return importRun(run, this.#importTarget());
+  }
+
+  /**
+   * The same in steps, for a run whose bodies come one after the other: headers and certificate are verified here, the bodies
+   * that `run` brings are not taken yet. Undefined when nothing of it is new. @throws as `importRun` rejects
+   */
+  beginRun(run: RunPart): RunImport | undefined {
+    return RunImport.begin(run, this.#importTarget());
+  }
+
+  #importTarget(): ImportTarget {
+    return {
       genesisHash: this.genesis.genesisHash,
       tip: () => this.#chain.tip,
       epochOf: (epoch) => this.epochOf(epoch),
@@ -295,7 +308,6 @@ export class Ledger {
       check: (header, body) => this.check(header, body),
       commit: (blockId, certificate) => this.commit(blockId, certificate),
     };
-    return importRun(run, target);
   }
 
   /**
@@ -303,10 +315,25 @@ export class Ledger {
    * an epoch. Undefined when that height is not finalized.
    */
   exportRun(fromHeight: number, bytesMax: number): Run | undefined {
-    return readRun(fromHeight, this.#finalized.header.height, bytesMax, {
-      block: (height) => this.#store.block(height),
+    return readRun(fromHeight, this.#finalized.header.height, bytesMax, this.#runSource());
+  }
+
+  /** The same for a peer: never more bodies than fit; the others are asked for with `bodies`. */
+  exportRunPart(fromHeight: number, bytesMax: number): RunPart | undefined {
+    return readRunPart(fromHeight, this.#finalized.header.height, bytesMax, this.#runSource());
+  }
+
+  /** Encoded bodies of finalized blocks, at most `count`, as many as fit into `bytesMax`, at least one. */
+  bodies(fromHeight: number, count: number, bytesMax: number): Uint8Array[] | undefined {
+    const upTo = this.#finalized.header.height;
+    return readBodies(fromHeight, Math.min(count, upTo - fromHeight + 1), bytesMax, this.#runSource());
+  }
+
+  #runSource(): RunSource {
+    return {
+      block: (height) => (height < this.#store.floor.height ? undefined : this.#store.block(height)),
       body: (height) => this.body(height),
-    });
+    };
   }
 
   /**

@@ -126,6 +126,12 @@ export type Run = {
   readonly certificate: Uint8Array;
 };
 
+/**
+ * A run as it travels between nodes: all headers and the finalization, which prove each other, and as many bodies as fit, from the
+ * first header on. Each other body is bound by its header's txRoot and is asked for by itself.
+ */
+export type RunPart = Run;
+
 /** What the journal held when the ledger was opened (W11). */
 export type JournalReplay = {
   /** `absent`: no journal file at all. `damaged`: never vote with this vote key again in this epoch. */

@@ -6,7 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Admission } from './admission.ts';
 import type { BlockPool } from './blocks.ts';
 import type { Log } from './log.ts';
-import { encodeRun, runAnswerBytesMax } from './sync.ts';
+import { encodeBodies, encodePruned, encodeRun, runAnswerBytesMax } from './sync.ts';
 import { Turns } from './turns.ts';
 import {
   decodeEnvelopes,
@@ -24,7 +24,7 @@ import {
  */
 
 export type AnswersModules = {
-  readonly ledger: Pick<Ledger, 'blockBytes' | 'exportRun'>;
+  readonly ledger: Pick<Ledger, 'blockBytes' | 'exportRunPart' | 'bodies' | 'floor'>;
   readonly blocks: Pick<BlockPool, 'get' | 'bodyNow'>;
   readonly admission: Pick<Admission, 'receive' | 'submit'>;
   /** The newest checkpoint that was published here. */
@@ -36,8 +36,9 @@ export type AnswersModules = {
 /** A batch of transactions, as it comes. */
 export const batchBytesMax = 256 * 1024;
 const batchTransactionsMax = 2048;
-/** What is read for one answer, at most; a single long run between two finalizations may be above it. */
+/** What is read for one answer, at most; headers of a long run between two finalizations, and one body, may be above it. */
 const runBytesMax = 1024 * 1024;
+const bodiesMax = 4096;
 
 export class Answers {
   readonly #modules: AnswersModules;
@@ -87,8 +88,21 @@ export class Answers {
       case requestKinds.run: {
         const [fromHeight = 0, bytesMax = 0] = decodeNumbers(payload, 2);
         return this.#reads.take(peer, async () => {
-          const run = this.#modules.ledger.exportRun(fromHeight, Math.min(bytesMax, runBytesMax));
+          const { ledger } = this.#modules;
+          if (fromHeight > 0 && fromHeight < ledger.floor.height) return encodePruned(ledger.floor.height);
+          const run = ledger.exportRunPart(fromHeight, Math.min(bytesMax, runBytesMax));
           return run === undefined ? undefined : encodeRun(run);
+        });
+      }
+      case requestKinds.bodies: {
+        const [fromHeight = 0, count = 0, bytesMax = 0] = decodeNumbers(payload, 3);
+        return this.#reads.take(peer, async () => {
+          const bodies = this.#modules.ledger.bodies(
+            fromHeight,
+            Math.min(count, bodiesMax),
+            Math.min(bytesMax, runBytesMax),
+          );
+          return bodies === undefined ? undefined : encodeBodies(bodies);
         });
       }
       case requestKinds.submit: {

@@ -174,6 +174,10 @@ export class WeftNode {
       ledger,
       askable: () => this.#net.askable(),
       fetchRun: (peer, fromHeight, bytesMax, timeoutMs) => requests.run(peer, fromHeight, bytesMax, timeoutMs),
+      fetchBodies: (peer, fromHeight, count, bytesMax, timeoutMs) =>
+        requests.bodies(peer, fromHeight, count, bytesMax, timeoutMs),
+      snapshotNeeded: () => undefined,
+      others: () => this.#otherValidators().length,
       imported: (blocks) => {
         this.#runtime.consensus.imported(blocks);
         this.#committed(blocks);
@@ -279,6 +283,7 @@ export class WeftNode {
       setInterval(() => {
         this.#tellHeight();
         this.#duties.tick();
+        this.#sync.tick();
       }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
       setInterval(() => this.#storeWatch.tick(), heightEveryMs),

@@ -1,9 +1,8 @@
 import { codeOf } from '../codec/error.ts';
 import { fromHex } from '../codec/hex.ts';
-import type { Run } from '../ledger/types.ts';
 import type { Network } from '../net/types.ts';
 import type { Log } from './log.ts';
-import { decodeRun } from './sync.ts';
+import { decodeBodies, decodeRunAnswer, type RunAnswer } from './sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,
@@ -45,9 +44,21 @@ export class Requests {
     return decoded(answer, (bytes) => decodeEnvelopes(bytes, { bytesMax: blockBytesMax, countMax: positions.length }));
   }
 
-  async run(peer: string, fromHeight: number, bytesMax: number, timeoutMs: number): Promise<Run | undefined> {
+  async run(peer: string, fromHeight: number, bytesMax: number, timeoutMs: number): Promise<RunAnswer | undefined> {
     const answer = await this.#ask(peer, requestKinds.run, encodeNumbers(fromHeight, bytesMax), timeoutMs);
-    return decoded(answer, decodeRun);
+    return decoded(answer, decodeRunAnswer);
+  }
+
+  /** Bodies of finalized blocks from a height on. */
+  async bodies(
+    peer: string,
+    fromHeight: number,
+    count: number,
+    bytesMax: number,
+    timeoutMs: number,
+  ): Promise<readonly Uint8Array[] | undefined> {
+    const answer = await this.#ask(peer, requestKinds.bodies, encodeNumbers(fromHeight, count, bytesMax), timeoutMs);
+    return decoded(answer, (bytes) => decodeBodies(bytes, count));
   }
 
   /** The newest checkpoint that the peer has published, as text. */

@@ -1,7 +1,8 @@
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { CommittedBlock, Run } from '../ledger/types.ts';
+import type { RunImport } from '../ledger/runs.ts';
+import type { CommittedBlock, RunPart } from '../ledger/types.ts';
 import type { Log } from './log.ts';
 
 /**
@@ -9,23 +10,41 @@ import type { Log } from './log.ts';
  * behind this node is, and says so.
  */
 
+/** What a peer answers to a question for a run. */
+export type RunAnswer =
+  | { readonly kind: 'run'; readonly run: RunPart }
+  /** It holds blocks from this height on, and no older ones. */
+  | { readonly kind: 'pruned'; readonly fromHeight: number };
+
 export type SyncModules = {
-  readonly ledger: Pick<Ledger, 'finalized' | 'importRun'>;
+  readonly ledger: Pick<Ledger, 'finalized' | 'beginRun'>;
   /** Peers whose bulk lane is open. */
   readonly askable: () => readonly string[];
-  /** Resolves to a run, or undefined (does not have it, timed out, unreachable). */
+  /** Resolves to an answer, or undefined (does not have it, timed out, unreachable). */
   readonly fetchRun: (
     peer: string,
     fromHeight: number,
     bytesMax: number,
     timeoutMs: number,
-  ) => Promise<Run | undefined>;
+  ) => Promise<RunAnswer | undefined>;
+  /** Bodies from a height on, at most `count`. */
+  readonly fetchBodies: (
+    peer: string,
+    fromHeight: number,
+    count: number,
+    bytesMax: number,
+    timeoutMs: number,
+  ) => Promise<readonly Uint8Array[] | undefined>;
   readonly imported: (blocks: readonly CommittedBlock[]) => void;
   /** The peer sent a run that no honest node sends. */
   readonly blame: (peer: string, code: string) => void;
   readonly halted: (code: string, detail: string) => void;
+  /** Nobody holds the blocks that are needed any more; only a snapshot brings this node to where they begin. May be called again. */
+  readonly snapshotNeeded: (fromHeight: number) => void;
   /** How many of those who state their height may lie: f of the validators. */
   readonly faults: () => number;
+  /** Validators besides this node. */
+  readonly others: () => number;
   /** Whose word on heights counts. What others say tells only whom to ask. */
   readonly isValidator: (peer: string) => boolean;
   readonly log: Log;
@@ -45,12 +64,28 @@ const passedOverMs = { first: 100, longest: 30_000 } as const;
 const blameWeight = 6;
 /** Rounds in a row that brought nothing, before a goal is given up: about ten seconds. */
 const fruitlessMax = 20;
+/** So often in a row a peer may fail to show the blocks that it says it has, before its word is no longer counted. */
+const brokenMax = 3;
+/** Without news from so many validators that one of them is honest, for so long, nobody knows whether this node follows. */
+const lonelyMs = 10_000;
+/** A block or two come by consensus; what has not come by then is fetched. */
+const stuckMs = 3000;
 /** Says nothing about a run or its sender: the same run will do in a moment. */
 const passingCodes: ReadonlySet<string> = new Set(['VERIFY_QUEUE_FULL', 'VERIFY_FAILED', 'VERIFY_POOL_CLOSED']);
-/** The blocks between two finalizations have to fit one answer (docs/decisions/0003). */
+/** Of one answer between nodes. A run of any size comes in several. */
 export const runAnswerBytesMax = 8 * 1024 * 1024;
 
-type Conduct = { failures: number; notBeforeMs: number; askedMs: number };
+type Conduct = {
+  failures: number;
+  notBeforeMs: number;
+  askedMs: number;
+  /** Times in a row that it did not show what it said it had. */
+  broken: number;
+  /** It holds nothing below this height. */
+  holdsFrom: number;
+};
+
+type Ahead = { readonly peer: string; readonly from: number; readonly answer: Promise<RunAnswer | undefined> };
 
 export class Sync {
   readonly #modules: SyncModules;
@@ -64,31 +99,68 @@ export class Sync {
   #wanted = 0;
   #live = false;
   #stopped = false;
-  /** Ends what is waited for. */
-  #release: (() => void) | undefined;
+  /** The next run, on its way while one is imported. */
+  #ahead: Ahead | undefined;
+  #heardMs: number;
+  #tip = { height: -1, sinceMs: 0 };
+  /** Whoever waits, to be told when everything is over. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(modules: SyncModules) {
     this.#modules = modules;
+    this.#heardMs = modules.monotonicMs();
   }
 
-  /** Blocks that an honest validator has finalized and we have not: the (f+1)-th greatest height, so that f liars change nothing. */
-  get behind(): number {
-    const heights = [...this.#heights]
-      .filter(([peer]) => this.#modules.isValidator(peer))
+  /** Words of validators that count: who promised blocks and did not show them is not believed until it does. */
+  #words(): number[] {
+    return [...this.#heights]
+      .filter(([peer]) => this.#modules.isValidator(peer) && (this.#conduct.get(peer)?.broken ?? 0) < brokenMax)
       .map(([, height]) => height)
       .sort((a, b) => b - a);
-    const honest = heights[Math.min(this.#modules.faults(), heights.length - 1)] ?? 0;
+  }
+
+  /**
+   * Blocks that an honest validator has finalized and we have not, as far as can be told. Of 2f+1 words the f greatest may be lies,
+   * and f+1 are left, one of them honest: so f liars neither make this node believe that it is behind nor hide it. Of
+   * fewer words fewer are passed over: a lie among them is believed until its teller was asked for these blocks, and has none.
+   */
+  get behind(): number {
+    const heights = this.#words();
+    const faults = this.#modules.faults();
+    const honest = heights[Math.max(0, Math.min(faults, heights.length - faults - 1))] ?? 0;
     return Math.max(0, honest - this.#modules.ledger.finalized.header.height);
   }
 
-  /** True until the live chain has been reached once, and again whenever runs have to be fetched. */
+  /** True until the live chain has been reached, and again whenever runs have to be fetched or nobody says where it is. */
   get catchingUp(): boolean {
     return !this.#live || (this.#running !== undefined && this.behind > 1);
   }
 
-  /** This node follows: it heard from enough peers and is not behind them. */
+  /** So many validators state their height that an honest one is among them. */
+  #hearsEnough(): boolean {
+    return this.#words().length >= Math.min(this.#modules.faults() + 1, this.#modules.others());
+  }
+
+  /** Looked at whenever a block or a word came: this node follows once it heard from enough peers and is not behind them. */
   follows(): void {
-    if (this.behind <= 1) this.#live = true;
+    if (this.#hearsEnough() && this.behind <= 1) this.#live = true;
+  }
+
+  /** To be called about once a second: what nobody's message starts. */
+  tick(): void {
+    if (this.#stopped) return;
+    const { isValidator, monotonicMs } = this.#modules;
+    const now = monotonicMs();
+    if (this.#hearsEnough()) this.#heardMs = now;
+    else if (now - this.#heardMs > lonelyMs) this.#live = false;
+    const { height } = this.#modules.ledger.finalized.header;
+    if (height !== this.#tip.height) this.#tip = { height, sinceMs: now };
+    const { behind } = this;
+    // A goal that was given up, a word that came before there was a lane, a chain that waits for this very node. Whoever did not
+    // show what it has gets another chance: it may have been the line.
+    const said = Math.max(0, ...[...this.#heights].map(([peer, word]) => (isValidator(peer) ? word : 0)));
+    if (said > height && now - this.#tip.sinceMs >= stuckMs) this.catchUpTo(Math.max(height + behind, height + 1));
+    this.follows();
   }
 
   /** A peer's word on what it has finalized. More than `slack` blocks behind honest ones, this node fetches them. */
@@ -114,6 +186,7 @@ export class Sync {
       })
       .finally(() => {
         this.#running = undefined;
+        this.#ahead = undefined;
         this.follows();
       });
   }
@@ -121,7 +194,7 @@ export class Sync {
   /** For ever. Resolves when the run that is being imported is, or has been refused; answers under way are not waited for. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#release?.();
+    for (const release of [...this.#waiting]) release();
     await this.#running;
   }
 
@@ -130,10 +203,11 @@ export class Sync {
     let fruitless = 0;
     while (!this.#stopped && ledger.finalized.header.height < this.#wanted) {
       const from = ledger.finalized.header.height + 1;
-      const peer = this.#choose(from);
-      const run = peer === undefined ? undefined : await this.#fetch(peer, from);
+      const peer = this.#ahead?.from === from ? this.#ahead.peer : this.#choose(from);
+      const answer = peer === undefined ? undefined : await this.#fetch(peer, from);
       if (this.#stopped) return;
-      const blocks = peer === undefined || run === undefined ? [] : await this.#import(peer, run);
+      if (answer?.kind === 'pruned' && this.#nobodyHolds(from)) break;
+      const blocks = peer === undefined || answer?.kind !== 'run' ? [] : await this.#import(peer, answer.run);
       if (this.#stopped) return;
       if (blocks.length > 0) {
         fruitless = 0;
@@ -149,6 +223,20 @@ export class Sync {
     this.#wanted = 0;
   }
 
+  /** Everybody who can be asked has let go of these blocks, an honest validator among them as far as can be told. */
+  #nobodyHolds(from: number): boolean {
+    const askable = this.#modules.askable().filter((peer) => (this.#heights.get(peer) ?? 0) >= from);
+    const without = askable.filter((peer) => this.#conductOf(peer).holdsFrom > from);
+    if (without.length === 0 || without.length < askable.length) return false;
+    const lowest = Math.min(...without.map((peer) => this.#conductOf(peer).holdsFrom));
+    this.#modules.log.info(
+      { needed: from, held: lowest },
+      'no peer holds the next block any more: a snapshot is needed',
+    );
+    this.#modules.snapshotNeeded(from);
+    return true;
+  }
+
   /**
    * Of those who said that they have the block (then of all): who answered well before, else who was not asked for longest.
    * Undefined while all of them are passed over.
@@ -157,7 +245,9 @@ export class Sync {
     const now = this.#modules.monotonicMs();
     const ready = this.#modules.askable().filter((name) => (this.#conduct.get(name)?.notBeforeMs ?? 0) <= now);
     const able = ready.filter((name) => (this.#heights.get(name) ?? 0) >= from);
-    const candidates = able.length > 0 ? able : ready;
+    // What was pruned does not come back, but a peer may have been exchanged for one that holds more.
+    const whole = able.filter((name) => (this.#conduct.get(name)?.holdsFrom ?? 0) <= from);
+    const candidates = whole.length > 0 ? whole : able.length > 0 ? able : ready;
     if (this.#good !== undefined && candidates.includes(this.#good)) return this.#good;
     const asked = (name: string): number => this.#conduct.get(name)?.askedMs ?? Number.NEGATIVE_INFINITY;
     return candidates.reduce<string | undefined>(
@@ -166,44 +256,128 @@ export class Sync {
     );
   }
 
-  async #fetch(peer: string, from: number): Promise<Run | undefined> {
-    const { monotonicMs, fetchRun } = this.#modules;
+  async #fetch(peer: string, from: number): Promise<RunAnswer | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const answer = ahead?.from === from && ahead.peer === peer ? ahead.answer : this.#ask(peer, from);
+    return this.#unlessStopped(answer);
+  }
+
+  async #ask(peer: string, from: number): Promise<RunAnswer | undefined> {
+    const { fetchRun } = this.#modules;
+    const { bytesMax, timeoutMs } = this.#terms(peer);
+    const answer = await this.#timed(peer, fetchRun(peer, from, bytesMax, timeoutMs));
     const conduct = this.#conductOf(peer);
+    if (answer?.kind === 'pruned') {
+      conduct.holdsFrom = answer.fromHeight;
+      if (answer.fromHeight > from) this.#failed(peer, 1);
+      // It would have it: a word that contradicts itself.
+      else this.#broke(peer, 1);
+    } else if (answer === undefined && (this.#heights.get(peer) ?? 0) >= from) this.#broke(peer, 1);
+    else if (answer === undefined) this.#failed(peer, 1);
+    return answer;
+  }
+
+  #terms(peer: string): { bytesMax: number; timeoutMs: number } {
+    const { failures } = this.#conductOf(peer);
+    return {
+      bytesMax: Math.max(runBytesMin, runBytesMax / 2 ** failures),
+      timeoutMs: Math.min(answerMs.longest, answerMs.first * 2 ** failures),
+    };
+  }
+
+  async #timed<Answer>(peer: string, asked: Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const { monotonicMs } = this.#modules;
     const askedMs = monotonicMs();
-    conduct.askedMs = askedMs;
-    const bytesMax = Math.max(runBytesMin, runBytesMax / 2 ** conduct.failures);
-    const timeoutMs = Math.min(answerMs.longest, answerMs.first * 2 ** conduct.failures);
-    const run = await this.#unlessStopped(fetchRun(peer, from, bytesMax, timeoutMs));
-    if (run === undefined) this.#failed(peer, 1);
-    else if (monotonicMs() - askedMs <= briskMs) this.#good = peer;
+    this.#conductOf(peer).askedMs = askedMs;
+    const answer = await asked;
+    if (answer === undefined) return undefined;
+    if (monotonicMs() - askedMs <= briskMs) this.#good = peer;
     else if (this.#good === peer) this.#good = undefined;
-    return run;
+    return answer;
   }
 
   #unlessStopped<Result>(work: Promise<Result>): Promise<Result | undefined> {
     return new Promise((resolve, reject) => {
-      this.#release = () => resolve(undefined);
-      work.then(resolve, reject);
+      const release = (): void => resolve(undefined);
+      this.#waiting.add(release);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(release));
     });
   }
 
   /** [] when the run brought nothing; a peer that sent what no honest node sends is blamed. */
-  async #import(peer: string, run: Run): Promise<readonly CommittedBlock[]> {
-    const { ledger, log, blame } = this.#modules;
+  async #import(peer: string, run: RunPart): Promise<readonly CommittedBlock[]> {
     try {
-      const blocks = await ledger.importRun(run);
-      if (blocks.length > 0) this.#conductOf(peer).failures = 0;
-      else this.#failed(peer, 1);
+      const started = this.#modules.ledger.beginRun(run);
+      if (started === undefined) {
+        this.#failed(peer, 1);
+        return [];
+      }
+      const last = started.next + started.missing - 1;
+      if (run.bodies.length === run.headers.length && last < this.#wanted) this.#askAhead(peer, last + 1);
+      // What is known already stands first.
+      await started.take(run.bodies.slice(run.headers.length - started.missing));
+      if (started.missing > 0) await this.#takeBodies(peer, started, last);
+      const blocks = await started.finish();
+      if (blocks.length === 0) this.#failed(peer, 1);
+      else Object.assign(this.#conductOf(peer), { failures: 0, broken: 0 });
       return blocks;
     } catch (error) {
-      if (!(error instanceof WeftError)) throw error;
-      log.warn({ peer, code: error.code, reason: error.message }, 'run refused');
-      if (passingCodes.has(error.code)) return [];
-      if (error.code !== 'RUN_INVALID' && error.code !== 'RUN_GAP') throw error;
-      if (error.code === 'RUN_INVALID') blame(peer, error.code);
-      this.#failed(peer, error.code === 'RUN_INVALID' ? blameWeight : 1);
-      return [];
+      this.#ahead = undefined;
+      return this.#refused(peer, error);
     }
+  }
+
+  #askAhead(peer: string, from: number): void {
+    const answer = this.#ask(peer, from);
+    // Whoever takes it up sees the error; if nobody does, it is nobody's.
+    answer.catch(() => undefined);
+    this.#ahead = { peer, from, answer };
+  }
+
+  /** The rest of a long run, from whoever brings it: each body is bound by its header. */
+  async #takeBodies(first: string, run: RunImport, last: number): Promise<void> {
+    let peer: string | undefined = first;
+    let fruitless = 0;
+    while (run.missing > 0 && !this.#stopped && fruitless <= fruitlessMax) {
+      if (peer !== undefined) {
+        const { bytesMax, timeoutMs } = this.#terms(peer);
+        const asked = this.#modules.fetchBodies(peer, run.next, run.missing, bytesMax, timeoutMs);
+        const bodies = await this.#unlessStopped(this.#timed(peer, asked));
+        try {
+          if (bodies !== undefined && bodies.length > 0) {
+            await run.take(bodies);
+            fruitless = 0;
+            this.#conductOf(peer).failures = 0;
+            continue;
+          }
+          this.#failed(peer, 1);
+        } catch (error) {
+          this.#refused(peer, error);
+        }
+      }
+      fruitless += 1;
+      await this.#unlessStopped(this.#modules.sleep(Math.min(1000, 50 * fruitless)));
+      peer = this.#choose(last);
+    }
+  }
+
+  /** @throws what does not pass and is not the peer's doing */
+  #refused(peer: string, error: unknown): readonly CommittedBlock[] {
+    const { log, blame } = this.#modules;
+    if (!(error instanceof WeftError)) throw error;
+    log.warn({ peer, code: error.code, reason: error.message }, 'run refused');
+    if (passingCodes.has(error.code)) return [];
+    if (error.code !== 'RUN_INVALID' && error.code !== 'RUN_GAP') throw error;
+    if (error.code === 'RUN_INVALID') blame(peer, error.code);
+    this.#broke(peer, error.code === 'RUN_INVALID' ? blameWeight : 1);
+    return [];
+  }
+
+  /** It said that it has these blocks, and did not show them. */
+  #broke(peer: string, weight: number): void {
+    this.#conductOf(peer).broken += 1;
+    this.#failed(peer, weight);
   }
 
   #failed(peer: string, weight: number): void {
@@ -217,29 +391,61 @@ export class Sync {
   #conductOf(peer: string): Conduct {
     const known = this.#conduct.get(peer);
     if (known !== undefined) return known;
-    const conduct: Conduct = { failures: 0, notBeforeMs: 0, askedMs: Number.NEGATIVE_INFINITY };
+    const conduct: Conduct = {
+      failures: 0,
+      notBeforeMs: 0,
+      askedMs: Number.NEGATIVE_INFINITY,
+      broken: 0,
+      holdsFrom: 0,
+    };
     this.#conduct.set(peer, conduct);
     return conduct;
   }
 }
 
-/** CBOR `[[headers], [bodies], certificate]`. */
-export function encodeRun(run: Run): Uint8Array {
+/** CBOR `[[headers], [bodies], certificate]`; fewer bodies than headers when not all of them fit. */
+export function encodeRun(run: RunPart): Uint8Array {
   return encodeCbor([run.headers, run.bodies, run.certificate]);
 }
 
+/** Instead of a run: CBOR `["pruned", first height that is held]`. */
+export function encodePruned(fromHeight: number): Uint8Array {
+  return encodeCbor(['pruned', fromHeight]);
+}
+
 /** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
-export function decodeRun(payload: Uint8Array): Run {
+export function decodeRunAnswer(payload: Uint8Array): RunAnswer {
   const value = decodeCbor(payload, { bytesMax: runAnswerBytesMax, itemsMax: 40_000, depthMax: 3 });
-  if (!Array.isArray(value) || value.length !== 3) throw malformed();
-  const [headers, bodies, certificate] = value as readonly Cbor[];
-  if (!Array.isArray(headers) || !Array.isArray(bodies) || !(certificate instanceof Uint8Array)) throw malformed();
-  const bytes = (list: readonly Cbor[]): Uint8Array[] =>
-    list.map((item) => {
-      if (!(item instanceof Uint8Array)) throw malformed();
-      return item;
-    });
-  return { headers: bytes(headers), bodies: bytes(bodies), certificate };
+  if (!Array.isArray(value)) throw malformed();
+  const [first, second, third, ...more] = value as readonly Cbor[];
+  if (first === 'pruned' && typeof second === 'number' && second > 0 && third === undefined) {
+    return { kind: 'pruned', fromHeight: second };
+  }
+  if (!(third instanceof Uint8Array) || more.length > 0) throw malformed();
+  const run = { headers: bytesList(first), bodies: bytesList(second), certificate: third };
+  if (run.bodies.length > run.headers.length) throw malformed();
+  return { kind: 'run', run };
+}
+
+/** CBOR `[body, …]`. */
+export function encodeBodies(bodies: readonly Uint8Array[]): Uint8Array {
+  return encodeCbor([...bodies]);
+}
+
+/** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
+export function decodeBodies(payload: Uint8Array, countMax: number): Uint8Array[] {
+  const bodies = bytesList(
+    decodeCbor(payload, { bytesMax: runAnswerBytesMax, itemsMax: Math.min(40_000, countMax + 1), depthMax: 2 }),
+  );
+  return bodies;
+}
+
+function bytesList(value: Cbor | undefined): Uint8Array[] {
+  if (!Array.isArray(value)) throw malformed();
+  return (value as readonly Cbor[]).map((item) => {
+    if (!(item instanceof Uint8Array)) throw malformed();
+    return item;
+  });
 }
 
 function malformed(): WeftError {

@@ -37,6 +37,12 @@ export const requestKinds = {
   submit: 36,
   /** The newest checkpoint that the asked one has published, as text. */
   checkpoint: 37,
+  /** [first height, count, bytes]: bodies of finalized blocks; the rest of a run that did not fit one answer. */
+  bodies: 38,
+  /** Snapshots that the asked one holds: their manifests' ids. */
+  snapshots: 39,
+  /** A manifest, or a part, by the manifest's id (snapshots.ts). */
+  snapshotPart: 40,
 } as const;
 
 export const wireLimits = {

@@ -22,7 +22,7 @@ import { createNetwork } from '../../src/net/network.ts';
 import type { GossipTopic, Network } from '../../src/net/types.ts';
 import { decodePair, encodePair, makePair } from '../../src/node/evidencePair.ts';
 import { cosignerKeyOf } from '../../src/node/queries.ts';
-import { decodeRun } from '../../src/node/sync.ts';
+import { decodeRunAnswer } from '../../src/node/sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,
@@ -339,7 +339,7 @@ t.test('decoders of all that peers say: a coded refusal, whatever the bytes', as
     [decodePair, encodePair(makePair('votes', 1, randomBytes(9), randomBytes(9)))],
     [decodeEnvelopesRequest, encodeEnvelopesRequest('00'.repeat(32), [1, 2])],
     [(bytes) => decodeBlock(bytes, 1000), encodeBlock(randomBytes(9), randomBytes(9))],
-    [decodeRun, encodeCbor([[randomBytes(9)], [randomBytes(9)], randomBytes(9)])],
+    [decodeRunAnswer, encodeCbor([[randomBytes(9)], [randomBytes(9)], randomBytes(9)])],
     [
       (bytes) => decodeCertificate(bytes, 4),
       encodeCertificate(

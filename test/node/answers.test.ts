@@ -25,7 +25,9 @@ function setUp() {
         state.reads += 1;
         return { header: new Uint8Array(9), body };
       },
-      exportRun: () => {
+      floor: { height: 1, logSize: 1, entry: 0, tiles: 0 },
+      bodies: () => undefined,
+      exportRunPart: () => {
         state.reads += 1;
         return { headers: [], bodies: [], certificate: new Uint8Array(1) };
       },

@@ -2,17 +2,18 @@ import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { CommittedBlock, Run } from '../../src/ledger/types.ts';
-import { Sync } from '../../src/node/sync.ts';
+import { type RunAnswer, Sync, type SyncModules } from '../../src/node/sync.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const run: Run = { headers: [new Uint8Array(1)], bodies: [new Uint8Array(1)], certificate: new Uint8Array(1) };
 
 /** A ledger that only counts, and peers that answer as told. */
 function setUp(
-  peers: Record<string, (from: number) => Run | undefined>,
-  importRun?: (height: number) => number,
+  peers: Record<string, (from: number) => Run | RunAnswer | undefined>,
+  importRun?: (height: number, run: Run) => number,
   faults = 0,
   mute: readonly string[] = [],
+  more: Partial<SyncModules> = {},
 ) {
   const state = {
     now: 0,
@@ -21,15 +22,34 @@ function setUp(
     blamed: [] as string[],
     halted: [] as string[],
     imported: 0,
+    snapshots: [] as number[],
   };
   const ledger = {
     get finalized() {
       return { header: { height: state.height } };
     },
-    importRun: async () => {
+    beginRun: (run: Run) => {
+      let missing = run.headers.length;
       const before = state.height;
-      state.height = importRun?.(state.height) ?? state.height + 1;
-      return new Array<CommittedBlock>(state.height - before).fill({} as CommittedBlock);
+      return {
+        get missing() {
+          return missing;
+        },
+        get next() {
+          return before + run.headers.length - missing + 1;
+        },
+        take: async (bodies: Uint8Array[]) => {
+          for (const body of bodies) {
+            if (body[0] === 13) throw new WeftError('RUN_INVALID', 'not this body');
+            missing -= 1;
+          }
+        },
+        finish: async () => {
+          if (missing > 0) return [];
+          state.height = importRun?.(before, run) ?? before + run.headers.length;
+          return new Array<CommittedBlock>(state.height - before).fill({} as CommittedBlock);
+        },
+      };
     },
   } as unknown as Ledger;
   const sync = new Sync({
@@ -38,8 +58,12 @@ function setUp(
     fetchRun: async (peer, from, _bytesMax, timeoutMs) => {
       state.asked.push(`${peer} ${from}`);
       if (mute.includes(peer)) state.now += timeoutMs;
-      return peers[peer]?.(from);
+      const answer = peers[peer]?.(from);
+      return answer === undefined || 'kind' in answer ? answer : { kind: 'run', run: answer };
     },
+    fetchBodies: async () => undefined,
+    snapshotNeeded: (from) => state.snapshots.push(from),
+    others: () => 3,
     imported: (blocks) => {
       state.imported += blocks.length;
     },
@@ -53,6 +77,7 @@ function setUp(
       state.now += ms;
       return new Promise((resolve) => setImmediate(resolve));
     },
+    ...more,
   });
   return { sync, state };
 }
@@ -189,9 +214,12 @@ t.test('a verifier that is full halts nothing: the run is imported a moment late
 
 t.test('stopping waits for no answer', { timeout: 2000 }, async (t) => {
   const sync = new Sync({
-    ledger: { finalized: { header: { height: 0 } }, importRun: async () => [] } as unknown as Ledger,
+    ledger: { finalized: { header: { height: 0 } }, beginRun: () => undefined } as unknown as Ledger,
     askable: () => ['a'],
     fetchRun: () => new Promise(() => {}),
+    fetchBodies: () => new Promise(() => {}),
+    snapshotNeeded: () => t.fail('nothing came'),
+    others: () => 3,
     imported: () => t.fail('nothing came'),
     blame: () => t.fail('nothing came'),
     halted: (code) => t.fail(code),
@@ -204,4 +232,124 @@ t.test('stopping waits for no answer', { timeout: 2000 }, async (t) => {
   sync.heard('a', 9, 1);
   await sync.stop();
   t.pass();
+});
+
+/** Turns of the event loop until something holds. */
+async function until(holds: () => boolean, turns = 2000): Promise<void> {
+  for (let i = 0; i < turns && !holds(); i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+t.test(
+  'a run longer than one answer: its bodies come in parts, from several peers when one stalls or lies',
+  async (t) => {
+    const long: Run = {
+      headers: Array.from({ length: 9 }, () => new Uint8Array(1)),
+      bodies: [new Uint8Array(1)],
+      certificate: new Uint8Array(1),
+    };
+    const asked: string[] = [];
+    const { sync, state } = setUp({ a: () => long, b: () => undefined, c: () => undefined }, undefined, 1, [], {
+      fetchBodies: async (peer, from, count) => {
+        asked.push(`${peer} ${from} ${count}`);
+        if (peer === 'a') return from < 4 ? [new Uint8Array(1), new Uint8Array(1)] : undefined;
+        return peer === 'b'
+          ? [new Uint8Array([13])]
+          : Array.from({ length: Math.min(3, count) }, () => new Uint8Array(1));
+      },
+    });
+    for (const peer of ['a', 'b', 'c']) sync.heard(peer, 9, never);
+    sync.catchUpTo(9);
+    await until(() => state.height === 9);
+    t.equal(state.height, 9);
+    t.same(asked.slice(0, 2), ['a 2 8', 'a 4 6'], 'on with whoever brought the headers');
+    t.ok(asked.some((each) => each.startsWith('c 4 ')));
+    t.same(new Set(state.blamed), new Set(asked.some((each) => each.startsWith('b ')) ? ['b RUN_INVALID'] : []));
+    await idle(sync);
+  },
+);
+
+t.test('blocks that every peer has pruned: a snapshot is asked for, and for nothing less', async (t) => {
+  const pruned = (): RunAnswer => ({ kind: 'pruned', fromHeight: 500 });
+  const { sync, state } = setUp({ a: pruned, b: pruned, c: pruned }, undefined, 1);
+  for (const peer of ['a', 'b', 'c']) sync.heard(peer, 900, never);
+  sync.catchUpTo(900);
+  await until(() => state.snapshots.length > 0);
+  t.same(state.snapshots, [1]);
+  t.equal(state.asked.length, 3, 'each was asked');
+  t.ok(sync.catchingUp);
+  t.equal(sync.behind, 900);
+  await idle(sync);
+  const one = setUp({ a: pruned, b: () => run, c: pruned }, undefined, 1);
+  for (const peer of ['a', 'b', 'c']) one.sync.heard(peer, 5, never);
+  one.sync.catchUpTo(5);
+  await until(() => one.state.height === 5);
+  t.equal(one.state.height, 5, 'one of them still has them');
+  t.same(one.state.snapshots, []);
+  await idle(one.sync);
+});
+
+t.test('a lone liar about its height: not believed for ever, and never taken for the live chain', async (t) => {
+  const { sync, state } = setUp({ liar: () => undefined }, undefined, 1);
+  sync.heard('liar', 1_000_000, 2);
+  await until(() => sync.behind === 0);
+  t.equal(sync.behind, 0, 'it said so and showed nothing');
+  t.ok(sync.catchingUp, 'but that this node follows was told by nobody');
+  sync.heard('b', 0, 2);
+  t.ok(sync.catchingUp, 'the liar does not count: one word of an unknown peer is not enough either');
+  sync.heard('c', 0, 2);
+  t.notOk(sync.catchingUp, 'two say that there is nothing: one of them is honest');
+  state.now += 1;
+  await idle(sync);
+});
+
+t.test('liars who call the chain short do not hide that this node is behind', async (t) => {
+  const { sync } = setUp({}, undefined, 1);
+  sync.heard('low', 0, never);
+  t.ok(sync.catchingUp, 'one word of four validators says nothing');
+  sync.heard('b', 50, never);
+  sync.heard('c', 51, never);
+  t.equal(sync.behind, 50);
+  t.ok(sync.catchingUp);
+  await idle(sync);
+});
+
+t.test('whoever hears from nobody does not say that it follows', async (t) => {
+  const { sync, state } = setUp({ a: () => run, b: () => run }, undefined, 1);
+  for (const peer of ['a', 'b']) sync.heard(peer, 0, 2);
+  sync.tick();
+  t.notOk(sync.catchingUp);
+  sync.forget('a');
+  state.now += 5000;
+  sync.tick();
+  t.notOk(sync.catchingUp, 'a lane may break');
+  state.now += 6000;
+  sync.tick();
+  t.ok(sync.catchingUp);
+  sync.heard('a', 0, 2);
+  t.notOk(sync.catchingUp, 'and by itself back');
+  await idle(sync);
+});
+
+t.test('a goal that was given up is taken up again when the chain stands still and waits for this node', async (t) => {
+  let broken = true;
+  const { sync, state } = setUp(
+    { a: () => (broken ? undefined : run), b: () => (broken ? undefined : run) },
+    undefined,
+    1,
+  );
+  for (const peer of ['a', 'b']) sync.heard(peer, 2, 1);
+  for (let i = 0; i < 200; i += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(state.height, 0);
+  broken = false;
+  for (const peer of ['a', 'b']) sync.forget(peer);
+  // The lanes come back; nothing new is ever said, because nothing new is decided without this node.
+  for (const peer of ['a', 'b']) sync.heard(peer, 2, 5);
+  for (let i = 0; i < 120 && state.height < 2; i += 1) {
+    state.now += 1000;
+    sync.catchUpTo(0);
+    sync.tick();
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal(state.height, 2);
+  await idle(sync);
 });

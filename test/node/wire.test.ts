@@ -3,7 +3,7 @@ import t from 'tap';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { decodeSentCosignature, encodeSentCosignature } from '../../src/log/sentCosignature.ts';
-import { decodeRun, encodeRun } from '../../src/node/sync.ts';
+import { decodeBodies, decodeRunAnswer, encodeBodies, encodePruned, encodeRun } from '../../src/node/sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,
@@ -55,7 +55,10 @@ t.test('each message is read back as it was written', async (t) => {
     body: new Uint8Array([2]),
   });
   const run = { headers: [new Uint8Array([1])], bodies: [new Uint8Array([2])], certificate: new Uint8Array([3]) };
-  t.same(decodeRun(encodeRun(run)), run);
+  t.same(decodeRunAnswer(encodeRun(run)), { kind: 'run', run });
+  t.same(decodeRunAnswer(encodePruned(77)), { kind: 'pruned', fromHeight: 77 });
+  t.same(decodeBodies(encodeBodies(run.bodies), 9), run.bodies);
+  t.throws(() => decodeBodies(encodeBodies([new Uint8Array(1), new Uint8Array(1)]), 1), { code: 'CBOR_TOO_LARGE' });
 });
 
 t.test('a position beyond the block, a nullify vote in a proposal: refused', async (t) => {
@@ -111,7 +114,7 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     (bytes) => decodeEnvelopes(bytes, { bytesMax: 1000, countMax: 10 }),
     decodeEnvelopesRequest,
     (bytes) => decodeBlock(bytes, 1000),
-    decodeRun,
+    decodeRunAnswer,
     decodeSubmitAnswer,
   ];
   const valid = [encodeVotes([vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
