@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 /**
  * For `node --import`: puts a wrapper of this folder in the place of a module, so that the code under test needs no test
  * hooks of its own. WEFT_TEST_RECORD (a file) records what is sent, WEFT_TEST_MUTE (kinds) keeps some of it back;
- * WEFT_TEST_DISK=forgetful loses what was not synced; WEFT_TEST_CLOCK_MS shifts the clock.
+ * WEFT_TEST_TWICE (key file and genesis) signs the contrary too; WEFT_TEST_DISK=forgetful loses what was not synced; WEFT_TEST_CLOCK_MS shifts the clock.
  */
 
 const root = new URL('../../../', import.meta.url);
@@ -14,6 +14,9 @@ const here = (name: string): string => new URL(name, import.meta.url).href;
 const wrappers = new Map<string, string>();
 if (process.env['WEFT_TEST_RECORD'] !== undefined || process.env['WEFT_TEST_MUTE'] !== undefined) {
   wrappers.set(new URL('src/net/network.ts', root).href, here('recordingNetwork.ts'));
+}
+if (process.env['WEFT_TEST_TWICE'] !== undefined) {
+  wrappers.set(new URL('src/net/network.ts', root).href, here('twiceSigningNetwork.ts'));
 }
 if (process.env['WEFT_TEST_DISK'] === 'forgetful') {
   wrappers.set(new URL('src/ledger/files.ts', root).href, here('forgetfulFiles.ts'));
