@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse as parseYaml, stringify as stringifyYaml } from 'yaml';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
 import { makeTestnet, type Testnet, type TestnetOptions, type TestnetValidator } from '../../src/cli/testnet.ts';
@@ -17,6 +16,8 @@ import {
   type WeftClient,
 } from '../../src/client/index.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
+import { putBehind, putOn } from './addresses.ts';
+import { Hosts } from './namespaces.ts';
 import { Relays } from './relay.ts';
 
 /** A network of real validator processes on this machine, for tests that kill, stop and starve them. */
@@ -34,6 +35,8 @@ export type TestNetworkOptions = Partial<Omit<TestnetOptions, 'dir' | 'passphras
   readonly forgetfulDisk?: boolean | ((name: string) => boolean);
   /** Every pair of validators talks through a relay of this process (`relays`). */
   readonly relays?: boolean;
+  /** Every validator is on a host of its own (`hosts`); not together with relays. */
+  readonly hosts?: boolean;
 };
 
 /** For one start of one validator; they reach the wrappers of `hooks/`. */
@@ -51,32 +54,58 @@ export class TestNetwork {
   readonly #children = new Map<string, ChildProcess>();
   readonly #options: TestNetworkOptions;
   readonly #relays: Relays | undefined;
+  readonly #hosts: Hosts | undefined;
   /** What processes cried on standard error, and how they ended without being told to. */
   readonly #outcry: string[] = [];
 
-  private constructor(net: Testnet, dir: string, options: TestNetworkOptions, relays: Relays | undefined) {
+  private constructor(
+    net: Testnet,
+    dir: string,
+    options: TestNetworkOptions,
+    between: { relays?: Relays; hosts?: Hosts },
+  ) {
     this.net = net;
     this.dir = dir;
-    this.#relays = relays;
+    this.#relays = between.relays;
+    this.#hosts = between.hosts;
     this.#options = options;
     this.clients = net.validators.map(({ rpc }) => connect({ rpc }));
   }
 
   /** Makes keys and genesis in a fresh folder; starts nothing. */
   static async make(options: TestNetworkOptions = {}): Promise<TestNetwork> {
-    const { nodeArgs: _args, env: _env, record: _record, forgetfulDisk: _disk, relays: behind, ...rest } = options;
+    const {
+      nodeArgs: _args,
+      env: _env,
+      record: _record,
+      forgetfulDisk: _disk,
+      relays: behind,
+      hosts: apart,
+      ...rest
+    } = options;
     const dir = mkdtempSync(join(tmpdir(), 'weft-e2e-'));
     const basePort = rest.basePort ?? (await freeBase(rest.validators ?? 4));
     const net = await makeTestnet({ name: 'weft-e2e', demoAccounts: true, ...rest, dir, basePort, passphrase: null });
-    const relays = behind === true ? new Relays() : undefined;
-    if (relays !== undefined) await putBehind(relays, net.validators);
-    return new TestNetwork(net, dir, options, relays);
+    if (apart === true) {
+      const hosts = Hosts.make(net.validators.map(({ name }) => name));
+      return new TestNetwork(putOn(hosts, net), dir, options, { hosts });
+    }
+    if (behind !== true) return new TestNetwork(net, dir, options, {});
+    const relays = new Relays();
+    await putBehind(relays, net);
+    return new TestNetwork(net, dir, options, { relays });
   }
 
   /** @throws when the network was made without */
   get relays(): Relays {
     if (this.#relays === undefined) throw new Error('this network was made without relays');
     return this.#relays;
+  }
+
+  /** @throws when the network was made without */
+  get hosts(): Hosts {
+    if (this.#hosts === undefined) throw new Error('this network was made without hosts');
+    return this.#hosts;
   }
 
   get names(): string[] {
@@ -90,7 +119,9 @@ export class TestNetwork {
     const forgets = typeof forgetfulDisk === 'function' ? forgetfulDisk(name) : forgetfulDisk;
     const wrapped = record === true || forgets || clockMs !== 0 || mute.length > 0 ? ['--import', hooks] : [];
     const args = ['--disable-warning=ExperimentalWarning', ...wrapped, ...extra, main, 'start'];
-    const child = spawn(process.execPath, [...args, '--config', validator.config], {
+    const at = this.#hosts === undefined ? [] : ['ip', 'netns', 'exec', this.#hosts.space(name)];
+    const [program = '', ...words] = [...at, process.execPath, ...args, '--config', validator.config];
+    const child = spawn(program, words, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
         ...process.env,
@@ -190,6 +221,7 @@ export class TestNetwork {
       }),
     );
     await this.#relays?.close();
+    this.#hosts?.remove();
     if (process.env['WEFT_TEST_KEEP'] === undefined) rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -274,18 +306,6 @@ export class TestNetwork {
     const ids = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
     const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + 30_000, ids };
     return this.signed('router-prime', 'packets.commit', { groups: [group] });
-  }
-}
-
-/** From now on each of `validators` knows every other one under the address of a relay. */
-async function putBehind(relays: Relays, validators: readonly TestnetValidator[]): Promise<void> {
-  const portOf = new Map(validators.map(({ name, address }) => [name, Number(address.split('/').at(-1))]));
-  for (const { name, config } of validators) {
-    const read = parseYaml(readFileSync(config, 'utf8')) as { peer: { peers: { name: string; address: string }[] } };
-    for (const peer of read.peer.peers) {
-      peer.address = `/ip4/127.0.0.1/tcp/${await relays.add(name, peer.name, portOf.get(peer.name) ?? 0)}`;
-    }
-    writeFileSync(config, stringifyYaml(read));
   }
 }
 

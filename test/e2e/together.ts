@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { compareChains } from '../../src/audit/compare.ts';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
 import type { Load, Told } from './load.ts';
 import type { TestNetwork } from './network.ts';
@@ -43,4 +44,19 @@ export function wireOf(network: TestNetwork): WireReport {
     network.names.map((name) => network.wireOf(name)),
     { genesisHash, validators: epoch.validators },
   );
+}
+
+/** Of stopped validators: blocks, roots and bodies of each against those of the first, as `weft compare` does it. */
+export async function chainsDiffer(network: TestNetwork, names: readonly string[] = network.names): Promise<string[]> {
+  const genesis = new Uint8Array(readFileSync(network.net.genesis));
+  const place = (name: string): { path: string; genesis: Uint8Array } => ({ path: network.dataOf(name), genesis });
+  const [first = '', ...others] = names;
+  const words: string[] = [];
+  for (const name of others) {
+    const { difference, heights } = await compareChains(place(first), place(name));
+    if (difference !== undefined) words.push(`${first} and ${name} differ: ${JSON.stringify(difference)}`);
+    // They are not stopped at one moment.
+    if (Math.abs(heights[0] - heights[1]) > 5) words.push(`${first} ends at ${heights[0]}, ${name} at ${heights[1]}`);
+  }
+  return words;
 }

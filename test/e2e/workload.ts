@@ -12,12 +12,12 @@ export type WorkloadOptions = {
   /** Transactions a second. */
   readonly rate: number;
   readonly random: () => number;
+  /** Default 20,000: short, so that what was lost shows soon. */
+  readonly lifetimeMs?: number;
   /** What is sent next; default: packet commits. */
   readonly next?: (turn: number, random: () => number) => { account: string; type: string; body: JsonObject };
 };
 
-/** Short, so that what was lost shows soon; longer than most faults, so that they have something to lose. */
-const lifetimeMs = 20_000;
 /** Unanswered at a time; above it the clients wait, as real ones would. */
 const underWayMax = 1500;
 const latenciesMax = 100_000;
@@ -27,6 +27,8 @@ export class Workload {
   readonly #network: TestNetwork;
   readonly #options: WorkloadOptions;
   #stopped = false;
+  /** Nothing new is sent while it is set. */
+  paused = false;
   #running: Promise<void> | undefined;
   readonly #underWay = new Set<Promise<void>>();
   /** Milliseconds from the first attempt to the answer `finalized`, since it was last taken. */
@@ -75,6 +77,18 @@ export class Workload {
     return Math.max(0, ...moments.slice(1).map((ms, i) => ms - (moments[i] ?? ms)));
   }
 
+  /** One transaction, given to `name` and asked of it; resolves when it is final. */
+  async single(name: string): Promise<void> {
+    const { account, type, body } = packet(0, this.#options.random);
+    const tx = await this.#network.signed(account, type, body, this.#options.lifetimeMs ?? 20_000);
+    this.watch.sends(tx.id, tx.envelope, tx.expires);
+    const client = this.#network.client(name);
+    await client.call('tx.submit', { envelope: tx.text }, 5000);
+    const status = await client.call('tx.wait', { id: tx.id, timeoutMs: 15_000 }, 20_000);
+    if (status.status !== 'finalized') throw new Error(`${tx.id} alone on an idle chain is ${status.status}`);
+    this.watch.told(tx.id, status.index, name);
+  }
+
   /** No new transactions; then waits until the fate of each is known everywhere. `names`: who is expected to show all of the log. */
   async finish(names: readonly string[] = this.#network.names): Promise<void> {
     this.#stopped = true;
@@ -92,10 +106,10 @@ export class Workload {
   }
 
   async #run(): Promise<void> {
-    const { rate, random, next = packet } = this.#options;
+    const { rate, random, next = packet, lifetimeMs = 20_000 } = this.#options;
     const startedMs = performance.now();
     for (let turn = 0; !this.#stopped; turn += 1) {
-      if (this.#underWay.size < underWayMax) {
+      if (this.#underWay.size < underWayMax && !this.paused) {
         const { account, type, body } = next(turn, random);
         const each = this.#deliver(await this.#network.signed(account, type, body, lifetimeMs)).finally(() =>
           this.#underWay.delete(each),
@@ -161,12 +175,13 @@ export class Workload {
   }
 }
 
+const packetLifeMs = 30_000;
 const senders = ['router-prime', 'echo.weave', 'misty.weave', 'oracle.weave'];
 
 /** A group that no table allows makes a record too, whoever sends it. */
 function packet(turn: number, _random: () => number): { account: string; type: string; body: JsonObject } {
   const ids = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-  const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + lifetimeMs, ids };
+  const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + packetLifeMs, ids };
   return {
     account: senders[turn % senders.length] ?? 'router-prime',
     type: 'packets.commit',

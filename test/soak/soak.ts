@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compareChains } from '../../src/audit/compare.ts';
 import { machine, residentBytes } from '../bench/processes.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { seededRandom } from '../e2e/random.ts';
+import { chainsDiffer } from '../e2e/together.ts';
 import { WireWatch } from '../e2e/wireWatch.ts';
 import { mixed, Workload } from '../e2e/workload.ts';
 import { anyFault, type World } from './faults.ts';
@@ -132,18 +131,4 @@ async function oneFault(world: World, sampler: Sampler, progress: (words: string
     `${atS.toFixed(0).padStart(5)} s  ${fault.name}: ${what}; final again after ${finalAgainMs} ms, all back after ${allBackMs} ms`,
   );
   return { atS, name: fault.name, what, finalAgainMs, allBackMs, pauseMs };
-}
-
-/** Of stopped validators: blocks, roots and bodies of each against those of the first. */
-async function chainsDiffer(network: TestNetwork): Promise<string[]> {
-  const genesis = new Uint8Array(readFileSync(network.net.genesis));
-  const place = (name: string): { path: string; genesis: Uint8Array } => ({ path: network.dataOf(name), genesis });
-  const [first = '', ...others] = network.names;
-  const words: string[] = [];
-  for (const name of others) {
-    const { difference, heights } = await compareChains(place(first), place(name));
-    if (difference !== undefined) words.push(`${first} and ${name} differ: ${JSON.stringify(difference)}`);
-    if (Math.abs(heights[0] - heights[1]) > 2) words.push(`${first} ends at ${heights[0]}, ${name} at ${heights[1]}`);
-  }
-  return words;
 }

@@ -7,7 +7,8 @@ import { frameKinds } from '../../../src/node/wire.ts';
 
 /**
  * Every frame with a vote in it, written down before it leaves; appended to over all lives of the node. WEFT_TEST_RECORD_BYTES
- * closes the file at that length, as `<file>.<n>`, and goes on in a new one. Kinds in WEFT_TEST_MUTE are neither sent nor written.
+ * closes the file at that length, as `<file>.<n>`, and goes on in a new one. Kinds in WEFT_TEST_MUTE are written and not sent;
+ * WEFT_TEST_LOSE (`kind:share`) loses that share of one kind.
  */
 
 const path = process.env['WEFT_TEST_RECORD'];
@@ -15,6 +16,8 @@ const bytesMax = Number(process.env['WEFT_TEST_RECORD_BYTES'] ?? Number.POSITIVE
 const muted: ReadonlySet<number> = new Set(
   (process.env['WEFT_TEST_MUTE'] ?? '').split(',').filter(Boolean).map(Number),
 );
+const [loseKind, loseShare] = (process.env['WEFT_TEST_LOSE'] ?? '0:0').split(':').map(Number);
+const keepsBack = (kind: number): boolean => muted.has(kind) || (kind === loseKind && Math.random() < (loseShare ?? 0));
 const recorded: ReadonlySet<number> = new Set([
   frameKinds.notarize,
   frameKinds.nullify,
@@ -57,13 +60,13 @@ export const createNetwork: CreateNetwork = async (options, modules) => {
     peerId: network.peerId,
     addresses: () => network.addresses(),
     send(peer, lane, kind, payload, hint) {
-      if (muted.has(kind)) return true;
       record(kind, payload);
+      if (keepsBack(kind)) return true;
       return network.send(peer, lane, kind, payload, hint);
     },
     broadcast(lane, kind, payload, hint) {
-      if (muted.has(kind)) return;
       record(kind, payload);
+      if (keepsBack(kind)) return;
       network.broadcast(lane, kind, payload, hint);
     },
     request: (peer, kind, payload, requestOptions) => network.request(peer, kind, payload, requestOptions),

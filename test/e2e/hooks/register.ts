@@ -3,8 +3,9 @@ import { isMainThread } from 'node:worker_threads';
 
 /**
  * For `node --import`: puts a wrapper of this folder in the place of a module, so that the code under test needs no test
- * hooks of its own. WEFT_TEST_RECORD (a file) records what is sent, WEFT_TEST_MUTE (kinds) keeps some of it back;
- * WEFT_TEST_TWICE (key file and genesis) signs the contrary too; WEFT_TEST_DISK=forgetful loses what was not synced; WEFT_TEST_CLOCK_MS shifts the clock.
+ * hooks of its own. WEFT_TEST_RECORD (a file) records what is sent, WEFT_TEST_MUTE (kinds) and WEFT_TEST_LOSE (`kind:share`) keep
+ * some of it back; WEFT_TEST_TWICE (key file and genesis) signs the contrary too; WEFT_TEST_DISK=forgetful loses what was not
+ * synced; WEFT_TEST_CLOCK_MS shifts the clock.
  */
 
 const root = new URL('../../../', import.meta.url);
@@ -12,7 +13,7 @@ const here = (name: string): string => new URL(name, import.meta.url).href;
 
 /** URL of a module → the wrapper that everybody but the wrapper itself gets. */
 const wrappers = new Map<string, string>();
-if (process.env['WEFT_TEST_RECORD'] !== undefined || process.env['WEFT_TEST_MUTE'] !== undefined) {
+if (['WEFT_TEST_RECORD', 'WEFT_TEST_MUTE', 'WEFT_TEST_LOSE'].some((name) => process.env[name] !== undefined)) {
   wrappers.set(new URL('src/net/network.ts', root).href, here('recordingNetwork.ts'));
 }
 if (process.env['WEFT_TEST_TWICE'] !== undefined) {
