@@ -52,15 +52,25 @@ export function isReady(
   { before, after }: { readonly before: Governed; readonly after: Governed },
 ): boolean {
   if (!needsReadiness(proposal.kind) || !endsEpoch(before, after)) return true;
-  const ready = after.validators.filter((validator) =>
-    readReady(state, validator.name).some(
-      (entry) =>
-        entry.proposal === proposal.proposal &&
-        entry.keys === keysDigest(validator) &&
-        entry.time > block.time - READY_LIFETIME_MS,
-    ),
+  return readyOf(state, block, proposal.proposal, after.validators).length >= quorumOf(after.validators.length);
+}
+
+/** Those of `validators` whose word for a proposal counts now. */
+export function readyOf(
+  state: StateReader,
+  { time }: { readonly time: number },
+  proposal: string,
+  validators: readonly ValidatorEntry[],
+): readonly ValidatorEntry[] {
+  return validators.filter(
+    (validator) => (readyTime(state, proposal, validator) ?? Number.NEGATIVE_INFINITY) > time - READY_LIFETIME_MS,
   );
-  return ready.length >= quorumOf(after.validators.length);
+}
+
+/** Block time of a validator's newest word for a proposal, given with these very keys. */
+export function readyTime(state: StateReader, proposal: string, validator: ValidatorEntry): number | undefined {
+  const keys = keysDigest(validator);
+  return readReady(state, validator.name).find((entry) => entry.proposal === proposal && entry.keys === keys)?.time;
 }
 
 /** Takes a proposal that left the agenda out of what these validators said. */

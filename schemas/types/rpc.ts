@@ -93,6 +93,13 @@ export interface RpcMethods {
     };
   };
   /**
+   * What the network is made of now, and what the council has before it.
+   */
+  'governance.status': {
+    params: {};
+    result: GovernanceStatus;
+  };
+  /**
    * Pairs of messages that no honest validator signs: those on the ledger, newest first, at most 256, and those that this node keeps and the ledger does not have yet.
    */
   'governance.evidence': {
@@ -359,6 +366,78 @@ export interface NodeStatus {
     version: Counter;
     digest: string;
   };
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "GovernanceStatus".
+ */
+export interface GovernanceStatus {
+  height: Counter;
+  time: Milliseconds;
+  epoch: Counter;
+  ruleset: Counter;
+  quorum: number;
+  validators: {
+    name: string;
+    account: Account;
+    url: string;
+  }[];
+  observers: {
+    name: string;
+  }[];
+  council: {
+    threshold: number;
+    members: Account[];
+  };
+  /**
+   * The consensus parameters in force.
+   */
+  parameters: {
+    [k: string]: number;
+  };
+  /**
+   * Open and approved ones, in the order in which they were made.
+   */
+  proposals: GovernanceProposal[];
+}
+/**
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "GovernanceProposal".
+ */
+export interface GovernanceProposal {
+  proposal: Hash;
+  proposer: Account;
+  /**
+   * validators, observers, parameters, ruleset or council.
+   */
+  kind: string;
+  /**
+   * As in the body of governance.propose.
+   */
+  change: {
+    [k: string]: unknown;
+  };
+  status: 'open' | 'approved';
+  /**
+   * In the order in which they came.
+   */
+  approvals: Account[];
+  readyNeeded: Counter;
+  /**
+   * Validators of the next set that said so within the last ten minutes.
+   */
+  ready: string[];
+  /**
+   * Those that did not.
+   */
+  missing: string[];
+  /**
+   * Code of what stands against the change as things are now; empty when nothing does.
+   */
+  obstacle: string;
+  height: Counter;
+  notBefore: Counter;
+  expires: Milliseconds;
 }
 /**
  * This interface was referenced by `RpcMethods`'s JSON-Schema

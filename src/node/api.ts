@@ -114,6 +114,39 @@ export type EvidenceList = {
   readonly open: readonly (Offence & { readonly a: string; readonly b: string })[];
 };
 
+export type GovernanceStatus = {
+  readonly height: number;
+  /** Milliseconds UTC, as all times here. */
+  readonly time: number;
+  readonly epoch: number;
+  readonly ruleset: number;
+  readonly quorum: number;
+  readonly validators: readonly { readonly name: string; readonly account: string; readonly url: string }[];
+  readonly observers: readonly { readonly name: string }[];
+  readonly council: { readonly threshold: number; readonly members: readonly string[] };
+  /** The consensus parameters in force. */
+  readonly parameters: { readonly [name: string]: number };
+  /** The agenda, in the order of the proposals. */
+  readonly proposals: readonly {
+    readonly proposal: string;
+    readonly proposer: string;
+    readonly kind: string;
+    /** As in the body of governance.propose. */
+    readonly change: unknown;
+    readonly status: 'open' | 'approved';
+    readonly approvals: readonly string[];
+    /** How many of the next set must be ready; 0 when the change waits for nobody. */
+    readonly readyNeeded: number;
+    readonly ready: readonly string[];
+    readonly missing: readonly string[];
+    /** Code of what stands against the change as things are now, else ''. */
+    readonly obstacle: string;
+    readonly height: number;
+    readonly notBefore: number;
+    readonly expires: number;
+  }[];
+};
+
 export type NodeApi = {
   status(): NodeStatus;
   /** Admits a signed envelope. Resolves once it is in the mempool (or already final); throws with the refusal's code. */
@@ -136,6 +169,8 @@ export type NodeApi = {
   genesis(): Uint8Array;
   /** Where this node and the peers of its configuration are reached: multiaddrs. */
   peers(): readonly { readonly name: string; readonly addresses: readonly string[] }[];
+  /** What the network is made of, and what the council has before it. */
+  governance(): GovernanceStatus;
   evidence(): Promise<EvidenceList>;
   /** Calls `listener` for each event until the returned function is called. `listener` must not throw or block. */
   subscribe(subscription: Subscription, listener: (event: NodeEvent) => void): () => void;

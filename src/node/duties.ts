@@ -1,3 +1,4 @@
+import { ruleset } from '../../contracts/rulesets.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Network } from '../net/types.ts';
@@ -5,11 +6,13 @@ import type { NodeApi } from './api.ts';
 import { abridged, Evidence, type KeptEvidence } from './evidence.ts';
 import { encodePair } from './evidencePair.ts';
 import { EvidenceReports } from './evidenceReports.ts';
+import { blockContextOf } from './governance.ts';
 import type { Log } from './log.ts';
 import { OwnTransactions } from './ownTransactions.ts';
+import { Readiness } from './readiness.ts';
 import { frameKinds } from './wire.ts';
 
-/** What a node says to the ledger by itself: that somebody signed what no honest one signs. */
+/** What a node says to the ledger by itself: who signed what no honest one signs, and that it is ready for a change. */
 
 export type DutiesModules = {
   readonly name: string;
@@ -32,6 +35,7 @@ export class Duties {
   readonly evidence: Evidence;
   readonly #modules: DutiesModules;
   readonly #reports: EvidenceReports;
+  readonly #readiness: Readiness;
   #passedOnMs = 0;
 
   constructor(modules: DutiesModules) {
@@ -61,11 +65,23 @@ export class Duties {
       log,
       monotonicMs,
     });
+    this.#readiness = new Readiness({
+      name: modules.name,
+      keys: modules.keys,
+      state: () => ledger.state,
+      block: () => blockContextOf(ledger),
+      hasRuleset: (number) => ruleset(number) !== undefined,
+      able: modules.able,
+      send: (account, type, body) => own.send(account, type, body),
+      log,
+      monotonicMs,
+    });
   }
 
   /** Call every second or so. */
   tick(): void {
     this.#reports.tick();
+    this.#readiness.tick();
     const now = this.#modules.monotonicMs();
     if (now - this.#passedOnMs < passOnEveryMs) return;
     this.#passedOnMs = now;
@@ -90,6 +106,7 @@ export class Duties {
 
   stop(): void {
     this.#reports.stop();
+    this.#readiness.stop();
   }
 
   #found(evidence: KeptEvidence): void {

@@ -153,6 +153,7 @@ export class NodeKeeper {
       trust: () => need().trust(),
       genesis: () => need().genesis(),
       peers: () => need().peers(),
+      governance: () => need().governance(),
       evidence: async () => need().evidence(),
       subscribe: (subscription, listener) => this.#kept.subscribers.add(subscription, listener),
       metrics: async () => (this.#node === undefined ? '' : need().metrics()),

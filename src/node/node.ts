@@ -19,6 +19,7 @@ import type { LocalTimings } from './engineConfig.ts';
 import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.ts';
 import { Fates } from './fates.ts';
 import { Gateway } from './gateway.ts';
+import { governanceOf } from './governance.ts';
 import type { Log } from './log.ts';
 import { peersKnown, peersOf, placeOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
@@ -161,7 +162,7 @@ export class WeftNode {
     });
     this.#duties = new Duties({
       name: config.name,
-      keys: [keys],
+      keys: options.nextKeys === undefined ? [keys] : [keys, options.nextKeys],
       ledger,
       network,
       able: () => this.#failure === '' && !this.#sync.catchingUp,
@@ -475,6 +476,7 @@ export class WeftNode {
       trust: () => trustOf(ledger.genesis.chain, ledger.genesis.origin, ledger.epoch, this.#parts.wallMs()),
       genesis: () => ledger.genesis.bytes,
       peers: () => peersKnown(this.#config, this.#net.addresses()),
+      governance: () => governanceOf(ledger),
       evidence: () => evidenceOf(ledger, this.#duties.open()),
       subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
       metrics: () => this.#metrics.text(),

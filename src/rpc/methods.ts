@@ -99,6 +99,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     },
   ],
   ['node.peers', (_, { api }) => ({ peers: api.peers() })],
+  ['governance.status', (_, { api }) => api.governance()],
   ['governance.evidence', (_, { api }) => api.evidence()],
   ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
   ['chain.trust', (_, { api }) => ({ trust: api.trust() })],

@@ -1,7 +1,15 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: answers of a server under test are looked into freely
 import { createHash } from 'node:crypto';
 import { WeftError } from '../../src/codec/error.ts';
-import type { BlockSummary, NodeApi, NodeEvent, NodeStatus, Subscription, TxStatus } from '../../src/node/api.ts';
+import type {
+  BlockSummary,
+  GovernanceStatus,
+  NodeApi,
+  NodeEvent,
+  NodeStatus,
+  Subscription,
+  TxStatus,
+} from '../../src/node/api.ts';
 
 /** A node without a ledger: answers from maps that a test fills, and fires events when told. */
 export type FakeNode = NodeApi & {
@@ -9,6 +17,8 @@ export type FakeNode = NodeApi & {
   readonly submitted: string[];
   /** Thrown by the next submits, in order; `undefined` admits. */
   readonly submitErrors: (WeftError | undefined)[];
+  /** The council's agenda. */
+  readonly proposals: GovernanceStatus['proposals'][number][];
   fire(event: NodeEvent): void;
   finalize(id: string, refused?: string): void;
   subscribers(): number;
@@ -36,12 +46,48 @@ export const checkpointText =
   'weft-test-000000000000/weft\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— weft AAAA\n';
 export const leafText = '{"type":"genesis","text":"ümläut"}';
 
+export const fakeParameters = {
+  leaderTimeoutMs: 1000,
+  certificationTimeoutMs: 2000,
+  retryMs: 2000,
+  fetchMs: 1000,
+  skipMs: 30_000,
+  idleBlockMs: 10_000,
+  maxBlockBytes: 1_048_576,
+  maxBlockTxs: 4096,
+  maxTxLifetimeMs: 300_000,
+  cosignEveryBlocks: 1,
+  recosignMs: 2000,
+  retentionViews: 256,
+};
+
+/** A proposal on the agenda, two of whose next validators are not ready. */
+export function fakeProposal(over: Partial<GovernanceStatus['proposals'][number]> = {}) {
+  return {
+    proposal: hash('proposal'),
+    proposer: 'council',
+    kind: 'validators',
+    change: { kind: 'validators', set: [{ name: 'v5' }], remove: ['v2'] },
+    status: 'open' as const,
+    approvals: ['v1'],
+    readyNeeded: 3,
+    ready: ['v1', 'v3'],
+    missing: ['v4', 'v5'],
+    obstacle: '',
+    height: 11,
+    notBefore: 0,
+    expires: 1_763_798_400_000,
+    ...over,
+  };
+}
+
 export function fakeNode(): FakeNode {
   const transactions = new Map<string, TxStatus>();
   const submitted: string[] = [];
   const submitErrors: (WeftError | undefined)[] = [];
   const listeners = new Set<{ subscription: Subscription; listener: (event: NodeEvent) => void }>();
   const waiters = new Map<string, Set<(status: TxStatus) => void>>();
+  const proposals: GovernanceStatus['proposals'][number][] = [];
   const flags = { ready: true, healthy: true, checkpoint: true, internal: false };
   const newest = fakeBlock(12);
   const statusOf = (id: string): TxStatus => transactions.get(id) ?? { status: 'unknown', id };
@@ -57,6 +103,7 @@ export function fakeNode(): FakeNode {
     submitted,
     submitErrors,
     flags,
+    proposals,
     fire,
     finalize(id, refused) {
       const status: TxStatus = {
@@ -169,6 +216,18 @@ export function fakeNode(): FakeNode {
     trust: () => '# weft trust\nquorum V\n',
     genesis: () => new TextEncoder().encode('{"format":"weft/genesis/v1"}'),
     peers: () => [{ name: 'v1', addresses: ['/ip4/127.0.0.1/tcp/7610'] }],
+    governance: () => ({
+      height: 12,
+      time: newest.time,
+      epoch: 1,
+      ruleset: 1,
+      quorum: 3,
+      validators: ['v1', 'v2', 'v3', 'v4'].map((name) => ({ name, account: name, url: 'http://127.0.0.1:7611' })),
+      observers: [{ name: 'o1' }],
+      council: { threshold: 2, members: ['council', 'v1', 'v2'] },
+      parameters: { ...fakeParameters },
+      proposals: [...proposals],
+    }),
     evidence: async () => ({
       recorded: [
         {

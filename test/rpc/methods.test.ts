@@ -5,7 +5,7 @@ import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
 import { rpcConfig } from '../../src/node/config.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
-import { checkpointText, fakeBlock, fakeNode, hash, leafText, post, rpc } from './fakeNode.ts';
+import { checkpointText, fakeBlock, fakeNode, fakeProposal, hash, leafText, post, rpc } from './fakeNode.ts';
 
 const schema = JSON.parse(readFileSync(new URL('../../schemas/rpc.schema.json', import.meta.url), 'utf8'));
 
@@ -47,6 +47,9 @@ t.test('every method answers what its schema says', async (t) => {
   t.match((await ask('chain.genesis', {})).genesis, /weft\/genesis\/v1/);
   t.match((await ask('chain.trust', {})).trust, /quorum V/);
   t.same((await ask('node.peers', {})).peers, [{ name: 'v1', addresses: ['/ip4/127.0.0.1/tcp/7610'] }]);
+  api.proposals.push(fakeProposal());
+  const governance = await ask('governance.status', {});
+  t.same([governance.quorum, governance.proposals[0].missing], [3, ['v4', 'v5']]);
   const { recorded, open } = await ask('governance.evidence', {});
   t.same([recorded.length, open.length], [1, 1]);
   const document = await ask('rpc.discover', {});
