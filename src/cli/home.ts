@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
+import { usage } from './output.ts';
 import { askPassphrase } from './passphrase.ts';
 
 /** Where things are in a home folder (README.md). `weft dev` keeps its home in `.weft-dev`. */
@@ -112,4 +113,34 @@ export async function signingSeed(home: Home, account: string): Promise<Uint8Arr
   const found = secrets.find(({ name, algorithm }) => name === 'account' && algorithm === 'ed25519');
   if (found !== undefined) return found.secret;
   throw new WeftError('ACCOUNT_KEY_NOT_FOUND', `${path} holds no Ed25519 key named 'account'`, { account });
+}
+
+/**
+ * Configuration file of a node: named, of the node's own folder, or of a home (the only node, or the one that is named).
+ * @throws WeftError CONFIG_UNREADABLE, USAGE
+ */
+export function configOfHome({
+  home,
+  validator,
+  config,
+}: {
+  readonly home?: string;
+  readonly validator?: string;
+  readonly config?: string;
+}): string {
+  if (config !== undefined) return config;
+  if (home === undefined) throw usage('give --home or --config');
+  if (validator !== undefined) return homeAt(home).validator(validator).config;
+  if (existsSync(join(home, 'config.yaml'))) return join(home, 'config.yaml');
+  const found = existsSync(home)
+    ? readdirSync(home).filter((name) => existsSync(homeAt(home).validator(name).config))
+    : [];
+  const [only, ...others] = found;
+  if (only === undefined)
+    throw new WeftError(
+      'CONFIG_UNREADABLE',
+      `there is no configuration in ${home}; make one with weft init or weft testnet`,
+    );
+  if (others.length > 0) throw usage(`${home} holds several nodes (${found.join(' ')}); say which with --validator`);
+  return homeAt(home).validator(only).config;
 }

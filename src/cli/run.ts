@@ -72,6 +72,16 @@ export const groups: readonly Group[] = [
     summary: 'the first difference of two archives or data folders',
     load: async () => (await import('./compare.ts')).compareCommand,
   },
+  {
+    name: 'recover',
+    summary: 'what is wrong with a stopped node, and what brings it back',
+    load: async () => (await import('./recover.ts')).recoverCommand,
+  },
+  {
+    name: 'journal',
+    summary: "a validator's vote journal, readably",
+    load: async () => (await import('./journal.ts')).journalCommand,
+  },
 ];
 
 /** Runs a command line. @returns the exit code: 0 holds, 1 refused or wrong (reason and code on standard error), 2 usage */

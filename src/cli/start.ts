@@ -1,11 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { WeftError } from '../codec/error.ts';
 import { loadConfig } from '../node/config.ts';
 import type { RpcServer } from '../rpc/server.ts';
-import { homeAt, passphraseOf } from './home.ts';
+import { configOfHome, passphraseOf } from './home.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
 
 type Options = { home?: string; validator?: string; config?: string; set: string[]; json?: boolean };
@@ -29,7 +27,7 @@ export function startCommand(program: Command): void {
 }
 
 async function start(options: Options): Promise<void> {
-  const path = configPath(options);
+  const path = configOfHome(options);
   const flags: Record<string, string> = {};
   for (const each of options.set) {
     const at = each.indexOf('=');
@@ -76,24 +74,6 @@ async function start(options: Options): Promise<void> {
   await server?.close();
   await node.close();
   process.exit(exitCodes.holds);
-}
-
-function configPath({ home, validator, config }: Options): string {
-  if (config !== undefined) return config;
-  if (home === undefined) throw usage('give --home or --config');
-  if (validator !== undefined) return homeAt(home).validator(validator).config;
-  if (existsSync(join(home, 'config.yaml'))) return join(home, 'config.yaml');
-  const found = existsSync(home)
-    ? readdirSync(home).filter((name) => existsSync(homeAt(home).validator(name).config))
-    : [];
-  const [only, ...others] = found;
-  if (only === undefined)
-    throw new WeftError(
-      'CONFIG_UNREADABLE',
-      `there is no configuration in ${home}; make one with weft init or weft testnet`,
-    );
-  if (others.length > 0) throw usage(`${home} holds several nodes (${found.join(' ')}); say which with --validator`);
-  return homeAt(home).validator(only).config;
 }
 
 /** Resolves at the first signal to stop; a second one ends the process at once. */

@@ -92,6 +92,28 @@ export function decodeSegment(bytes: Uint8Array, identity: Uint8Array): Segment 
   };
 }
 
+export type FoundFrame = {
+  readonly at: number;
+  readonly end: number;
+  readonly sequence: number;
+  readonly durable: number;
+  readonly payload: Uint8Array;
+};
+
+/** Every frame whose crc holds, also behind broken ones, for people who look at a damaged journal. */
+export function* framesIn(bytes: Uint8Array): Generator<FoundFrame> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = segmentHeadBytes; at + frameHeadBytes <= bytes.length; ) {
+    const head = readHead(bytes, view, at);
+    if (head === undefined || view.getUint32(at + 24) !== crcOf(bytes.subarray(at, head.end))) {
+      at += 1;
+      continue;
+    }
+    yield { at, ...head, payload: bytes.slice(at + frameHeadBytes, head.end) };
+    at = head.end;
+  }
+}
+
 /** Does any frame behind `at` say that `sequence` was once synced? */
 function hadBeenDurable(bytes: Uint8Array, view: DataView, at: number, sequence: number): boolean {
   for (let i = at; i + frameHeadBytes <= bytes.length; i += 1) {

@@ -9,7 +9,6 @@ import { type StateProof, stateKey } from '../log/stateTree.ts';
 import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
-import { asDamage } from './damage.ts';
 import { diskError } from './diskError.ts';
 import { candidatesOf, type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
@@ -22,9 +21,9 @@ import { type KeyValue, openLevel } from './keyValue.ts';
 import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
-import { type OpenedStore, openStore } from './restart.ts';
+import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
-import { checkRecent, checkStoredBlock } from './selfCheck.ts';
+import { checkStoredBlock } from './selfCheck.ts';
 import type { Captured } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
 import { prefixRange } from './storeKeys.ts';
@@ -485,18 +484,6 @@ async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<It
       await iterator.return?.();
     }
   })();
-}
-
-/** The store, its tip and its newest blocks, compared with their hashes; what cannot be read is damage. */
-async function readStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
-  try {
-    const opened = await openStore(database, genesis);
-    const { store, log, tip } = opened;
-    checkRecent({ store, log, genesisHash: genesis.genesisHash }, tip.header.height);
-    return opened;
-  } catch (error) {
-    throw asDamage(error);
-  }
 }
 
 function toCommitted(block: Executed, certificate: Finalization | undefined): CommittedBlock {

@@ -7,7 +7,7 @@ import { Frontier } from '../log/frontier.ts';
 import { StateTree, stateKey } from '../log/stateTree.ts';
 import { treeHasher } from './body.ts';
 import { decodeCertificate } from './certificate.ts';
-import { damaged } from './damage.ts';
+import { asDamage, damaged } from './damage.ts';
 import { epochFromState } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Genesis, genesisHeader } from './genesis.ts';
@@ -15,6 +15,7 @@ import { type Header, isClosing } from './header.ts';
 import type { KeyValue } from './keyValue.ts';
 import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
+import { checkRecent } from './selfCheck.ts';
 import { StateWrites } from './stateValue.ts';
 import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
@@ -103,4 +104,19 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     position: { blockId, header, nextEpoch, layer, tree, frontier },
     genesisHeader: beginning.header,
   };
+}
+
+/**
+ * As `openStore`, and its newest blocks are compared with their hashes; what cannot be read is damage.
+ * @throws WeftError DATA_*
+ */
+export async function readStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
+  try {
+    const opened = await openStore(database, genesis);
+    const { store, log, tip } = opened;
+    checkRecent({ store, log, genesisHash: genesis.genesisHash }, tip.header.height);
+    return opened;
+  } catch (error) {
+    throw asDamage(error);
+  }
 }

@@ -1,7 +1,7 @@
 import { toHex } from '../codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { confirmed, type SignState, signs } from './signState.ts';
+import { confirmed, type SignState, type SignStateEntry, signs } from './signState.ts';
 
 /**
  * W11: whether a vote key of this node may vote in an epoch. Two places remember: a note in the store, which a wiped data folder
@@ -22,23 +22,14 @@ export class VoteKey {
     this.#publicKey = publicKey;
     this.#epoch = epoch;
     this.#signState = signState;
-    this.#note = `vote-key-${toHex(publicKey.subarray(0, 16))}`;
+    this.#note = voteKeyNote(publicKey);
   }
 
   /** Why this key signs nothing, as a code; empty when it may ask the others whether it may vote. */
   refusal(): string {
-    const { state, epoch } = this.#ledger.journal.replay;
-    const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
-    if (beside?.state === confirmed) return '';
     const note = this.#ledger.note(this.#note);
-    const said = note === undefined ? '' : decodeUtf8(note);
-    for (const each of [said, beside?.state ?? '']) if (each !== '' && each !== signs) return each;
-    if (state === 'damaged') return 'JOURNAL_DAMAGED';
-    const hasSigned = said === signs || beside !== undefined;
-    // A key that is new here has no journal yet; one that has signed had one.
-    if (state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
-    // It has voted in an epoch of which this journal knows nothing: an old one was put back.
-    return beside !== undefined && beside.epoch > epoch ? 'JOURNAL_ROLLED_BACK' : '';
+    const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
+    return refusalOf(this.#ledger.journal.replay, note === undefined ? '' : decodeUtf8(note), beside);
   }
 
   /**
@@ -75,4 +66,25 @@ export class VoteKey {
     ]);
     for (const each of done) if (each.status === 'rejected') throw each.reason;
   }
+}
+
+/** Name of the note about a vote key in the store. */
+export function voteKeyNote(publicKey: Uint8Array): string {
+  return `vote-key-${toHex(publicKey.subarray(0, 16))}`;
+}
+
+/** `said`: the store's note, '' without one; `beside`: the entry in the sign state. */
+export function refusalOf(
+  journal: { readonly state: string; readonly epoch: number },
+  said: string,
+  beside: SignStateEntry | undefined,
+): string {
+  if (beside?.state === confirmed) return '';
+  for (const each of [said, beside?.state ?? '']) if (each !== '' && each !== signs) return each;
+  if (journal.state === 'damaged') return 'JOURNAL_DAMAGED';
+  const hasSigned = said === signs || beside !== undefined;
+  // A key that is new here has no journal yet; one that has signed had one.
+  if (journal.state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
+  // It has voted in an epoch of which this journal knows nothing: an old one was put back.
+  return beside !== undefined && beside.epoch > journal.epoch ? 'JOURNAL_ROLLED_BACK' : '';
 }

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { toBase64Url } from '../codec/base64.ts';
+import { decodeUtf8 } from '../codec/utf8.ts';
+import { readPublicPart } from '../crypto/keyfile.ts';
+import { nodeFiles } from '../ledger/files.ts';
+import type { Genesis } from '../ledger/genesis.ts';
+import { type JournalReport, readJournal } from '../ledger/journalReport.ts';
+import { reportStore, type StoreReport } from '../ledger/storeReport.ts';
+import type { Validator } from '../ledger/validatorSet.ts';
+import type { Config } from './config.ts';
+import { SignState, type SignStateEntry, signStatePath } from './signState.ts';
+import { readStopMark, type StopMark } from './stopMark.ts';
+import { refusalOf, voteKeyNote } from './voteKey.ts';
+
+/** What lies in a stopped node's folders, and what is wrong with it: read for `weft recover`, without starting anything. */
+export type HomeState = {
+  readonly config: Config;
+  readonly genesis: Genesis;
+  readonly store: StoreReport;
+  readonly journal: JournalReport;
+  readonly stopMark: StopMark | undefined;
+  /** This node's entry in the newest epoch that its store knows; undefined for one that observes. */
+  readonly entry: Validator | undefined;
+  /** Vote key in the key file that the epoch lists, or in `keys` where it lists neither. */
+  readonly voteKey: Uint8Array;
+  /** Vote key in `nextKeys`, when the epoch does not list it yet. */
+  readonly nextVoteKey: Uint8Array | undefined;
+  readonly signState: SignState;
+  readonly beside: SignStateEntry | undefined;
+  /** Why the vote key may not vote (voteKey.ts); '' when it may. */
+  readonly refusal: string;
+  /** The journal builds on more than the store holds. */
+  readonly storeBehind: boolean;
+  /** A rebuild of the store died between its two renames. */
+  readonly halfRebuilt: boolean;
+};
+
+export type Finding = {
+  readonly code: string;
+  /** What is wrong, in plain words. */
+  readonly says: string;
+};
+
+/** @throws WeftError KEY_*, DATA_UNREADABLE */
+export async function readHome(config: Config, genesis: Genesis): Promise<HomeState> {
+  const keysPath = config.signState ?? signStatePath(config.keys);
+  const [store, journal, stopMark, signState, present, next] = await Promise.all([
+    reportStore(join(config.data, 'store'), genesis),
+    readJournal(join(config.data, 'journal'), genesis.genesisHash),
+    readStopMark(config.data),
+    SignState.open(nodeFiles, keysPath),
+    voteKeyIn(config.keys),
+    config.nextKeys === undefined ? undefined : voteKeyIn(config.nextKeys),
+  ]);
+  const entry = store.epoch.validators.find(({ name }) => name === config.name);
+  const listsNext = next !== undefined && entry !== undefined && toBase64Url(entry.vote) === toBase64Url(next);
+  const voteKey = listsNext ? next : present;
+  const note = store.notes.get(voteKeyNote(voteKey));
+  const beside = signState.of(genesis.genesisHash, voteKey);
+  const found = { state: journal.state === 'foreign' ? 'damaged' : journal.state, epoch: journal.epoch };
+  return {
+    config,
+    genesis,
+    store,
+    journal,
+    stopMark,
+    entry,
+    voteKey,
+    nextVoteKey: listsNext ? undefined : next,
+    signState,
+    beside,
+    refusal: entry === undefined ? '' : refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside),
+    halfRebuilt: store.state === 'absent' && existsSync(join(config.data, 'store.new')),
+    storeBehind:
+      journal.state === 'complete' && (journal.epoch > store.epoch.epoch || journal.floorHeight > store.height),
+  };
+}
+
+/** Nothing: the node starts, and votes if it is a validator. */
+export function findingsOf(state: HomeState): Finding[] {
+  const { store, journal, stopMark, refusal, storeBehind, config } = state;
+  const findings: Finding[] = [];
+  const add = (code: string, says: string): number => findings.push({ code, says });
+  if (store.state === 'locked') add('DATA_LOCKED', `a process works on ${config.data}: stop that node first`);
+  if (store.state === 'damaged') add(store.code, store.why);
+  if (state.halfRebuilt) add('STORE_HALF_REBUILT', 'a rebuild of the store was cut off before its end');
+  if (stopMark !== undefined) {
+    add(stopMark.code, `this node stopped for good at height ${stopMark.height}: ${stopMark.detail}`);
+  }
+  if (state.signState.unreadable)
+    add(
+      'SIGN_STATE_UNREADABLE',
+      `${state.signState.path} cannot be read, so every vote key counts as one that has signed`,
+    );
+  const why = refusals[refusal] ?? '';
+  if (refusal !== '') {
+    const journalIs = journal.state === 'absent' ? 'there is none' : `${journal.file} is ${journal.state}`;
+    add(refusal, why.replace('JOURNAL', journalIs));
+  } else if (storeBehind) {
+    add(
+      'STORE_BEHIND',
+      `the journal builds on block ${journal.floorHeight}, the store ends at ${store.height}: the node follows without a vote until it is there`,
+    );
+  }
+  return findings;
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  JOURNAL_LOST: 'this vote key has signed, and its journal is gone (JOURNAL): it must not vote again',
+  JOURNAL_DAMAGED: 'the journal of this vote key is damaged (JOURNAL): it must not vote again',
+  JOURNAL_ROLLED_BACK:
+    'the other validators know votes of this key that its journal does not hold: it must not vote again',
+};
+
+async function voteKeyIn(path: string): Promise<Uint8Array> {
+  const found = (await readPublicPart(path)).find(({ name }) => name === 'vote');
+  return found?.publicKey ?? new Uint8Array(32);
+}
