@@ -19,7 +19,7 @@ export function hasSchema(name: string): boolean {
  */
 export function validate(name: string, value: unknown): string | undefined {
   const check = compiled.get(name) ?? compile(name);
-  return check(value) ? undefined : explain(check.errors?.[0]);
+  return check(value) ? undefined : explain(telling(check.errors ?? []));
 }
 
 function compile(name: string): ValidateFunction {
@@ -30,12 +30,33 @@ function compile(name: string): ValidateFunction {
   ajv ??= new Ajv2020({
     strict: true,
     allErrors: false,
+    // An error brings its value and schema along: see `telling`. Documents that hold pay nothing for it.
+    verbose: true,
     validateSchema: false,
     schemas: [...schemaDocuments.values()],
   });
   const check = ajv.compile(schema);
   compiled.set(name, check);
   return check;
+}
+
+/**
+ * The error to speak of. Where one of several forms was asked for, they are told apart by a member that is constant in each:
+ * then what is wrong with the form that was meant says more than why the first one was not.
+ */
+function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
+  const choice = errors.find(({ keyword }) => keyword === 'anyOf');
+  const value: unknown = choice?.data;
+  if (choice === undefined || typeof value !== 'object' || value === null) return errors[0];
+  const forms = choice.schema as readonly {
+    readonly properties?: Readonly<Record<string, { readonly const?: unknown }>>;
+  }[];
+  const meant = forms.findIndex(({ properties = {} }) =>
+    Object.entries(properties).some(
+      ([name, schema]) => schema.const !== undefined && schema.const === (value as Record<string, unknown>)[name],
+    ),
+  );
+  return errors.find(({ schemaPath }) => schemaPath.startsWith(`${choice.schemaPath}/${meant}/`)) ?? errors[0];
 }
 
 /** `/groups/0/ids` → `groups[0].ids`. */

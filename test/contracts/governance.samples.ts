@@ -2,6 +2,7 @@
 import type { Vote } from '../../consensus/types.ts';
 import type { Change } from '../../contracts/governance/state.ts';
 import { encodeVote, voteBytes } from '../../contracts/governance/votes.ts';
+import type { Json } from '../../contracts/types.ts';
 import { toBase64, toBase64Url } from '../../src/codec/base64.ts';
 import { fromHex } from '../../src/codec/hex.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
@@ -11,7 +12,7 @@ import { formatCheckpoint } from '../../src/log/checkpoint.ts';
 import { cosign } from '../../src/log/cosignature.ts';
 import { encodeSentCosignature } from '../../src/log/sentCosignature.ts';
 import { algCosigner, createVkey } from '../../src/log/vkey.ts';
-import { NAME, type Network, seedOf } from './network.ts';
+import { genesisDocument, NAME, Network, seedOf } from './network.ts';
 
 const roles = ['peer', 'vote', 'log', 'cosigner'] as const;
 type Role = (typeof roles)[number];
@@ -102,4 +103,10 @@ export function sampleCosignature(
   const text = formatCheckpoint({ origin: `${network.chain}/weft`, size, root: fromHex(root) });
   const line = cosign(text, 1_763_712_000, key, (message) => sign(message, seed));
   return toBase64(encodeSentCosignature({ size, root, line }));
+}
+
+/** A council of three, of whom two decide. */
+export function threeMembers(): Network {
+  const council = { threshold: 2, members: ['admin', 'femto', 'scanner'] };
+  return new Network({ ...genesisDocument(), council } as unknown as Json);
 }

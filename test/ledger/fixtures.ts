@@ -166,13 +166,22 @@ export function signVote(
   subject: Vote['subject'],
   signer: number,
 ): Vote {
-  const name = epoch.validators[signer]?.name ?? '';
+  const { name = '', vote = new Uint8Array() } = epoch.validators[signer] ?? {};
+  // A validator that came back has the keys of a later generation.
+  const seed = generations.map((n) => nodeSeed(name, 'vote', n)).find((each) => equalBytes(publicKeyOf(each), vote));
   return {
     kind,
     subject,
     signer,
-    signature: sign(voteBytes(kind, genesis.genesisHash, subject), seedOf(`${name}/vote`)),
+    signature: sign(voteBytes(kind, genesis.genesisHash, subject), seed ?? seedOf(`${name}/vote`)),
   } as Vote;
+}
+
+const generations = [0, 1, 2];
+
+/** Secret of a validator's key; generation 0 is that of genesis. */
+export function nodeSeed(name: string, role: 'peer' | 'vote' | 'log' | 'cosigner', generation = 0): Uint8Array {
+  return seedOf(generation === 0 ? `${name}/${role}` : `${name}/${role}/${generation}`);
 }
 
 /** A finalization by the first q validators (or by `signers`). */

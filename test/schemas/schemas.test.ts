@@ -96,6 +96,14 @@ t.test('what is wrong is said in words that name the member', async (t) => {
     }),
     /^member verdict must be one of "PASSED", "WARNED", "FAILED"$/,
   );
+  const propose = (change: object) => validate('tx/governance.propose', { change, notBefore: 0, expires: 1 });
+  t.equal(
+    propose({ kind: 'ruleset', ruleset: 0 }),
+    'member change.ruleset must be at least 1',
+    'the form that was meant',
+  );
+  t.match(propose({ kind: 'council' }), 'member change lacks the member "threshold"');
+  t.match(propose({ kind: 'nothing' }), /^member change /);
   t.equal(hasSchema('tx/packets.commit'), true);
   t.equal(hasSchema('tx/none'), false);
   t.equal(hasSchema('__proto__'), false);
