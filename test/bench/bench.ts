@@ -118,7 +118,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
 }
 
 /** Instances up and a table that routes between all agents: every commit is a route, a policy decision and a record. */
-async function prepareRoutes(network: TestNetwork): Promise<void> {
+export async function prepareRoutes(network: TestNetwork): Promise<void> {
   const client = network.client('v1');
   const submit = async (type: string, body: JsonObject): Promise<void> => {
     await client.submitAndWait(await network.signed('operator', type, body));
@@ -129,7 +129,7 @@ async function prepareRoutes(network: TestNetwork): Promise<void> {
   await submit('routing.publish', { replaces: 0, table: { format: 'weft/routing-table/v1', aliases: [], rules } });
 }
 
-async function signAll(network: TestNetwork, count: number, records: number): Promise<Signed[]> {
+export async function signAll(network: TestNetwork, count: number, records: number): Promise<Signed[]> {
   const path = network.net.accounts.get(account) ?? '';
   const key = (await readKeyFile(path, null)).find(({ name }) => name === 'account');
   if (key === undefined) throw new Error(`no key of ${account}`);
@@ -218,7 +218,7 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
 }
 
 /** Waits until every admitted transaction is in a block that every validator told of, or nothing moves any more. */
-async function drain(load: Load, sent: readonly Sent[], blocksBefore: readonly number[]): Promise<void> {
+export async function drain(load: Load, sent: readonly Sent[], blocksBefore: readonly number[]): Promise<void> {
   const deadline = performance.now() + drainMs;
   while (performance.now() < deadline) {
     const admitted = sent.filter(({ refused, answeredMs }) => refused === '' && !Number.isNaN(answeredMs)).length;
@@ -231,7 +231,7 @@ async function drain(load: Load, sent: readonly Sent[], blocksBefore: readonly n
 }
 
 /** When a subscriber heard of the block that holds a leaf. `blocks` ascend. */
-function heardOf(index: number | undefined, blocks: readonly SeenBlock[]): number | undefined {
+export function heardOf(index: number | undefined, blocks: readonly SeenBlock[]): number | undefined {
   if (index === undefined) return undefined;
   let low = 0;
   let high = blocks.length;

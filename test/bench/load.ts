@@ -23,6 +23,7 @@ export type Sent = {
 /** A finalized block as one validator's subscription told of it. */
 export type SeenBlock = {
   readonly height: number;
+  readonly view: number;
   readonly transactions: number;
   readonly logSize: number;
   readonly atMs: number;
@@ -123,7 +124,7 @@ export class Load {
     const { params } = JSON.parse(text) as { params?: { event?: { block?: Omit<SeenBlock, 'atMs'> } } };
     const block = params?.event?.block;
     if (block === undefined) return;
-    const { height, transactions, logSize } = block;
-    this.blocks[validator]?.push({ height, transactions, logSize, atMs });
+    const { height, view, transactions, logSize } = block;
+    this.blocks[validator]?.push({ height, view, transactions, logSize, atMs });
   }
 }
