@@ -1,287 +1,252 @@
-// The shell's lower half, as consensus/README.md demands it: life and death, time, the journal and blocks in one sync, outward
-// effects held back until then.
-import { statusOf, step } from '../../consensus/engine.ts';
-import { replay } from '../../consensus/journal.ts';
-import type { Modules, State } from '../../consensus/state.ts';
-import type { BlockFacts, Config, Effect, Event, Finalization, Message } from '../../consensus/types.ts';
+// The lower half of a machine, as consensus/README.md demands it of a shell: life and death, its clocks, journal and blocks in
+// one sync, outward effects held back until then.
+import { step } from '../../consensus/engine.ts';
+import type { State } from '../../consensus/state.ts';
+import type { Effect, Event, HaltCode, Message, ValidatorIndex } from '../../consensus/types.ts';
 import { createDisk, type Disk } from './disk.ts';
-import type { ToyBlock } from './toyLedger.ts';
-import { describeMessage, type NodeOptions, type Wire, type World } from './world.ts';
+import type { EpochSet, SimBlock, SimLedger } from './ledger.ts';
+import { describeMessage, type MachineOptions, type Quirks, type Wire, type World } from './world.ts';
 
-type Outward = { after: number; release: () => void };
+/** Where a machine may lose power: before a write is synced, just after, or when what it held back has left. */
+export type CrashPoint = 'before' | 'after' | 'later';
+export const crashPoints: readonly CrashPoint[] = ['before', 'after', 'later'];
+
+/** A lane that has been gone so long is gone round (the relay rule). */
+const relayAfterMs = 100;
+
+export function machineOf(set: EpochSet, validator: ValidatorIndex): number {
+  return set.validators[validator]!.machine;
+}
 
 export abstract class Host {
   readonly index: number;
   readonly world: World;
-  readonly options: NodeOptions;
+  readonly options: MachineOptions;
+  readonly quirks: Quirks;
   readonly disk: Disk;
+  readonly ledger: SimLedger;
   up = false;
-  ended: string | undefined;
-  halted: string | undefined;
+  frozen = false;
   state: State | undefined;
-  mempool = new Set<number>();
-  nullifiesSent = 0;
-  proposalsSent = 0;
+  epoch = 1;
+  set: EpochSet;
+  /** Own index in this epoch; undefined: an observer. */
+  me: ValidatorIndex | undefined;
+  /** Vote keys that may never sign again (W11). */
+  readonly spentKeys = new Set<string>();
+  /** Asked at each journal write and each commit: does the machine lose power here? */
+  crashAt: (what: 'journal' | 'commit') => CrashPoint | undefined = () => undefined;
+  /** Asked at each power loss: is the record after the last whole one torn, and how many durable ones are gone? */
+  tears = (): boolean => false;
+  rollsBack = (): number => 0;
+  extraSyncMs = 0;
   /** Goes up with every crash: what was scheduled before is void. */
   protected life = 0;
   protected bootMs = 0;
   protected wakeAtMs: number | undefined;
-  protected outbox: Outward[] = [];
+  protected outbox: { after: number; release: () => void }[] = [];
   protected syncing = false;
   protected crashAfterSync = false;
-  protected bodies = new Map<string, ToyBlock>();
-  protected executed = new Set<string>();
-  protected checks: (() => boolean)[] = [];
-  protected target: { view: number; id: string; certificate: Finalization } | undefined;
-  protected committing = false;
-  protected askedChainAtMs = -1;
-  protected workTold = false;
-  protected reportedTip = '';
-  protected writes = 0;
+  protected bodies = new Map<string, SimBlock>();
+  private backlog: (() => void)[] = [];
 
-  constructor(world: World, options: NodeOptions) {
+  constructor(world: World, options: MachineOptions) {
     this.world = world;
     this.options = options;
     this.index = options.index;
-    this.disk = createDisk(world.registry.genesis);
+    const { onlyMachine } = options.quirks;
+    this.quirks = onlyMachine === undefined || onlyMachine === options.index ? options.quirks : {};
+    this.disk = createDisk();
+    this.ledger = world.newLedger(options.index);
+    this.set = this.ledger.setOf(1)!;
   }
 
-  get tip(): ToyBlock {
-    return this.disk.store[this.disk.store.length - 1]!;
+  get tip(): SimBlock {
+    return this.ledger.tip();
   }
 
   // Life
 
   boot(): void {
-    if (this.up || this.halted !== undefined) return;
+    if (this.up) return;
     this.up = true;
     this.life += 1;
     this.bootMs = this.world.schedule.nowMs();
     this.outbox = [];
+    this.backlog = [];
+    this.frozen = false;
     this.syncing = false;
     this.crashAfterSync = false;
-    this.wakeAtMs = undefined;
-    this.checks = [];
-    this.target = undefined;
-    this.committing = false;
-    this.askedChainAtMs = -1;
-    this.workTold = false;
-    this.reportedTip = '';
     this.bodies = new Map(this.disk.blocks);
-    for (const block of this.disk.store) this.bodies.set(block.facts.id, block);
-    this.executed = new Set(this.disk.store.map((block) => block.facts.id));
-    const { quirks } = this.options;
-    const back = quirks.floorGoesBack === true;
-    const config: Config = {
-      epoch: 1,
-      validators: this.options.validators,
-      me: this.index,
-      leaderOrder: this.options.leaderOrder,
-      floor: back
-        ? { view: 0, block: this.world.registry.genesis.facts }
-        : {
-            view: this.disk.storeView,
-            block: this.tip.facts,
-            ...(this.disk.storeCertificate !== undefined && { certificate: this.disk.storeCertificate }),
-          },
-      timings: this.options.timings,
-      retentionViews: this.options.retentionViews,
-    };
-    const modules: Modules = {
-      sign: (kind, subject) => this.world.sign(this.index, kind, subject),
-      ...(quirks.rules !== undefined && { rules: quirks.rules }),
-    };
-    const records = back ? this.disk.journal.filter((record) => record.kind !== 'floor') : this.disk.journal;
-    this.world.trace(this.index, () => `boots at view ${this.disk.storeView} with ${records.length} records`);
-    this.state = replay(config, modules, records);
-    this.disk.written = 0;
-    this.disk.durable = 0;
-    this.disk.pending = [];
-    this.world.oracle.onRestarted(
-      this.index,
-      (height, id) =>
-        this.disk.store[height]?.facts.id === id || (this.disk.blocks.has(id) && this.journalFinalizes(height)),
-    );
-    this.tick();
-    this.step({ type: 'start' });
-    this.hello();
-    this.pingLoop();
-    this.askLoop();
-  }
-
-  /** Is some block at or above `height` finalized in the durable journal? */
-  protected journalFinalizes(height: number): boolean {
-    return this.disk.journal.some(
-      (record) =>
-        record.kind === 'certificate' &&
-        record.certificate.kind === 'finalize' &&
-        (this.disk.blocks.get(record.certificate.subject.blockId)?.facts.height ?? -1) >= height,
-    );
+    this.booted();
   }
 
   crash(): void {
     if (!this.up) return;
-    const kept = this.world.prng.chance(0.5) ? 0 : this.world.prng.int(this.disk.pending.length + 1);
-    this.world.trace(this.index, () => `crashes; ${kept} of ${this.disk.pending.length} unsynced writes survive`);
-    this.disk.crash(kept);
-    if (this.options.rollsBackRecords > 0) {
-      const lost = this.world.prng.int(this.options.rollsBackRecords + 1);
-      this.disk.journal.splice(Math.max(0, this.disk.journal.length - lost), lost);
+    const { prng } = this.world;
+    const { pending } = this.disk;
+    const kept = prng.chance(0.5) ? 0 : prng.int(pending.length + 1);
+    const torn = this.tears();
+    this.world.trace(
+      this.index,
+      () => `loses power; ${kept} of ${pending.length} unsynced writes survive${torn ? ', the next is torn' : ''}`,
+    );
+    if (kept < pending.length) this.world.did('lost writes');
+    if (torn && pending[kept] !== undefined && 'frame' in pending[kept]!) this.world.did('torn record');
+    this.disk.crash(kept, torn);
+    const lost = this.rollsBack();
+    if (lost > 0) {
+      this.disk.rollBack(lost);
+      this.world.did('rolled back');
     }
+    this.ledger.crash();
     this.up = false;
     this.life += 1;
     this.state = undefined;
   }
 
-  hello(): void {
-    for (const peer of this.world.othersOf(this.index))
-      this.transmit(peer, { kind: 'hello', finalizedView: this.disk.storeView, answer: true });
+  /** SIGSTOP: nothing runs; what arrives and falls due waits. */
+  freeze(): void {
+    this.frozen = this.up;
   }
 
-  protected pingLoop(): void {
-    const life = this.life;
-    const loop = (): void => {
-      if (this.life !== life) return;
-      for (const peer of this.world.othersOf(this.index)) {
-        this.transmit(peer, { kind: 'ping' });
-        for (const tx of this.mempool) this.transmit(peer, { kind: 'tx', tx });
-      }
-      this.retryChecks();
-      this.catchUp();
-      this.world.schedule.after(this.options.timings.leaderSilentMs / 4, loop);
-    };
-    loop();
+  thaw(): void {
+    if (!this.frozen) return;
+    this.frozen = false;
+    const waiting = this.backlog;
+    this.backlog = [];
+    this.world.trace(this.index, () => `thaws; ${waiting.length} things waited`);
+    for (const action of waiting) this.run(action);
   }
 
-  protected askLoop(): void {
-    const life = this.life;
-    const loop = (): void => {
-      if (
-        this.life !== life ||
-        this.state === undefined ||
-        this.state.voting ||
-        this.halted !== undefined ||
-        this.ended !== undefined
-      )
-        return;
-      for (const peer of this.world.othersOf(this.index)) this.transmit(peer, { kind: 'ask' });
-      this.world.schedule.after(100, loop);
-    };
-    loop();
-  }
-
-  /** After `delayMs`, unless the node crashed meanwhile. */
+  /** After `delayMs`, unless the machine crashed meanwhile. */
   protected later(delayMs: number, action: () => void): void {
     const life = this.life;
     this.world.schedule.after(delayMs, () => {
-      if (this.life === life) action();
+      if (this.life === life) this.run(action);
     });
   }
 
+  protected run(action: () => void): void {
+    if (!this.frozen) action();
+    else if (this.backlog.length < 20_000) {
+      const life = this.life;
+      this.backlog.push(() => this.life === life && action());
+    }
+  }
+
+  // Messages
+
+  deliver(from: number, message: Wire): void {
+    if (this.up) this.run(() => this.up && this.receive(from, message));
+  }
+
+  others(): number[] {
+    const others: number[] = [];
+    for (let machine = 0; machine < this.world.machines; machine += 1) if (machine !== this.index) others.push(machine);
+    return others;
+  }
+
   transmit(to: number, message: Wire): void {
-    this.world.send(this.index, to, message);
+    const { network, schedule } = this.world;
+    network.send(this.index, to, message);
+    if ((message.kind !== 'consensus' && message.kind !== 'ask') || this.quirks.neverRelays) return;
+    const downMs = network.laneDownSinceMs(this.index, to);
+    if (downMs === undefined || schedule.nowMs() - downMs < relayAfterMs) return;
+    for (const helper of this.others()) {
+      if (helper !== to && network.laneDownSinceMs(this.index, helper) === undefined)
+        network.send(this.index, helper, { kind: 'relay', from: this.index, to, inner: message });
+    }
+  }
+
+  transmitMessage(to: number, message: Message, epoch: number): void {
+    const apart = message.type !== 'proposal' || this.world.prng.chance(this.options.bodyApart);
+    const body = apart ? undefined : this.bodies.get(message.block.id);
+    this.transmit(to, { kind: 'consensus', epoch, message, ...(body !== undefined && { body }) });
   }
 
   // Engine
 
   protected wallMs(): number {
-    return 1_000_000 + this.world.schedule.nowMs() + this.options.wallSkewMs;
+    return 1_000_000 + this.world.schedule.nowMs() + this.options.clockOffsetMs;
   }
 
-  protected tick(): void {
+  tick(): void {
     this.step({ type: 'tick', monotonicMs: this.world.schedule.nowMs() - this.bootMs, wallMs: this.wallMs() });
   }
 
   step(event: Event): void {
     const { state } = this;
     if (state === undefined || !this.up) return;
-    this.options.quirks.beforeStep?.(state, event);
+    if (this.quirks.neverHears && event.type === 'heard') return;
+    this.quirks.beforeStep?.(state, event);
     const effects = step(state, event);
     const life = this.life;
     for (const effect of effects) {
-      if (this.life !== life) return; // crashed at a journal write
-      this.apply(effect);
+      if (this.life !== life || this.state !== state) return;
+      this.apply(effect, state);
     }
+    if (this.state !== state) return;
     this.startSync();
-    const tip = statusOf(state).certifiedBlock?.id ?? '';
-    if (tip !== this.reportedTip) {
-      this.reportedTip = tip;
-      this.tellWork();
-    }
+    this.stepped(state);
   }
 
-  protected apply(effect: Effect): void {
-    const { world } = this;
+  private apply(effect: Effect, state: State): void {
+    // What waits for a sync may leave in the next epoch.
+    const { world, epoch, set } = this;
     switch (effect.type) {
-      case 'journal':
-        this.disk.write({ record: effect.record });
-        this.writes += 1;
-        if (world.faulty() && this.writes === this.options.crashAt?.write) this.crashSoon(this.options.crashAt.when);
-        else if (world.faulty() && world.prng.chance(this.options.crashPerWrite)) this.crashSoon(world.prng.int(3));
+      case 'journal': {
+        this.disk.write({ frame: { epoch, record: effect.record } });
+        const point = this.crashAt('journal');
+        if (point !== undefined) this.crashSoon(point);
         return;
+      }
       case 'store': {
-        if (this.options.quirks.skipsStore) return;
+        if (this.quirks.skipsStore) return;
         const block = this.bodies.get(effect.block.id);
-        if (block === undefined) throw new Error(`node ${this.index}: store of ${effect.block.id} without its body`);
+        if (block === undefined) throw new Error(`machine ${this.index}: store of ${effect.block.id} without its body`);
         this.disk.write({ block });
         return;
       }
       case 'broadcast':
         this.outward(() => {
-          this.sent(effect.message);
-          for (const peer of world.othersOf(this.index)) this.transmitMessage(peer, effect.message);
+          this.sent(effect.message, set);
+          for (const machine of this.others()) this.transmitMessage(machine, effect.message, epoch);
         });
         return;
       case 'send':
         this.outward(() => {
-          this.sent(effect.message);
-          this.transmitMessage(effect.peer, effect.message);
+          this.sent(effect.message, set);
+          this.transmitMessage(machineOf(set, effect.peer), effect.message, epoch);
         });
         return;
-      case 'fetch':
+      case 'fetch': {
+        if (this.quirks.neverFetches || (this.quirks.asksOnlyFirst && effect.peers.length > 1)) return;
         if (effect.what === 'block') {
           const held = this.bodies.get(effect.blockId);
           if (held !== undefined) {
-            this.later(0, () => this.step({ type: 'fetched', block: held.facts }));
+            this.later(0, () => this.state === state && this.step({ type: 'fetched', block: held.facts }));
             return;
           }
         }
         this.outward(() => {
           for (const peer of effect.peers) {
             this.transmit(
-              peer,
+              machineOf(set, peer),
               effect.what === 'view'
-                ? { kind: 'request', view: effect.view }
+                ? { kind: 'request', epoch, view: effect.view }
                 : { kind: 'getBlock', id: effect.blockId },
             );
           }
         });
         return;
-      case 'finalized':
-        if (this.options.quirks.tellsEarly && effect.block !== undefined)
-          world.oracle.onFinalized(this.index, effect.block.height, effect.block.id);
-        this.outward(() => this.onFinalized(effect.certificate, effect.block));
-        return;
-      case 'epochEnded':
-        this.outward(() => {
-          this.ended = effect.block.id;
-          world.trace(this.index, () => `epoch ended with ${effect.block.id}`);
-        });
-        return;
+      }
       case 'evidence':
+        if (this.quirks.evidence === 'drops') return;
         this.outward(() => {
           world.trace(this.index, () => `evidence against ${effect.offender}`);
-          world.oracle.onEvidence(this.index, effect.a, effect.b);
+          world.oracle.onEvidence(this.index, set, effect.a, effect.b);
         });
-        return;
-      case 'build':
-        this.onBuild(effect.view, effect.parent, effect.mayBeEmpty);
-        return;
-      case 'verify':
-        this.onCheck('verified', effect.view, effect.block);
-        return;
-      case 'certify':
-        this.onCheck('certified', effect.view, effect.block);
         return;
       case 'wake':
         this.onWake(effect.atMs);
@@ -290,29 +255,21 @@ export abstract class Host {
         world.trace(this.index, () => 'votes from now on');
         return;
       case 'halt':
-        this.halted = effect.code;
         world.trace(this.index, () => `halts: ${effect.code} ${effect.detail}`);
         world.oracle.onHalted(this.index, effect.code, effect.detail);
+        this.halted(effect.code);
         return;
+      default:
+        this.applyBlocks(effect, state);
     }
   }
 
-  protected sent(message: Message): void {
-    this.world.oracle.onSent(this.index, message, this.disk);
+  private sent(message: Message, set: EpochSet): void {
     this.world.trace(this.index, () => `sends ${describeMessage(message)}`);
-    if (message.type === 'vote' && message.vote.kind === 'nullify') this.nullifiesSent += 1;
-    if (message.type === 'proposal') this.proposalsSent += 1;
+    this.world.oracle.onSent(this.index, set, message, this.disk);
   }
 
-  transmitMessage(peer: number, message: Message): void {
-    const body =
-      message.type === 'proposal' && !this.world.prng.chance(this.options.bodyApart)
-        ? this.bodies.get(message.block.id)
-        : undefined;
-    this.transmit(peer, { kind: 'consensus', message, ...(body !== undefined && { body }) });
-  }
-
-  protected onWake(atMs: number | undefined): void {
+  private onWake(atMs: number | undefined): void {
     this.wakeAtMs = atMs;
     if (atMs === undefined) return;
     this.later(this.bootMs + atMs - this.world.schedule.nowMs(), () => {
@@ -323,18 +280,15 @@ export abstract class Host {
   // Disk
 
   protected outward(release: () => void): void {
-    if (this.options.quirks.releasesEarly) {
-      const life = this.life;
-      this.world.schedule.after(0, () => {
-        if (this.life === life) release();
-      });
+    if (this.quirks.releasesEarly) {
+      this.later(0, release);
       return;
     }
     this.outbox.push({ after: this.disk.written, release });
     this.releaseDue();
   }
 
-  protected releaseDue(): void {
+  private releaseDue(): void {
     const life = this.life;
     while (this.life === life && this.outbox.length > 0 && this.outbox[0]!.after <= this.disk.durable)
       this.outbox.shift()!.release();
@@ -344,7 +298,7 @@ export abstract class Host {
     if (!this.up || this.syncing || this.disk.written === this.disk.durable) return;
     this.syncing = true;
     const upTo = this.disk.written;
-    this.later(this.world.prng.int(this.options.syncMsMax + 1), () => {
+    this.later(this.extraSyncMs + this.world.prng.int(this.options.syncMsMax + 1), () => {
       this.syncing = false;
       this.disk.syncTo(upTo);
       if (this.crashAfterSync && this.world.faulty()) {
@@ -354,30 +308,27 @@ export abstract class Host {
       this.releaseDue();
       if (!this.up) return;
       this.tick();
-      // Sequence numbers count journal records only; every record up to here is durable with the blocks before it.
-      this.step({
-        type: 'journaled',
-        seq: (this.state?.seq ?? 0) - this.disk.pending.filter((write) => 'record' in write).length,
-      });
+      // Sequence numbers count this engine's journal records only; all but the last pending ones are durable.
+      const open = this.disk.pending.filter((write) => 'frame' in write && write.frame.epoch === this.epoch).length;
+      this.step({ type: 'journaled', seq: Math.max(0, (this.state?.seq ?? 0) - open) });
       this.startSync();
     });
   }
 
-  /** At a journal write: before it is synced, just after the sync, or when what it held back has left. */
-  protected crashSoon(when: number): void {
-    if (when === 0) this.crash();
-    else if (when === 1) this.crashAfterSync = true;
+  protected crashSoon(point: CrashPoint): void {
+    this.world.did('crash at a journal write');
+    if (point === 'before') this.crash();
+    else if (point === 'after') this.crashAfterSync = true;
     else this.later(this.world.prng.int(2 * this.options.syncMsMax + 2), () => this.world.faulty() && this.crash());
   }
 
-  // The upper half: node.ts
+  // The upper half: chain.ts and node.ts
 
-  /** Answers `verify` or `certify`, at once or when ancestors are here. */
-  protected abstract onCheck(type: 'verified' | 'certified', view: number, facts: BlockFacts): void;
-  protected abstract onBuild(view: number, parent: BlockFacts, mayBeEmpty: boolean): void;
-  protected abstract onFinalized(certificate: Finalization, block: BlockFacts | undefined): void;
-  protected abstract retryChecks(): void;
-  protected abstract catchUp(): void;
-  abstract tellWork(): void;
-  abstract receive(from: number, message: Wire): void;
+  protected abstract booted(): void;
+  protected abstract halted(code: HaltCode): void;
+  /** After each step. */
+  protected abstract stepped(state: State): void;
+  /** `build`, `verify`, `certify`, `finalized`, `epochEnded`. */
+  protected abstract applyBlocks(effect: Effect, state: State): void;
+  protected abstract receive(from: number, message: Wire): void;
 }

@@ -1,4 +1,4 @@
-// npm run sim -- --seeds N [--from S] [--trace]: runs seeds S..S+N−1; the last line is "N passed, N failed".
+// npm run sim -- --seeds N [--from S] [--trace]: runs seeds S..S+N−1; the last line is "N passed, M failed".
 import { parseArgs } from 'node:util';
 import { runSeed } from './scenario.ts';
 
@@ -15,26 +15,27 @@ if (!Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from) || 
   process.stderr.write('usage: npm run sim -- --seeds N [--from S] [--trace]\n');
   process.exit(2);
 }
-let passed = 0;
+let failed = 0;
 let blocks = 0;
-const failed: number[] = [];
+let slowest = 0;
+const effects = new Map<string, number>();
 const startedMs = performance.now();
 for (let seed = from; seed < from + seeds; seed += 1) {
-  const outcome = runSeed({
-    seed,
-    ...(values.trace && { onTrace: (line: string) => process.stdout.write(`${line}\n`) }),
-  });
+  const outcome = runSeed(seed, {}, values.trace ? { onTrace: (line) => process.stdout.write(`${line}\n`) } : {});
   blocks += outcome.finalizedBlocks;
-  if (outcome.ok) passed += 1;
+  for (const [effect, count] of outcome.effects) effects.set(effect, (effects.get(effect) ?? 0) + count);
+  if (outcome.ok) slowest = Math.max(slowest, outcome.phase2Ms / outcome.boundMs);
   else {
-    failed.push(seed);
+    failed += 1;
     process.stdout.write(
-      `seed ${seed} failed: ${outcome.facts}\n  ${outcome.error}\n  replay: npm run sim -- --seeds 1 --from ${seed} --trace\n`,
+      `seed ${seed} failed: ${outcome.error}\n  replay: npm run sim -- --seeds 1 --from ${seed} --trace\n`,
     );
   }
-  if (values.trace)
-    process.stdout.write(`${outcome.facts}: ${outcome.finalizedBlocks} blocks, ${outcome.actions} actions\n`);
 }
-process.stdout.write(`${blocks} blocks, ${((performance.now() - startedMs) / seeds).toFixed(1)} ms a seed\n`);
-process.stdout.write(`${passed} passed, ${failed.length} failed\n`);
-process.exit(failed.length === 0 ? 0 : 1);
+for (const [effect, count] of [...effects].sort(([a], [b]) => (a < b ? -1 : 1)))
+  process.stdout.write(`${effect}: ${count}\n`);
+process.stdout.write(
+  `${blocks} blocks, ${((performance.now() - startedMs) / seeds).toFixed(1)} ms a seed, slowest healing ${slowest.toFixed(2)} of its bound\n`,
+);
+process.stdout.write(`${seeds - failed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);

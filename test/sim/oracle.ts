@@ -1,164 +1,97 @@
-// What must hold, written from the protocol's promises and not from the engine: it imports only message shapes, reads what
-// leaves each node, what each node reports as finalized, and what is on its disk, and does its own arithmetic.
-import type { Certificate, Message, Vote } from '../../consensus/types.ts';
+// What must hold, written from the protocol's promises and not from the engine: the checkers import message shapes only, read
+// what leaves each machine, what each reports as final, and what is on its disk, and do their own arithmetic.
+import type { Message, Vote } from '../../consensus/types.ts';
+import { createAgreementChecker } from './checkers/agreement.ts';
+import { createCertificateChecker } from './checkers/certificates.ts';
+import { createEvidenceChecker } from './checkers/evidence.ts';
+import { Violation } from './checkers/violation.ts';
+import { createVoteChecker, type DiskView, type Trust } from './checkers/votes.ts';
+import type { EpochSet, SimBlock } from './ledger.ts';
 
-export class Violation extends Error {
-  override name = 'Violation';
-}
+export { Violation } from './checkers/violation.ts';
+export type { DiskView } from './checkers/votes.ts';
 
-export type DiskView = {
-  /** Is this own vote in the durable journal, or below its floor? */
-  holdsVote(vote: Vote): boolean;
-  holdsBlock(id: string): boolean;
-};
+/** Listens to what the checkers listen to: for checks that need time (leader timeouts). */
+export type Listener = { onSent?(machine: number, set: EpochSet, message: Message): void };
 
 export type Oracle = {
-  /** Every message that leaves a node, whether or not it arrives. */
-  onSent(from: number, message: Message, disk: DiskView): void;
-  /** A node tells a client that this block is final. */
-  onFinalized(node: number, height: number, id: string): void;
-  /** An accusation: two messages of one validator that no honest one sends. */
-  onEvidence(node: number, a: Vote, b: Vote): void;
-  onHalted(node: number, code: string, detail: string): void;
+  /** Every message of an engine that leaves its machine, whether or not it arrives. */
+  onSent(machine: number, set: EpochSet, message: Message, disk: DiskView): void;
+  /** A machine tells a client that this block is final. */
+  onTold(machine: number, height: number, id: string): void;
+  onCommitted(machine: number, block: SimBlock, txs: readonly number[]): void;
+  /** The state root after a commit, as this machine computed it. */
+  onRoot(machine: number, height: number, root: string): void;
+  /** A finalized block does not stand on what is final here. */
+  onForked(machine: number, id: string, tip: string): void;
+  /** A finalized block does not execute here. */
+  onRefusedFinal(machine: number, id: string): void;
+  onEvidence(machine: number, set: EpochSet, a: Vote, b: Vote): void;
+  onHalted(machine: number, code: string, detail: string): void;
   /** After a restart: everything that was once told must still be there. */
-  onRestarted(node: number, holds: (height: number, id: string) => boolean): void;
-  /** Height → id of everything final anywhere. */
+  onRestarted(machine: number, holds: (height: number, id: string) => boolean): void;
   chain(): ReadonlyMap<number, string>;
+  accusedBy(machine: number): ReadonlySet<number>;
 };
 
-function describe(vote: Vote | Certificate): string {
-  const { subject } = vote;
-  return vote.kind === 'nullify' || !('blockId' in subject)
-    ? `nullify v${subject.view}`
-    : `${vote.kind} v${subject.view} parent v${subject.parentView} ${subject.blockId}`;
-}
-
 export function createOracle(options: {
-  validators: number;
-  honest: (node: number) => boolean;
-  /** Does this block not execute to its roots? */
-  bad: (id: string) => boolean;
-  /** This node's disk lies: its journal may be found rolled back. */
-  rolledBack: (node: number) => boolean;
-  /** Even such a node may never be seen to sign two votes. */
+  honest: (machine: number) => boolean;
+  /** This machine's disk lies: its journal may be found rolled back. */
+  rolledBack: (machine: number) => boolean;
+  /** Even such a machine may never be seen to sign two votes. */
   strict: boolean;
+  listeners: readonly Listener[];
 }): Oracle {
-  const needed = options.validators - Math.floor((options.validators - 1) / 3);
-  /** What honest validators sent: signer and view → kind → description. */
-  const sent = new Map<string, Map<string, string>>();
-  const certified = new Map<number, { notarize?: string; nullify?: string; finalize?: string }>();
-  const finalized = new Map<number, string>();
-  const told = new Map<number, Map<number, string>>();
-
-  const onVote = (vote: Vote): void => {
-    // A disk that lies makes its owner one of the f: W11 finds most of it, not what only a lost message or a restarted peer knew.
-    if (!options.honest(vote.signer) || (options.rolledBack(vote.signer) && !options.strict)) return;
-    const key = `${vote.signer} ${vote.subject.view}`;
-    let kinds = sent.get(key);
-    if (kinds === undefined) {
-      kinds = new Map();
-      sent.set(key, kinds);
-    }
-    const text = describe(vote);
-    const before = kinds.get(vote.kind);
-    if (before !== undefined && before !== text)
-      throw new Violation(`honest ${vote.signer} signed ${before} and ${text}`);
-    kinds.set(vote.kind, text);
-    if (kinds.has('nullify') && kinds.has('finalize')) {
-      throw new Violation(`honest ${vote.signer} signed ${kinds.get('nullify')} and ${kinds.get('finalize')}`);
-    }
+  const trust: Trust = {
+    honest: options.honest,
+    sound: (machine) => options.honest(machine) && !options.rolledBack(machine),
   };
-
-  const checkDurable = (from: number, vote: Vote, disk: DiskView): void => {
-    if (!options.honest(from) || options.rolledBack(from)) return;
-    if (!disk.holdsVote(vote)) throw new Violation(`honest ${from} sent ${describe(vote)} before it was durable`);
-    if (vote.kind === 'notarize' && !disk.holdsBlock(vote.subject.blockId)) {
-      throw new Violation(`honest ${from} sent ${describe(vote)} before its block was durable`);
-    }
-  };
-
-  const onCertificate = (from: number, certificate: Certificate, disk: DiskView): void => {
-    // A vote may leave its signer for the first time within a certificate: after a crash between sync and sending.
-    if (certificate.signers.includes(from)) {
-      const { kind, subject } = certificate;
-      const vote = { kind, subject, signer: from, signature: new Uint8Array() } as Vote;
-      onVote(vote);
-      checkDurable(from, vote, disk);
-    }
-    const text = describe(certificate);
-    const { signers, signatures } = certificate;
-    if (signers.length !== needed || signatures.length !== needed)
-      throw new Violation(`${text} has ${signers.length} signers, ${needed} make a quorum`);
-    for (let i = 0; i < signers.length; i += 1) {
-      const signer = signers[i]!;
-      if (i > 0 && signer <= signers[i - 1]!) throw new Violation(`${text} names signers ${signers.join(',')}`);
-      if (signer < 0 || signer >= options.validators) throw new Violation(`${text} names signer ${signer}`);
-      if (
-        options.honest(signer) &&
-        !options.rolledBack(signer) &&
-        sent.get(`${signer} ${certificate.subject.view}`)?.get(certificate.kind) !== text
-      ) {
-        throw new Violation(`${text} names honest ${signer}, who never sent that vote`);
-      }
-    }
-    if (certificate.kind !== 'nullify' && options.bad(certificate.subject.blockId))
-      throw new Violation(`${text} certifies an invalid block`);
-    const view = certificate.subject.view;
-    let held = certified.get(view);
-    if (held === undefined) {
-      held = {};
-      certified.set(view, held);
-    }
-    const before = held[certificate.kind];
-    if (before !== undefined && before !== text) throw new Violation(`two certificates: ${before} and ${text}`);
-    held[certificate.kind] = text;
-    if (held.nullify !== undefined && held.finalize !== undefined)
-      throw new Violation(`view ${view} is nullified, and finalized: ${held.finalize}`);
-  };
-
+  const votes = createVoteChecker(trust, options.strict);
+  const onCertificate = createCertificateChecker(trust, votes.sentBy);
+  const agreement = createAgreementChecker(trust);
+  const evidence = createEvidenceChecker(trust);
+  const { listeners } = options;
   return {
-    onSent(from, message, disk) {
+    onSent(machine, set, message, disk) {
+      for (const listener of listeners) listener.onSent?.(machine, set, message);
+      if (message.type === 'yourVotes') return;
       if (message.type === 'certificate') {
-        onCertificate(from, message.certificate, disk);
+        const { certificate } = message;
+        // A vote may leave its signer for the first time within a certificate: after a crash between sync and sending.
+        const at = certificate.signers.findIndex((signer) => set.validators[signer]?.machine === machine);
+        if (at >= 0) {
+          const { kind, subject } = certificate;
+          const signer = certificate.signers[at]!;
+          const vote = { kind, subject, signer, signature: new Uint8Array() } as Vote;
+          votes.onVote(machine, set.validators[signer]!.key, vote);
+          votes.checkDurable(machine, vote, disk);
+        }
+        onCertificate(certificate, set);
         return;
       }
-      if (message.type === 'yourVotes') return;
       const { vote } = message;
-      onVote(vote);
-      if (vote.signer === from) checkDurable(from, vote, disk);
+      const validator = set.validators[vote.signer];
+      if (validator === undefined)
+        throw new Violation('BAD_CERTIFICATE', `${machine} sends a vote of signer ${vote.signer}`);
+      votes.onVote(validator.machine, validator.key, vote);
+      if (validator.machine === machine) votes.checkDurable(machine, vote, disk);
     },
-    onFinalized(node, height, id) {
-      if (!options.honest(node)) return;
-      const other = finalized.get(height);
-      if (other !== undefined && other !== id)
-        throw new Violation(`height ${height}: ${id} final at ${node}, ${other} elsewhere`);
-      finalized.set(height, id);
-      let mine = told.get(node);
-      if (mine === undefined) {
-        mine = new Map();
-        told.set(node, mine);
-      }
-      mine.set(height, id);
+    onTold: agreement.onTold,
+    onCommitted(machine, block, txs) {
+      agreement.onCommitted(machine, block.facts, txs);
+      votes.checkBacked(machine, block.facts.id);
     },
-    onEvidence(node, a, b) {
-      if (!options.honest(node)) return;
-      const both = `${describe(a)} and ${describe(b)}`;
-      const conflict = a.kind === b.kind ? describe(a) !== describe(b) : a.kind !== 'notarize' && b.kind !== 'notarize';
-      if (a.signer !== b.signer || a.subject.view !== b.subject.view || !conflict)
-        throw new Violation(`${node} accuses without reason: ${both}`);
-      if (options.honest(a.signer) && !options.rolledBack(a.signer))
-        throw new Violation(`${node} accuses honest ${a.signer} of ${both}`);
+    onRoot: agreement.onRoot,
+    onForked: agreement.onForked,
+    onRefusedFinal: agreement.onRefusedFinal,
+    onEvidence: evidence.onEvidence,
+    onHalted(machine, code, detail) {
+      if (code === 'JOURNAL_ROLLED_BACK' && options.rolledBack(machine)) return;
+      if (options.honest(machine))
+        throw new Violation('HONEST_HALTED', `honest ${machine} halted with ${code}: ${detail}`);
     },
-    onHalted(node, code, detail) {
-      if (code === 'JOURNAL_ROLLED_BACK' && options.rolledBack(node)) return;
-      if (options.honest(node)) throw new Violation(`honest ${node} halted with ${code}: ${detail}`);
-    },
-    onRestarted(node, holds) {
-      for (const [height, id] of told.get(node) ?? []) {
-        if (options.honest(node) && !options.rolledBack(node) && !holds(height, id))
-          throw new Violation(`${node} told that ${id} at height ${height} is final, and lost it`);
-      }
-    },
-    chain: () => finalized,
+    onRestarted: agreement.onRestarted,
+    chain: agreement.chain,
+    accusedBy: evidence.accusedBy,
   };
 }

@@ -5,6 +5,8 @@ export type Schedule = {
   after(delayMs: number, action: () => void): void;
   /** Runs everything due up to `timeMs`, then stands there. */
   runUntil(timeMs: number): void;
+  /** Runs the next action if it is due by `timeMs`: for ledgers that answer from outside virtual time. */
+  runOne(timeMs: number): boolean;
   actions(): number;
 };
 
@@ -46,19 +48,23 @@ export function createSchedule(): Schedule {
     push({ timeMs: Math.max(now, timeMs), order, action });
     order += 1;
   };
+  const runOne = (timeMs: number): boolean => {
+    if (heap.length === 0 || heap[0]!.timeMs > timeMs) return false;
+    const entry = pop();
+    now = entry.timeMs;
+    count += 1;
+    entry.action();
+    return true;
+  };
   return {
     nowMs: () => now,
     at,
     after: (delayMs, action) => at(now + delayMs, action),
     runUntil: (timeMs) => {
-      while (heap.length > 0 && heap[0]!.timeMs <= timeMs) {
-        const entry = pop();
-        now = entry.timeMs;
-        count += 1;
-        entry.action();
-      }
+      while (runOne(timeMs));
       now = timeMs;
     },
+    runOne,
     actions: () => count,
   };
 }
