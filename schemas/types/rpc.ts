@@ -132,6 +132,24 @@ export interface RpcMethods {
     };
   };
   /**
+   * The checkpoint of the block that closed an epoch, cosigned by a quorum of that epoch's validators: over these trust is walked from one set of validators to the next.
+   */
+  'log.closing': {
+    params: {
+      /**
+       * An epoch that is over, counted from 1.
+       */
+      epoch: number;
+    };
+    result: {
+      epoch: number;
+      /**
+       * The note, as it stands.
+       */
+      checkpoint: string;
+    };
+  };
+  /**
    * One log entry, byte for byte.
    */
   'log.entry': {

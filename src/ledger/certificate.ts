@@ -60,6 +60,15 @@ export function decodeCertificate(bytes: Uint8Array, validatorCount: number): Ce
   return { kind, subject, signers, signatures } as Certificate;
 }
 
+/**
+ * The epoch that a certificate speaks of, before it is known how many validators that has. Refusals: as `decodeCertificate`.
+ */
+export function certificateEpoch(bytes: Uint8Array): number {
+  const value = decodeCbor(bytes, { bytesMax: certificateBytesMax, depthMax: 3, itemsMax: validatorsMax + 16 });
+  if (!Array.isArray(value)) throw invalid('it is not an array of 4');
+  return readSubject(kindOf(value[0], invalid), value[1], invalid).epoch;
+}
+
 /** Exactly q ascending distinct signers of the list, and every signature verifies (ZIP 215). Never throws. */
 export function verifyCertificate(
   certificate: Certificate,

@@ -26,6 +26,8 @@ export class ChainJournal implements ConsensusJournal {
   /** Ids of blocks in the present segment. */
   #held = new Set<string>();
   #epoch: number;
+  /** Of the last restart by this process. */
+  #begunEpoch = 0;
 
   private constructor(
     journal: Journal,
@@ -57,6 +59,11 @@ export class ChainJournal implements ConsensusJournal {
     const blocks = entries.flatMap((entry) => (entry.kind === 'block' ? entry : []));
     const epoch = first?.kind === 'record' ? (first.epoch ?? 0) : 0;
     return new ChainJournal(journal, modules, { state, epoch, records, tornBytes }, blocks);
+  }
+
+  /** What is appended belongs to this epoch. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   get bytes(): number {
@@ -99,6 +106,10 @@ export class ChainJournal implements ConsensusJournal {
     if (floor.floor.block.height > this.#modules.finalizedHeight()) {
       throw new WeftError('JOURNAL_FLOOR', 'The floor is above what the store holds (W1): commit first.');
     }
+    if (epoch < this.#begunEpoch) {
+      throw new WeftError('JOURNAL_EPOCH', `The journal is in epoch ${this.#begunEpoch}; ${epoch} is over.`);
+    }
+    this.#begunEpoch = epoch;
     const blocks = [...this.#held]
       .flatMap((blockId) => {
         const block = this.#modules.unfinalized(blockId);

@@ -147,6 +147,8 @@ export type JournalReplay = {
 /** The one journal (W1): consensus records and the unfinalized blocks they speak of. */
 export type ConsensusJournal = {
   readonly replay: JournalReplay;
+  /** Epoch that what is appended now belongs to: of the last restart, before it that of the replay. */
+  readonly epoch: number;
   /** Bytes since the last compaction. */
   readonly bytes: number;
   appendRecord(record: JournalRecord): void;

@@ -29,6 +29,8 @@ export type AnswersModules = {
   readonly admission: Pick<Admission, 'receive' | 'submit'>;
   /** The newest checkpoint that was published here. */
   readonly checkpoint: () => string | undefined;
+  /** The closing checkpoint of an epoch, if it is here. */
+  readonly closing: (epoch: number) => string | undefined;
   readonly isValidator: (peer: string) => boolean;
   readonly log: Log;
 };
@@ -117,6 +119,11 @@ export class Answers {
       }
       case requestKinds.checkpoint: {
         const note = this.#modules.checkpoint();
+        return note === undefined ? undefined : encodeUtf8(note);
+      }
+      case requestKinds.closing: {
+        const [epoch = 0] = decodeNumbers(payload, 1);
+        const note = this.#modules.closing(epoch);
         return note === undefined ? undefined : encodeUtf8(note);
       }
       default:

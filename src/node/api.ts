@@ -158,6 +158,8 @@ export type NodeApi = {
   entry(index: number): LogEntry | undefined;
   /** The newest published checkpoint (a signed note: log line and q cosigner lines), or undefined before the first. */
   checkpoint(): string | undefined;
+  /** The closing checkpoint of an epoch that is over, cosigned by a quorum of its own validators: a step of the walk of trust. */
+  closing(epoch: number): string | undefined;
   /** Token text. `record` counts the records of the transaction from 0. */
   token(which: { readonly index: number } | { readonly tx: string; readonly record?: number }): string;
   state(path: string, withProof: boolean): StateAnswer;

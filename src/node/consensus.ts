@@ -73,6 +73,8 @@ export type ConsensusHooks = {
   readonly halted: (code: string, detail: string, evidence?: readonly Uint8Array[]) => void;
   /** Two votes of one validator that no honest one signs (W12). */
   readonly evidence: (a: Uint8Array, b: Uint8Array) => void;
+  /** A peer speaks of another epoch: one of the two is behind. */
+  readonly otherEpoch: (peer: string, epoch: number) => void;
 };
 
 /** A journal of this size is rewritten behind the floor. */
@@ -118,7 +120,10 @@ export class Consensus {
     this.#shell = new ConsensusShell({
       step: (event: Event): readonly Effect[] => step(this.#state, event),
       appendRecord: (record) => {
-        if (votes) modules.ledger.journal.appendRecord(record);
+        if (!votes) return;
+        if (modules.ledger.journal.epoch !== epoch.epoch)
+          throw new WeftError('JOURNAL_EPOCH', `an engine of epoch ${epoch.epoch} with the journal of another one`);
+        modules.ledger.journal.appendRecord(record);
       },
       appendBlock: (blockId) => {
         // A finalization may be faster than its block (a body or an ancestor is on its way): the commit keeps that one. A vote
@@ -138,6 +143,7 @@ export class Consensus {
       blocks: modules.blocks,
       handle: (event) => this.#shell.handle(event),
       voting: () => this.#voting,
+      otherEpoch: (peer, other) => hooks.otherEpoch(peer, other),
       log: modules.log,
       monotonicMs: modules.monotonicMs,
     });
@@ -189,7 +195,7 @@ export class Consensus {
     this.workChanged();
     if (this.#options.me !== undefined && !this.#voting) {
       this.#askForVotes();
-      this.#votesTimer = setInterval(() => this.#askForVotes(), 500);
+      this.#askAgain(0);
     }
   }
 
@@ -197,7 +203,7 @@ export class Consensus {
     this.#stopped = true;
     this.#checks.stop();
     this.#fetches.stop();
-    clearInterval(this.#votesTimer);
+    clearTimeout(this.#votesTimer);
     await Promise.all([this.#shell.stop(), this.#commits.stop(), this.#compacting]);
   }
 
@@ -251,6 +257,11 @@ export class Consensus {
     this.#work.changed();
   }
 
+  /** What no block of this epoch can take is no work. */
+  dropInadmissible(): void {
+    this.#work.dropInadmissible();
+  }
+
   /** A certificate from gossip or sync, already verified. */
   certificate(certificate: Certificate): void {
     if (needs(this.#state, certificate)) this.#shell.handle({ type: 'certificate', certificate });
@@ -282,12 +293,12 @@ export class Consensus {
         break;
       case 'voting':
         this.#voting = true;
-        clearInterval(this.#votesTimer);
+        clearTimeout(this.#votesTimer);
         this.#hooks.voting();
         break;
       case 'halt':
         this.#voting = false;
-        clearInterval(this.#votesTimer);
+        clearTimeout(this.#votesTimer);
         this.#hooks.halted(
           effect.code,
           effect.detail,
@@ -358,6 +369,17 @@ export class Consensus {
     }
   }
 
+  /** The others may enter the epoch a moment later than we do: at first often, then now and then. */
+  #askAgain(asked: number): void {
+    this.#votesTimer = setTimeout(
+      () => {
+        this.#askForVotes();
+        if (!this.#voting && !this.#stopped) this.#askAgain(asked + 1);
+      },
+      asked < 20 ? 50 : 500,
+    );
+  }
+
   #askForVotes(): void {
     if (this.#voting || this.#stopped) return;
     const payload = encodeNumbers(this.#options.epoch.epoch);
@@ -399,7 +421,7 @@ export class Consensus {
     this.#voting = false;
     this.#checks.stop();
     this.#fetches.stop();
-    clearInterval(this.#votesTimer);
+    clearTimeout(this.#votesTimer);
     void this.#shell.stop();
     const code = error instanceof WeftError ? error.code : 'INTERNAL';
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);

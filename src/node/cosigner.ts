@@ -154,6 +154,12 @@ export class Cosigner {
     if (this.#modules.monotonicMs() - this.#signedAtMs >= this.#options.recosignMs) this.#sign(this.#newest);
   }
 
+  /** All cosignatures of this size that agree with what was executed here. */
+  linesOf(size: number): readonly Cosignature[] {
+    const collected = this.#bySize.get(size);
+    return collected?.root === undefined ? [] : [...collected.lines.values()];
+  }
+
   /** The own newest cosignature, for a peer that has just connected. */
   ownNewest(): Cosignature | undefined {
     const name = this.#options.own?.key.name;

@@ -1,11 +1,11 @@
 import type { Finalization } from '../../consensus/types.ts';
+import { toHex } from '../codec/hex.ts';
 import { ed25519Signer, verifyFast } from '../crypto/ed25519.ts';
-import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { type Header, isClosing } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
-import { encodeSentCosignature } from '../log/sentCosignature.ts';
+import { encodeSentCosignature, type SentCosignature } from '../log/sentCosignature.ts';
 import type { Network } from '../net/types.ts';
 import { BlockPool } from './blocks.ts';
 import { CheckpointFollower } from './checkpointFollower.ts';
@@ -14,6 +14,7 @@ import { type CosignedBlock, Cosigner } from './cosigner.ts';
 import type { LocalTimings } from './engineConfig.ts';
 import type { Evidence } from './evidence.ts';
 import type { Log } from './log.ts';
+import type { Standing } from './membership.ts';
 import type { Mempool } from './mempool.ts';
 import { cosignerKeyOf, logKeyOf } from './queries.ts';
 import type { Requests } from './requests.ts';
@@ -28,9 +29,9 @@ import { frameKinds } from './wire.ts';
 
 /** What outlives an epoch. */
 export type NodeParts = {
-  readonly name: string;
-  readonly keys: ValidatorKeys;
   readonly signState: SignState;
+  /** Vote keys (hex) whose journal this process has begun: it is whole, whatever was there when the ledger was opened. */
+  readonly begun: Set<string>;
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly evidence: Evidence;
@@ -50,6 +51,8 @@ export type RuntimeHooks = {
   /** What this node holds or says next cannot be trusted. */
   readonly failed: (code: string, detail: string) => void;
   readonly published: (note: string, size: number) => void;
+  /** A peer speaks of another epoch: one of the two is behind. */
+  readonly otherEpoch: (peer: string, epoch: number) => void;
 };
 
 const waitingForPeers = 'WAITING_FOR_PEERS';
@@ -58,6 +61,7 @@ const storeBehind = 'STORE_BEHIND';
 
 export class EpochRuntime {
   readonly epoch: Epoch;
+  readonly standing: Standing;
   /** Own index in the epoch; undefined for observers. */
   readonly index: number | undefined;
   readonly blocks: BlockPool;
@@ -68,19 +72,25 @@ export class EpochRuntime {
   readonly #hooks: RuntimeHooks;
   readonly #voteKey: VoteKey;
   #consensus: Consensus;
+  /** An engine that halted, until it has come to rest. */
+  #replaced: Promise<void> | undefined;
   #notVoting = waitingForPeers;
   #stopped = false;
 
-  /** For the ledger's present epoch. `index`: undefined for a node that observes. */
-  constructor(index: number | undefined, parts: NodeParts, hooks: RuntimeHooks) {
+  /** For the ledger's present epoch. */
+  constructor(standing: Standing, parts: NodeParts, hooks: RuntimeHooks) {
+    const { index } = standing;
     this.epoch = parts.ledger.epoch;
+    this.standing = standing;
     this.index = index;
     this.#parts = parts;
     this.#hooks = hooks;
     this.blocks = this.#makeBlocks();
     this.cosigner = this.#makeCosigner();
     this.follower = index === undefined ? this.#makeFollower() : undefined;
-    this.#voteKey = new VoteKey(parts.ledger, parts.keys.vote.publicKey, this.epoch.epoch, parts.signState);
+    const voteKey = standing.keys.vote.publicKey;
+    const begun = parts.begun.has(toHex(voteKey));
+    this.#voteKey = new VoteKey(parts.ledger, voteKey, this.epoch.epoch, parts.signState, begun);
     const refusal = index === undefined ? '' : this.#voteKey.refusal();
     const waits = index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
     if (waits !== '') this.#notVoting = waits;
@@ -91,9 +101,9 @@ export class EpochRuntime {
     return this.#consensus;
   }
 
-  /** Why this node does not vote in this epoch, as a code; '' when it votes, and for who only observes. */
+  /** Why this node does not vote in this epoch, as a code; '' when it votes, and for who is listed as an observer. */
   get notVoting(): string {
-    return this.index === undefined ? '' : this.#notVoting;
+    return this.index === undefined ? this.standing.code : this.#notVoting;
   }
 
   /** Takes up the checkpoint that was published before: there is one to serve at once. */
@@ -117,7 +127,7 @@ export class EpochRuntime {
   /** No vote, no block, no checkpoint from here on. Resolves when what is being written is. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    const stopped = [this.#consensus.stop(), this.cosigner.stop()];
+    const stopped = [this.#replaced, this.#consensus.stop(), this.cosigner.stop()];
     this.blocks.clear();
     await Promise.all(stopped);
   }
@@ -141,7 +151,8 @@ export class EpochRuntime {
   }
 
   #makeCosigner(): Cosigner {
-    const { keys, ledger, evidence, log, monotonicMs, wallMs } = this.#parts;
+    const { ledger, evidence, log, monotonicMs, wallMs } = this.#parts;
+    const { keys } = this.standing;
     const { chain, origin } = ledger.genesis;
     const logSigner = ed25519Signer(keys.log.seed);
     const cosignSigner = ed25519Signer(keys.cosigner.seed);
@@ -163,7 +174,7 @@ export class EpochRuntime {
         // A cosignature that libsodium refuses is dropped: foreign tools would refuse it too.
         verify: verifyFast,
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
-        send: (cosignature) => this.#sendCosignature(encodeSentCosignature(cosignature)),
+        send: (cosignature) => this.sendCosignature(cosignature),
         published: (note, size) => this.#hooks.published(note, size),
         failed: (error) => log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
         conflict: (_key, a, b) =>
@@ -191,14 +202,14 @@ export class EpochRuntime {
   }
 
   #makeConsensus(me: number | undefined): Consensus {
-    const { ledger, keys, mempool, evidence, requests, network, timings, log, monotonicMs, wallMs } = this.#parts;
+    const { ledger, mempool, evidence, requests, network, timings, log, monotonicMs, wallMs } = this.#parts;
     return new Consensus(
       {
         epoch: this.epoch,
         genesisHash: ledger.genesis.genesisHash,
         chain: ledger.genesis.chain,
         me,
-        signer: me === undefined ? undefined : ed25519Signer(keys.vote.seed),
+        signer: me === undefined ? undefined : ed25519Signer(this.standing.keys.vote.seed),
         timings,
       },
       {
@@ -212,7 +223,10 @@ export class EpochRuntime {
         wallMs,
       },
       {
-        journalReady: () => this.#voteKey.begin(),
+        journalReady: async () => {
+          await this.#voteKey.begin();
+          this.#parts.begun.add(toHex(this.standing.keys.vote.publicKey));
+        },
         committed: (blocks) => this.#hooks.committed(blocks),
         behind: (certificate) => this.#hooks.behind(certificate),
         voting: () => {
@@ -221,6 +235,7 @@ export class EpochRuntime {
           this.#notVoting = '';
           log.info({ epoch: this.epoch.epoch }, 'voting');
         },
+        otherEpoch: (peer, epoch) => this.#hooks.otherEpoch(peer, epoch),
         halted: (code, detail, messages) => this.#halted(code, detail, messages),
         evidence: (a, b) => evidence.seen('votes', this.epoch.epoch, a, b),
       },
@@ -243,16 +258,18 @@ export class EpochRuntime {
     // It follows on without a vote: only a new vote key may vote again (W11).
     const halted = this.#consensus;
     this.#consensus = this.#makeConsensus(undefined);
-    void halted
+    this.#replaced = halted
       .stop()
       .then(() => (this.#stopped ? undefined : this.#consensus.start()))
       .catch((error: unknown) => log.error({ error: String(error) }, 'cannot follow'));
   }
 
-  #sendCosignature(payload: Uint8Array): void {
-    const { network, ledger } = this.#parts;
+  /** To all validators, and to whoever gossips: observers, and validators that have retired. */
+  sendCosignature(cosignature: SentCosignature): void {
+    const { network } = this.#parts;
+    const payload = encodeSentCosignature(cosignature);
     network().broadcast('urgent', frameKinds.cosignature, payload, { class: 'other' });
-    if (ledger.observers.length > 0) void network().publish('checkpoints', payload);
+    void network().publish('checkpoints', payload);
   }
 }
 

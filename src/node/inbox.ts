@@ -2,7 +2,7 @@ import { needs, type State, statusOf } from '../../consensus/engine.ts';
 import type { Certificate, Event, Vote } from '../../consensus/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
-import { certificateBytesMax, decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
+import { certificateBytesMax, certificateEpoch, decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { decodeVote, verifyVote, voteBytesMax } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, RelayVerdict } from '../net/types.ts';
@@ -26,6 +26,8 @@ export type InboxModules = {
   readonly state: State;
   readonly blocks: BlockPool;
   readonly handle: (event: Event) => void;
+  /** A peer speaks of another epoch: one of the two is behind. */
+  readonly otherEpoch: (peer: string, epoch: number) => void;
   /** W11 is settled. */
   readonly voting: () => boolean;
   readonly log: Log;
@@ -67,8 +69,8 @@ export class Inbox {
   verifyRelayed(kind: number, payload: Uint8Array): RelayVerdict {
     try {
       if (kind === frameKinds.certificate) {
+        if (certificateEpoch(payload) !== this.#options.epoch.epoch) return 'unknown';
         const certificate = decodeCertificate(payload, this.#names.length);
-        if (certificate.subject.epoch !== this.#options.epoch.epoch) return 'unknown';
         return this.#verifyCertificate(certificate) ? {} : 'invalid';
       }
       const proposal = kind === frameKinds.proposal ? decodeProposal(payload) : undefined;
@@ -97,7 +99,7 @@ export class Inbox {
       case frameKinds.finalize: {
         if (payload.length > voteBytesMax) return 'invalid';
         const vote = decodeVote(payload);
-        if (vote.subject.epoch !== epoch.epoch) return undefined;
+        if (this.#isOther(frame, vote.subject.epoch)) return undefined;
         if (this.#names[vote.signer] !== frame.signer) return 'invalid';
         if (!needs(this.#modules.state, vote)) return undefined;
         if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
@@ -106,8 +108,9 @@ export class Inbox {
       }
       case frameKinds.certificate: {
         if (payload.length > certificateBytesMax) return 'invalid';
+        if (this.#isOther(frame, certificateEpoch(payload))) return undefined;
         const certificate = decodeCertificate(payload, this.#names.length);
-        if (certificate.subject.epoch !== epoch.epoch || !needs(this.#modules.state, certificate)) return undefined;
+        if (!needs(this.#modules.state, certificate)) return undefined;
         if (!frame.relayed && !this.#verifyCertificate(certificate)) return 'invalid';
         this.#modules.handle({ type: 'certificate', certificate });
         return undefined;
@@ -115,7 +118,7 @@ export class Inbox {
       case frameKinds.proposal: {
         const proposal = decodeProposal(payload);
         const { vote } = proposal;
-        if (vote.subject.epoch !== epoch.epoch) return undefined;
+        if (this.#isOther(frame, vote.subject.epoch)) return undefined;
         if (this.#names[vote.signer] !== frame.signer) return 'invalid';
         if (!this.#wantsProposal(vote)) return undefined;
         if (!frame.relayed && !this.#verifyVote(vote)) return 'invalid';
@@ -132,13 +135,13 @@ export class Inbox {
       }
       case frameKinds.view: {
         const [wanted = 0, view = 0] = decodeNumbers(payload, 2);
-        if (wanted !== epoch.epoch) return undefined;
+        if (this.#isOther(frame, wanted)) return undefined;
         if (peer !== undefined) this.#modules.handle({ type: 'request', peer, view });
         return undefined;
       }
       case frameKinds.myVotes: {
         const [wanted = 0] = decodeNumbers(payload, 1);
-        if (wanted === epoch.epoch && peer !== undefined) this.#modules.handle({ type: 'asked', peer });
+        if (!this.#isOther(frame, wanted) && peer !== undefined) this.#modules.handle({ type: 'asked', peer });
         return undefined;
       }
       case frameKinds.yourVotes: {
@@ -155,6 +158,13 @@ export class Inbox {
       default:
         return 'invalid';
     }
+  }
+
+  /** Nobody is to blame for being an epoch apart; a relay says nothing about its own epoch. */
+  #isOther(frame: Frame, epoch: number): boolean {
+    if (epoch === this.#options.epoch.epoch) return false;
+    if (!frame.relayed) this.#modules.otherEpoch(frame.peer, epoch);
+    return true;
   }
 
   /** The vote may have come before the proposal that carries it: then the block is still wanted. */

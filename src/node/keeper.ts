@@ -147,6 +147,7 @@ export class NodeKeeper {
       block: (heightOrId) => need().block(heightOrId),
       entry: (index) => need().entry(index),
       checkpoint: () => need().checkpoint(),
+      closing: (epoch) => need().closing(epoch),
       token: (which) => need().token(which),
       state: (path, withProof) => need().state(path, withProof),
       tile: (path) => need().tile(path),

@@ -2,56 +2,144 @@ import { WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { NetworkPeer } from '../net/types.ts';
+import type { Epoch, Validator } from '../ledger/validatorSet.ts';
+import type { NetworkPeer, Role } from '../net/types.ts';
 import type { Config } from './config.ts';
 
-/** Who this node is on the ledger, and who may connect to it. */
+/**
+ * Who this node is on the ledger, and who may connect to it. Both follow state: they change with an epoch, with the list of
+ * observers and with proposals, while the node runs.
+ */
+export type Standing = {
+  /** Own index among the validators of the epoch; undefined for who observes. */
+  readonly index: number | undefined;
+  /** As what the others know this node. */
+  readonly role: Role;
+  /** Of the key files at hand the one that the ledger lists, else the first. */
+  readonly keys: ValidatorKeys;
+  /** NODE_UNKNOWN, KEYS_FOREIGN: why this node takes no part; '' when the ledger lists it. */
+  readonly code: '' | 'NODE_UNKNOWN' | 'KEYS_FOREIGN';
+  /** What that means and what to do. */
+  readonly words: string;
+};
+
+type Known = Pick<Ledger, 'epoch' | 'epochOf' | 'observers' | 'candidates'>;
+
+/** What a retired validator keeps connected for: to hand out its last cosignature, and to learn that it is retired. */
+export const retiredGraceMs = 10 * 60 * 1000;
 
 /**
- * Own index among the validators of the present epoch, undefined for a node that observes.
- * @throws WeftError NODE_UNKNOWN, KEYS_FOREIGN
+ * `files`: the present keys, then those of the next epoch if there are any.
+ * @throws WeftError NODE_UNKNOWN, KEYS_FOREIGN: the key file is another node's, so waiting will not help
  */
-export function placeOf(ledger: Ledger, config: Config, keys: ValidatorKeys): number | undefined {
+export function standingOf(
+  ledger: Known,
+  config: Pick<Config, 'name' | 'role'>,
+  files: readonly ValidatorKeys[],
+): Standing {
+  const { name } = config;
+  const [first] = files;
+  if (first === undefined)
+    throw new WeftError('KEYS_FOREIGN', 'a node needs a key file: set `keys` in the configuration');
+  checkNotAnothers(ledger, name, files);
   const { validators } = ledger.epoch;
-  const place = validators.findIndex(({ name }) => name === config.name);
+  const place = validators.findIndex((validator) => validator.name === name);
   const validator = validators[place];
-  const listed = validator?.peer ?? ledger.observers.find(({ name }) => name === config.name)?.peer;
-  if (listed === undefined) {
-    throw new WeftError(
-      'NODE_UNKNOWN',
-      `the ledger lists no validator or observer named '${config.name}'; correct \`name\` in the configuration`,
-    );
+  const fits = validator && files.find((keys) => holds(keys, validator));
+  if (fits !== undefined)
+    return config.role === 'validator' ? part(place, 'validator', fits) : part(undefined, 'observer', fits);
+  const candidates = ledger.candidates.filter((each) => each.name === name);
+  const observer = ledger.observers.find((each) => each.name === name);
+  for (const keys of files) {
+    const entries = observer === undefined ? candidates : [observer, ...candidates];
+    if (entries.some(({ peer }) => equalBytes(peer, keys.peer.publicKey))) return part(undefined, 'observer', keys);
   }
-  const fits =
-    equalBytes(listed, keys.peer.publicKey) &&
-    (validator === undefined ||
-      (equalBytes(validator.vote, keys.vote.publicKey) &&
-        equalBytes(validator.log, keys.log.publicKey) &&
-        equalBytes(validator.cosigner, keys.cosigner.publicKey)));
-  if (!fits) {
-    throw new WeftError(
-      'KEYS_FOREIGN',
-      `the key file is not that of '${config.name}' on this chain; point \`keys\` at the right file`,
-    );
+  if (validator === undefined && observer === undefined) {
+    return {
+      ...part(undefined, 'observer', first),
+      code: 'NODE_UNKNOWN',
+      words: unknownWords(name, ledger.epoch.epoch),
+    };
   }
-  return config.role === 'validator' && place >= 0 ? place : undefined;
+  const own = validator && files.find((keys) => equalBytes(keys.peer.publicKey, validator.peer));
+  return {
+    ...part(undefined, own === undefined ? 'observer' : 'validator', own ?? first),
+    code: 'KEYS_FOREIGN',
+    words: `the ledger lists other keys for '${name}' in epoch ${ledger.epoch.epoch}: point \`keys\` (or \`nextKeys\`) at the file that holds them, or have governance list the ones in this file`,
+  };
 }
 
-/** All that may connect, with the addresses that the configuration knows. */
-export function peersOf(ledger: Ledger, config: Config): NetworkPeer[] {
-  const addresses = (name: string): string[] =>
-    config.peer.peers.filter((peer) => peer.name === name).map(({ address }) => address);
-  const entry =
-    (role: NetworkPeer['role']) =>
-    ({ name, peer }: { readonly name: string; readonly peer: Uint8Array }): NetworkPeer => ({
-      name,
-      role,
-      peerKey: peer,
-      addresses: addresses(name),
-    });
-  return [...ledger.epoch.validators.map(entry('validator')), ...ledger.observers.map(entry('observer'))].filter(
-    ({ name }) => name !== config.name,
+/** With the keys that this node had in an epoch, if it was one of its validators. */
+export function ownIn(
+  epoch: Epoch,
+  config: Pick<Config, 'name' | 'role'>,
+  files: readonly ValidatorKeys[],
+): { readonly validator: Validator; readonly keys: ValidatorKeys } | undefined {
+  const validator = epoch.validators.find(({ name }) => name === config.name);
+  const keys = validator && files.find((each) => holds(each, validator));
+  return validator === undefined || keys === undefined || config.role !== 'validator' ? undefined : { validator, keys };
+}
+
+/**
+ * All that may connect, with the addresses that the configuration knows: validators and observers, candidates of open
+ * proposals, and, while `letRetiredIn`, the validators that left with the epoch before.
+ */
+export function peersOf(ledger: Known, config: Config, ownPeerKey: Uint8Array, letRetiredIn: boolean): NetworkPeer[] {
+  const { epoch, observers, candidates } = ledger;
+  const retired = letRetiredIn ? (ledger.epochOf(epoch.epoch - 1)?.validators ?? []) : [];
+  const peers: NetworkPeer[] = [];
+  const add = (role: Role, { name, peer }: { readonly name: string; readonly peer: Uint8Array }): void => {
+    const known = peers.some((each) => equalBytes(each.peerKey, peer));
+    if (known || (role === 'validator' && name === config.name) || equalBytes(peer, ownPeerKey)) return;
+    const addresses = config.peer.peers.filter((each) => each.name === name).map(({ address }) => address);
+    // A name stands for its newest keys; under the others it is told apart.
+    let alias = name;
+    while (alias === config.name || peers.some((each) => each.name === alias)) alias = `${alias}+`;
+    if (alias.length <= nameMax) peers.push({ name: alias, role, peerKey: peer, addresses });
+  };
+  for (const validator of epoch.validators) add('validator', validator);
+  for (const observer of observers) add('observer', observer);
+  for (const candidate of candidates) add('observer', candidate);
+  for (const validator of retired) add('observer', validator);
+  return peers;
+}
+
+const nameMax = 64;
+
+function part(index: number | undefined, role: Role, keys: ValidatorKeys): Standing {
+  return { index, role, keys, code: '', words: '' };
+}
+
+function holds(keys: ValidatorKeys, entry: Validator): boolean {
+  return (
+    equalBytes(entry.peer, keys.peer.publicKey) &&
+    equalBytes(entry.vote, keys.vote.publicKey) &&
+    equalBytes(entry.log, keys.log.publicKey) &&
+    equalBytes(entry.cosigner, keys.cosigner.publicKey)
   );
+}
+
+/** A file that belongs to somebody else on this chain is a mistake, whatever the ledger will say later. */
+function checkNotAnothers(ledger: Known, name: string, files: readonly ValidatorKeys[]): void {
+  const listed = [...ledger.epoch.validators, ...ledger.observers];
+  for (const { peer } of files) {
+    const owner = listed.find((each) => equalBytes(each.peer, peer.publicKey))?.name;
+    if (owner === undefined || owner === name) continue;
+    if (listed.some((each) => each.name === name)) {
+      throw new WeftError(
+        'KEYS_FOREIGN',
+        `the key file is that of '${owner}', not of '${name}'; point \`keys\` at the right file`,
+      );
+    }
+    throw new WeftError(
+      'NODE_UNKNOWN',
+      `the ledger lists no validator or observer named '${name}', and these keys as '${owner}'; correct \`name\` in the configuration`,
+    );
+  }
+}
+
+function unknownWords(name: string, epoch: number): string {
+  return `the ledger lists no validator or observer named '${name}' in epoch ${epoch}: correct \`name\` in the configuration, or have governance list this node (governance.propose); until then it only follows as far as others let it`;
 }
 
 /** Where this node and the peers of its configuration are reached. */

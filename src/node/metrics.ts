@@ -13,6 +13,8 @@ export type Sample = {
   readonly mempoolBytes: number;
   readonly blocksUnderWay: number;
   readonly journalBytes: number;
+  /** Epochs that are over and whose closing checkpoint is not here yet. */
+  readonly closingMissing: number;
   /** Undefined where nobody watches it, or the system does not say. */
   readonly diskFreeBytes: number | undefined;
   readonly storedChecked: number;
@@ -61,6 +63,11 @@ export class NodeMetrics {
     gauge('weft_mempool_bytes', 'Bytes of pending transactions.', (s) => s.mempoolBytes);
     gauge('weft_blocks_under_way', 'Unfinalized blocks held.', (s) => s.blocksUnderWay);
     gauge('weft_journal_bytes', 'Bytes of the journal since it was last rewritten.', (s) => s.journalBytes);
+    gauge(
+      'weft_closing_checkpoints_missing',
+      'Epochs that are over and whose closing checkpoint is not here yet.',
+      (s) => s.closingMissing,
+    );
     gauge('weft_disk_free_bytes', 'Free bytes on the disk of the data folder.', (s) => s.diskFreeBytes ?? Number.NaN);
     gauge('weft_stored_blocks_checked_total', 'Stored blocks that were read again and held.', (s) => s.storedChecked);
     gauge('weft_cosignatures_dropped_total', 'Cosignatures that were not counted.', (s) => s.cosignaturesDropped);

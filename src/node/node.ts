@@ -1,31 +1,37 @@
 import { performance } from 'node:perf_hooks';
 import type { Finalization } from '../../consensus/types.ts';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
+import { equalBytes } from '../codec/utf8.ts';
+import { verifyFast } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
-import { encodeCertificate } from '../ledger/certificate.ts';
 import { type Files, nodeFiles } from '../ledger/files.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
+import { encodeSentCosignature } from '../log/sentCosignature.ts';
 import { createNetwork } from '../net/network.ts';
-import type { CreateNetwork, Network } from '../net/types.ts';
+import type { CreateNetwork, Network, NetworkPeer } from '../net/types.ts';
 import { Admission } from './admission.ts';
 import { Answers, batchBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
 import { Clients } from './clients.ts';
+import { Closing } from './closing.ts';
 import type { Config } from './config.ts';
 import { Duties } from './duties.ts';
 import type { LocalTimings } from './engineConfig.ts';
 import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.ts';
+import { Epochs } from './epochs.ts';
 import { Fates } from './fates.ts';
 import { Gateway } from './gateway.ts';
 import { governanceOf } from './governance.ts';
 import type { Log } from './log.ts';
-import { peersKnown, peersOf, placeOf } from './membership.ts';
+import { ownIn, peersKnown, peersOf, retiredGraceMs, standingOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics } from './metrics.ts';
+import { News } from './news.ts';
 import { Published } from './published.ts';
-import { blockOf, entryOf, evidenceOf, finalizedTx, stateOf, summaryOf, tokenOf, trustOf } from './queries.ts';
+import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
 import { SignState, signStatePath } from './signState.ts';
 import { Spread } from './spread.ts';
@@ -34,7 +40,7 @@ import { isLasting, readStopMark, type StopMark, writeStopMark } from './stopMar
 import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
 import { runAnswerBytesMax, Sync } from './sync.ts';
-import { encodeBlock, encodeNumbers, frameKinds } from './wire.ts';
+import { encodeNumbers, frameKinds } from './wire.ts';
 
 /** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
 
@@ -67,6 +73,8 @@ export type NodeOptions = {
 export type Kept = { readonly subscribers: Subscribers; readonly fates: Fates; readonly mempool: Mempool };
 
 const heightEveryMs = 1000;
+/** What did not change is said again after so many of these: who lost the last word may know of nothing to ask for. */
+const heightAgain = 10;
 const againEveryMs = 100;
 
 export class WeftNode {
@@ -90,11 +98,20 @@ export class WeftNode {
   readonly #storeWatch: StoreWatch;
   readonly #parts: NodeParts;
   readonly #timers: NodeJS.Timeout[] = [];
-  #runtime: EpochRuntime;
+  readonly #files: readonly ValidatorKeys[];
+  readonly #closing: Closing;
+  readonly #epochs: Epochs;
+  readonly #news: News;
+  #gateway: Gateway | undefined;
   #network: Network | undefined;
   /** What this node does not recover from, as a code. */
   #failure: string;
+  /** Of the host that runs. */
+  #peerKey: Uint8Array = new Uint8Array();
   #toldHeight = 0;
+  #toldAgo = 0;
+  /** What the network was last told of its peers. */
+  #peersTold = '';
   #closed: Promise<void> | undefined;
 
   /** Opens the data folder and starts. @throws WeftError LEDGER_*, GENESIS_*, NET_*, NODE_UNKNOWN, KEYS_FOREIGN */
@@ -125,7 +142,7 @@ export class WeftNode {
     signState: SignState,
     mark?: StopMark,
   ) {
-    const { config, log, keys, version } = options;
+    const { config, log, version } = options;
     this.#options = options;
     this.#config = config;
     this.#log = log;
@@ -134,11 +151,11 @@ export class WeftNode {
     this.#failure = mark?.code ?? '';
     this.#fates = options.kept?.fates ?? new Fates();
     this.#subscribers = options.kept?.subscribers ?? new Subscribers();
-    const index = placeOf(ledger, config, keys);
+    this.#files = [options.keys, ...(options.nextKeys === undefined ? [] : [options.nextKeys])];
     const wallMs = options.wallMs ?? Date.now;
     const monotonicMs = options.monotonicMs ?? ((): number => performance.now());
     const network = (): Network => this.#net;
-    const runtime = (): EpochRuntime => this.#runtime;
+    const runtime = (): EpochRuntime => this.#epochs.current;
     const requests = new Requests({ network, log });
     const mempool = options.kept?.mempool ?? new Mempool(config.mempool);
     this.#mempool = mempool;
@@ -157,12 +174,13 @@ export class WeftNode {
       blocks: { get: (id) => this.#runtime.blocks.get(id), bodyNow: (id) => this.#runtime.blocks.bodyNow(id) },
       admission: this.#admission,
       checkpoint: () => this.#runtime.cosigner.published,
+      closing: (epoch) => this.#closing.note(epoch),
       isValidator: (peer) => this.#isValidator(peer),
       log,
     });
     this.#duties = new Duties({
       name: config.name,
-      keys: options.nextKeys === undefined ? [keys] : [keys, options.nextKeys],
+      keys: this.#files,
       ledger,
       network,
       able: () => this.#failure === '' && !this.#sync.catchingUp,
@@ -182,6 +200,7 @@ export class WeftNode {
       imported: (blocks) => {
         this.#runtime.consensus.imported(blocks);
         this.#committed(blocks);
+        return this.#epochs.follow();
       },
       blame: (peer, code) => log.warn({ peer, code }, 'a peer sent a run of blocks that no honest node sends'),
       halted: (code, detail) => this.halt(code, detail),
@@ -194,9 +213,8 @@ export class WeftNode {
     this.#storeWatch = new StoreWatch({ ledger, damaged: (code, detail) => this.halt(code, detail), monotonicMs });
     const timings = { ...config.consensus, ...options.timings };
     this.#parts = {
-      name: config.name,
-      keys,
       signState,
+      begun: new Set(),
       ledger,
       mempool,
       evidence: this.#duties.evidence,
@@ -207,11 +225,30 @@ export class WeftNode {
       monotonicMs,
       wallMs,
     };
-    this.#runtime = this.#makeRuntime(index);
+    this.#closing = new Closing({
+      ledger,
+      ownIn: (epoch) => ownIn(epoch, config, this.#files),
+      verify: verifyFast,
+      send: (cosignature) => this.#runtime.sendCosignature(cosignature),
+      askable: () => this.#net.askable(),
+      fetch: (peer, epoch) => requests.closing(peer, epoch),
+      conflict: (epoch, a, b) =>
+        this.#duties.evidence.seen('cosignatures', epoch, encodeSentCosignature(a), encodeSentCosignature(b)),
+      failed: (error) => this.halt(codeOf(error), `a closing checkpoint could not be stored: ${String(error)}`),
+      log,
+      wallMs,
+      monotonicMs,
+    });
+    this.#epochs = new Epochs({
+      ledger,
+      closing: this.#closing,
+      makeRuntime: () => this.#makeRuntime(),
+      entered: (now) => this.#entered(now),
+      failed: (error) => this.halt(codeOf(error), `the change of epoch failed: ${String(error)}`),
+    });
     const status: StatusModules = {
       name: config.name,
       version,
-      keys,
       ledger,
       mempool,
       admission: this.#admission,
@@ -224,8 +261,19 @@ export class WeftNode {
       failure: () => this.#failure,
       diskFreeBytes: () => options.diskFreeBytes?.(),
       storedChecked: () => this.#storeWatch.checked,
+      closingMissing: () => this.#closing.missing.length,
     };
     this.#metrics = new NodeMetrics(() => sampleOf(status));
+    this.#news = new News({
+      ledger,
+      fates: this.#fates,
+      subscribers: this.#subscribers,
+      finality: this.#finality,
+      metrics: this.#metrics,
+      network,
+      name: config.name,
+      wallMs,
+    });
     const clients = new Clients({
       ledger,
       mempool,
@@ -245,23 +293,26 @@ export class WeftNode {
     const published = this.#published.read();
     if (published !== undefined) this.#runtime.restore(published.note, published.size);
     const config = this.#config;
-    const gateway = new Gateway({
+    this.#gateway = new Gateway({
       ledger,
       sync: this.#sync,
       answers: this.#answers,
       admission: this.#admission,
       duties: this.#duties,
+      closing: this.#closing,
       runtime: () => this.#runtime,
       network: () => this.#net,
+      monotonicMs: this.#parts.monotonicMs,
     });
+    this.#peerKey = this.#runtime.standing.keys.peer.publicKey;
     this.#network = await (this.#options.createNetwork ?? createNetwork)(
       {
         chain: ledger.genesis.chain,
         name: config.name,
-        role: this.#runtime.index === undefined ? 'observer' : 'validator',
-        peerSeed: this.#parts.keys.peer.seed,
+        role: this.#runtime.standing.role,
+        peerSeed: this.#runtime.standing.keys.peer.seed,
         listen: config.peer.listen,
-        peers: peersOf(ledger, config),
+        peers: this.#peers(),
         limits: {
           requestBytesMax: batchBytesMax,
           answerBytesMax: runAnswerBytesMax,
@@ -269,9 +320,9 @@ export class WeftNode {
           queueBytesMax: runAnswerBytesMax + 4 * 1024 * 1024,
         },
       },
-      { log: this.#log, handlers: gateway.handlers() },
+      { log: this.#log, handlers: this.#gateway.handlers() },
     );
-    if (this.#failure === '') await this.#runtime.start();
+    if (this.#failure === '') await this.#epochs.start();
     else {
       this.#log.error({ code: this.#failure }, 'this node had stopped and only answers questions: run weft recover');
       await this.#stopWork();
@@ -279,10 +330,12 @@ export class WeftNode {
     this.#timers.push(
       setInterval(() => {
         this.#runtime.cosigner.tick();
+        this.#closing.tick();
         void this.#published.keep();
       }, 250),
       setInterval(() => {
         this.#tellHeight();
+        this.#applyPeers();
         this.#duties.tick();
         this.#sync.tick();
       }, heightEveryMs),
@@ -317,7 +370,7 @@ export class WeftNode {
 
   /** No vote, no block, no checkpoint from here on. Resolves when what is being written is. */
   async #stopWork(): Promise<void> {
-    await Promise.all([this.#runtime.stop(), this.#sync.stop()]);
+    await Promise.all([this.#epochs.stop(), this.#sync.stop()]);
   }
 
   get #net(): Network {
@@ -325,13 +378,56 @@ export class WeftNode {
     return this.#network;
   }
 
-  #makeRuntime(index: number | undefined): EpochRuntime {
-    return new EpochRuntime(index, this.#parts, {
-      committed: (blocks) => this.#committed(blocks),
+  get #runtime(): EpochRuntime {
+    return this.#epochs.current;
+  }
+
+  #makeRuntime(): EpochRuntime {
+    const standing = standingOf(this.#ledger, this.#config, this.#files);
+    const { epoch } = this.#ledger;
+    const details = { epoch: epoch.epoch, validators: epoch.validators.length, role: standing.role };
+    if (standing.code === '') this.#log.info(details, 'epoch');
+    else this.#log.error({ ...details, code: standing.code }, standing.words);
+    return new EpochRuntime(standing, this.#parts, {
+      committed: (blocks) => {
+        this.#committed(blocks);
+        void this.#epochs.follow();
+      },
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#fail(code, detail),
       published: (note, size) => this.#published.newest(note, size),
+      otherEpoch: (peer, other) => this.#gateway?.otherEpoch(peer, other),
     });
+  }
+
+  /** The next epoch is about to begin: its set may connect, and what can enter none of its blocks goes. */
+  #entered(now: EpochRuntime): void {
+    this.#applyPeers();
+    now.consensus.dropInadmissible();
+    if (now.epoch.validators.length === 1) this.#sync.follows();
+  }
+
+  #peers(): NetworkPeer[] {
+    const { role, keys, code } = this.#runtime.standing;
+    const letRetiredIn = this.#closing.needsRetired(retiredGraceMs);
+    // Who was a validator and is listed no more has said its last word.
+    const before = this.#ledger.epochOf(this.#ledger.epoch.epoch - 1);
+    const retired = before !== undefined && ownIn(before, this.#config, this.#files) !== undefined;
+    if (code === 'NODE_UNKNOWN' && retired && !letRetiredIn && role === 'observer') return [];
+    return peersOf(this.#ledger, this.#config, keys.peer.publicKey, letRetiredIn);
+  }
+
+  /** State names who may connect; it changes with epochs, observers, proposals, and a while after an epoch. */
+  #applyPeers(): void {
+    const { role, keys } = this.#runtime.standing;
+    const peers = this.#peers();
+    const told = JSON.stringify([role, peers.map((peer) => [peer.name, peer.role, toHex(peer.peerKey)])]);
+    if (told === this.#peersTold) return;
+    if (this.#network === undefined) return;
+    this.#peersTold = told;
+    if (equalBytes(keys.peer.publicKey, this.#peerKey)) this.#net.setPeers(peers, role);
+    // Another peer id is another host.
+    else this.#options.reopen?.('PEER_KEY_CHANGED');
   }
 
   #isValidator(peer: string): boolean {
@@ -344,13 +440,13 @@ export class WeftNode {
 
   #tellHeight(): void {
     const { height } = this.#ledger.finalized.header;
-    if (height === this.#toldHeight) return;
+    this.#toldAgo += 1;
+    if (height === this.#toldHeight && this.#toldAgo < heightAgain) return;
     this.#toldHeight = height;
-    const payload = encodeNumbers(height);
-    this.#net.broadcast('urgent', frameKinds.finalizedHeight, payload, { class: 'other' });
-    for (const { name } of this.#ledger.observers) {
-      if (name !== this.#config.name)
-        this.#net.send(name, 'bulk', frameKinds.finalizedHeight, payload, { class: 'other' });
+    this.#toldAgo = 0;
+    const payload = encodeNumbers(this.#ledger.epoch.epoch, height);
+    for (const { name } of this.#peers()) {
+      this.#net.send(name, 'urgent', frameKinds.finalizedHeight, payload, { class: 'other' });
     }
   }
 
@@ -371,50 +467,11 @@ export class WeftNode {
   }
 
   #committed(blocks: readonly CommittedBlock[]): void {
-    const now = this.#parts.wallMs();
     for (const block of blocks) {
-      const { header } = block;
-      this.#finality.add(Math.max(0, now - header.time));
-      this.#metrics.finality.observe(Math.max(0, now - header.time) / 1000);
-      this.#metrics.blocks.inc();
-      this.#runtime.committed(block);
-      const applied = block.transactions.filter(({ refused }) => refused === undefined).length;
-      this.#metrics.transactions.inc({ outcome: 'applied' }, applied);
-      this.#metrics.transactions.inc({ outcome: 'refused' }, block.transactions.length - applied);
-      for (const { txId } of block.transactions) {
-        this.#fates.finalized(txId);
-        if (this.#subscribers.wants(txId)) {
-          const status = finalizedTx(this.#ledger, txId);
-          if (status !== undefined) this.#subscribers.transaction(status);
-        }
-      }
-      this.#fates.passed(header.time);
-      this.#subscribers.committed(block, this.#summary(block));
-      this.#gossipHeader(block);
+      this.#epochs.committed(block);
+      this.#news.committed(block);
     }
     this.#sync.follows();
-  }
-
-  #summary(block: CommittedBlock): ReturnType<typeof summaryOf> {
-    const { blockId, header, transactions } = block;
-    const stored = {
-      blockId,
-      header,
-      headerBytes: new Uint8Array(),
-      transactions: transactions.length,
-      certificate: undefined,
-    };
-    return summaryOf(stored, this.#ledger.epochOf(header.epoch));
-  }
-
-  /** The proposer tells everybody else; validators have it already. */
-  #gossipHeader(block: CommittedBlock): void {
-    if (this.#ledger.observers.length === 0 || block.certificate === undefined) return;
-    if (block.header.proposer !== this.#runtime.index) return;
-    const stored = this.#ledger.block(block.blockId);
-    if (stored === undefined) return;
-    const certificate = encodeCertificate(block.certificate, this.#runtime.epoch.validators.length);
-    void this.#net.publish('headers', encodeBlock(stored.headerBytes, certificate));
   }
 
   #behind(certificate: Finalization): void {
@@ -470,6 +527,7 @@ export class WeftNode {
       block: (heightOrId) => blockOf(ledger, heightOrId),
       entry: (index) => entryOf(ledger, index),
       checkpoint: () => cosigner().published,
+      closing: (epoch) => this.#closing.note(epoch),
       token: (which) => tokenOf(ledger, which, cosigner().published, cosigner().publishedSize),
       state: (path, withProof) => stateOf(ledger, path, withProof),
       tile: (path) => ledger.tile(path),

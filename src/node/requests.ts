@@ -66,6 +66,11 @@ export class Requests {
     return this.#ask(peer, requestKinds.checkpoint, new Uint8Array());
   }
 
+  /** The closing checkpoint of an epoch, as text. */
+  closing(peer: string, epoch: number): Promise<Uint8Array | undefined> {
+    return this.#ask(peer, requestKinds.closing, encodeNumbers(epoch));
+  }
+
   /** A validator's word on a transaction. */
   async submit(peer: string, envelope: Uint8Array): Promise<SubmitAnswer | undefined> {
     return decoded(await this.#ask(peer, requestKinds.submit, envelope), decodeSubmitAnswer);

@@ -1,5 +1,4 @@
 import { slowPathCount } from '../crypto/ed25519.ts';
-import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { formatVkey } from '../log/vkey.ts';
 import type { Network } from '../net/types.ts';
@@ -17,7 +16,6 @@ import type { Sync } from './sync.ts';
 export type StatusModules = {
   readonly name: string;
   readonly version: string;
-  readonly keys: ValidatorKeys;
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly admission: Admission;
@@ -30,14 +28,17 @@ export type StatusModules = {
   /** Code of what this node does not recover from, else ''. */
   readonly failure: () => string;
   readonly diskFreeBytes: () => number | undefined;
+  /** Epochs that are over and whose closing checkpoint is not here yet. */
+  readonly closingMissing: () => number;
   readonly storedChecked: () => number;
 };
 
 export function statusOf(modules: StatusModules): NodeStatus {
-  const { name, version, keys, ledger, mempool, sync, finality } = modules;
+  const { name, version, ledger, mempool, sync, finality } = modules;
   const { epoch, genesis, finalized } = ledger;
   const network = modules.network();
   const runtime = modules.runtime();
+  const { keys } = runtime.standing;
   const engine = runtime.consensus.status();
   const policy = ledger.state.get('governance/policy/current') as { version: number; digest: string } | undefined;
   const own = runtime.index === undefined ? undefined : runtime.epoch.validators[runtime.index];
@@ -113,6 +114,7 @@ export function sampleOf(modules: StatusModules): Sample {
     mempoolBytes: mempool.bytes,
     blocksUnderWay: blocks.size,
     journalBytes: ledger.journal.bytes,
+    closingMissing: modules.closingMissing(),
     diskFreeBytes: modules.diskFreeBytes(),
     storedChecked: modules.storedChecked(),
     cosignaturesDropped: cosigner.dropped,

@@ -35,7 +35,8 @@ export type SyncModules = {
     bytesMax: number,
     timeoutMs: number,
   ) => Promise<readonly Uint8Array[] | undefined>;
-  readonly imported: (blocks: readonly CommittedBlock[]) => void;
+  /** Resolves when the next run may come: an epoch may have ended. */
+  readonly imported: (blocks: readonly CommittedBlock[]) => void | Promise<void>;
   /** The peer sent a run that no honest node sends. */
   readonly blame: (peer: string, code: string) => void;
   readonly halted: (code: string, detail: string) => void;
@@ -211,7 +212,7 @@ export class Sync {
       if (this.#stopped) return;
       if (blocks.length > 0) {
         fruitless = 0;
-        this.#modules.imported(blocks);
+        await this.#modules.imported(blocks);
         log.debug({ peer, from, to: ledger.finalized.header.height }, 'blocks imported');
         continue;
       }

@@ -14,10 +14,13 @@ export class VoteKey {
   readonly #publicKey: Uint8Array;
   readonly #epoch: number;
   readonly #signState: SignState | undefined;
+  readonly #begun: boolean;
   readonly #note: string;
 
   /** `signState`: absent only where nothing is signed (observers, tests). */
-  constructor(ledger: Ledger, publicKey: Uint8Array, epoch = ledger.epoch.epoch, signState?: SignState) {
+  /** `begun`: this process has begun the journal of this key, so what was there before says nothing about it. */
+  constructor(ledger: Ledger, publicKey: Uint8Array, epoch = ledger.epoch.epoch, signState?: SignState, begun = false) {
+    this.#begun = begun;
     this.#ledger = ledger;
     this.#publicKey = publicKey;
     this.#epoch = epoch;
@@ -29,7 +32,9 @@ export class VoteKey {
   refusal(): string {
     const note = this.#ledger.note(this.#note);
     const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
-    return refusalOf(this.#ledger.journal.replay, note === undefined ? '' : decodeUtf8(note), beside);
+    const { replay } = this.#ledger.journal;
+    const found = this.#begun ? { state: 'complete' as const, epoch: this.#epoch } : replay;
+    return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside);
   }
 
   /**

@@ -22,7 +22,7 @@ export const frameKinds = {
   /** A starting validator asks for its own newest votes (W11). */
   myVotes: 8,
   yourVotes: 9,
-  /** "I have finalized up to this height": to a peer that asks for what is long decided. */
+  /** "I am in this epoch and have finalized up to this height": now and then, and to a peer that speaks of another epoch. */
   finalizedHeight: 10,
   /** Two messages that no honest validator signs (W12). */
   evidence: 11,
@@ -43,6 +43,8 @@ export const requestKinds = {
   snapshots: 39,
   /** A manifest, or a part, by the manifest's id (snapshots.ts). */
   snapshotPart: 40,
+  /** The closing checkpoint of an epoch, cosigned by a quorum of its own validators, as text. */
+  closing: 41,
 } as const;
 
 export const wireLimits = {
@@ -107,7 +109,7 @@ export function decodeHello(payload: Uint8Array): Hello {
   };
 }
 
-/** [epoch, view], or with one number: an epoch or a height. */
+/** [epoch, view], [epoch, height], or with one number: an epoch. */
 export function encodeNumbers(...numbers: number[]): Uint8Array {
   return encodeCbor(numbers);
 }

@@ -67,6 +67,21 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     },
   ],
   [
+    'log.closing',
+    (params, { api }) => {
+      const epoch = integer(params, 'epoch') ?? 0;
+      const checkpoint = api.closing(epoch);
+      if (checkpoint !== undefined) return { epoch, checkpoint };
+      const now = api.status().epoch;
+      throw new WeftError(
+        'CHECKPOINT_NOT_YET',
+        epoch >= now
+          ? `epoch ${epoch} has not ended; the present one is ${now}`
+          : `the closing checkpoint of epoch ${epoch} is not here yet; ask again in a few seconds, or another node`,
+      );
+    },
+  ],
+  [
     'log.entry',
     (params, { api }) => {
       const index = integer(params, 'index') ?? 0;

@@ -220,7 +220,9 @@ t.test('stopping waits for no answer', { timeout: 2000 }, async (t) => {
     fetchBodies: () => new Promise(() => {}),
     snapshotNeeded: () => t.fail('nothing came'),
     others: () => 3,
-    imported: () => t.fail('nothing came'),
+    imported: () => {
+      t.fail('nothing came');
+    },
     blame: () => t.fail('nothing came'),
     halted: (code) => t.fail(code),
     faults: () => 0,

@@ -77,6 +77,7 @@ export async function makeVictim(me: number) {
       voting: () => {},
       halted: (code) => halted.push(code),
       evidence: () => {},
+      otherEpoch: () => {},
     },
   );
   await consensus.start();

@@ -190,6 +190,7 @@ export function fakeNode(): FakeNode {
       return undefined;
     },
     entry: (index) => (index === 0 ? { index, leaf: new TextEncoder().encode(leafText), height: 0 } : undefined),
+    closing: (epoch) => (epoch === 1 ? checkpointText : undefined),
     checkpoint: () => (flags.checkpoint ? checkpointText : undefined),
     token: (which) => {
       if ('index' in which) return `weft-token/v1\nindex ${which.index}\n`;

@@ -102,6 +102,9 @@ t.test('10,000 pieces of garbage get an answer each, and never an internal error
   const logger = { info: () => {}, warn: () => {}, error: () => failures.push('logged') };
   const gate = new Gate(config, { api: fakeNode(), logger, metrics: new RpcMetrics() });
   const codes = new Map<string, number>();
+  // The fake's waits do not keep a process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
   for (let i = 0; i < 10_000; i++) {
     const text = garbage(random);
     const answer = await answerMessage(text, gate.dispatchFor('a'));

@@ -39,6 +39,7 @@ t.test('every method answers what its schema says', async (t) => {
   t.same(await ask('block.get', { id: fakeBlock(4).blockId }), fakeBlock(4));
   t.same(await ask('block.get', {}), fakeBlock(12), 'the newest');
   t.equal((await ask('log.checkpoint', {})).checkpoint, checkpointText);
+  t.same(await ask('log.closing', { epoch: 1 }), { epoch: 1, checkpoint: checkpointText });
   t.equal((await ask('log.entry', { index: 0 })).leaf, leafText);
   t.match((await ask('token.get', { index: 7 })).token, /index 7/);
   t.match((await ask('token.get', { tx: id, record: 1 })).token, / 1\n/);
