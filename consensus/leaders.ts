@@ -16,6 +16,8 @@ type Standing = {
 export type Presence = {
   readonly me: ValidatorIndex | undefined;
   readonly skipMs: number;
+  /** Silence after which W7 passes over a leader anyway. */
+  readonly silentMs: number;
   readonly quorum: number;
   readonly faults: number;
   standings: Standing[];
@@ -28,6 +30,7 @@ export function createPresence(config: Config): Presence {
   return {
     me: config.me,
     skipMs: config.timings.skipMs,
+    silentMs: Math.min(config.timings.leaderSilentMs, config.timings.skipMs),
     quorum: config.validators - faults,
     faults,
     standings: Array.from({ length: config.validators }, () => ({
@@ -80,14 +83,20 @@ export function markFailed(presence: Presence, validator: ValidatorIndex): void 
  * The turn of `leader` begins: is it skipped? At most f are at a time: the silent first (longest silence), then the others by
  * longest time since their last notarized proposal, ties by index; nobody while fewer than q are active. After a skip it
  * gets one full turn, whose outcome decides about the next, twice as long.
+ *
+ * Who is silent for `silentMs` takes one of the f places, although it is only skipped after `skipMs`: W7 passes over it anyway.
+ * Otherwise, with f dead, each of the others may skip another one of them for a turn that went wrong before, and a bare quorum
+ * has no vote to spare: most turns would run out in full, and that is held against their leaders again.
  */
 export function skipTurn(presence: Presence, leader: ValidatorIndex, nowMs: number): boolean {
   if (leader === presence.me || presence.faults === 0) return false;
-  const { standings, skipMs } = presence;
+  const { standings, skipMs, silentMs } = presence;
   const own = standings[leader];
   if (own === undefined) return false;
-  const isSilent = (index: number): boolean =>
-    index !== presence.me && nowMs - standingOf(presence, index).heardAtMs >= skipMs;
+  const silentFor = (index: number): number =>
+    index === presence.me ? 0 : nowMs - standingOf(presence, index).heardAtMs;
+  const isSilent = (index: number): boolean => silentFor(index) >= skipMs;
+  const isGone = (index: number): boolean => silentFor(index) >= silentMs;
   const wanted = (index: number): boolean => {
     const standing = standingOf(presence, index);
     if (standing.skip !== undefined) return nowMs < standing.skip.untilMs;
@@ -101,15 +110,15 @@ export function skipTurn(presence: Presence, leader: ValidatorIndex, nowMs: numb
   let active = 0;
   for (let index = 0; index < standings.length; index += 1) {
     if (!isSilent(index)) active += 1;
-    if (wanted(index)) candidates.push(index);
+    if (wanted(index) || isGone(index)) candidates.push(index);
   }
   if (active < presence.quorum) return false;
   candidates.sort((a, b) => {
-    const bySilence = Number(isSilent(b)) - Number(isSilent(a));
+    const bySilence = Number(isGone(b)) - Number(isGone(a));
     if (bySilence !== 0) return bySilence;
     const left = standingOf(presence, a);
     const right = standingOf(presence, b);
-    const [x, y] = isSilent(a) ? [left.heardAtMs, right.heardAtMs] : [left.notarizedAtMs, right.notarizedAtMs];
+    const [x, y] = isGone(a) ? [left.heardAtMs, right.heardAtMs] : [left.notarizedAtMs, right.notarizedAtMs];
     return x === y ? a - b : x < y ? -1 : 1;
   });
   if (!candidates.slice(0, presence.faults).includes(leader)) return false;

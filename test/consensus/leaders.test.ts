@@ -66,6 +66,17 @@ t.test('W3: at most f at a time: the silent first, then by last notarized propos
   );
 });
 
+t.test('W3: f that are gone leave no place for others, before they are silent for skipMs', async (t) => {
+  const presence = presenceOf(4);
+  const nowMs = timings.leaderSilentMs;
+  for (const peer of [1, 2]) hear(presence, peer, nowMs);
+  markFailed(presence, 1);
+  t.notOk(skipTurn(presence, 1, nowMs), '3 is gone: a quorum has no vote to spare for its turn');
+  t.notOk(skipTurn(presence, 3, nowMs), 'and W7 passes over 3');
+  hear(presence, 3, nowMs);
+  t.ok(skipTurn(presence, 1, nowMs), '3 is back');
+});
+
 t.test('W3: me and a set without faults are never skipped', async (t) => {
   const presence = presenceOf(4);
   for (const peer of [1, 2, 3]) hear(presence, peer, skipMs);

@@ -1,6 +1,6 @@
 // A ledger of toy blocks: ids stand for contents, a state root is a running sum over all transactions.
 import type { BlockFacts, BlockId, Finalization } from '../../consensus/types.ts';
-import { blockTxsMax, type Draft, type EpochSet, type Lie, type SimBlock, type SimLedger } from './ledger.ts';
+import { blockTxsMax, type EpochSet, type SimBlock, type SimLedger } from './ledger.ts';
 
 export type ToyBlock = SimBlock & { readonly txs: readonly number[]; readonly root: number };
 
