@@ -37,6 +37,18 @@ export interface ConfigFile {
    */
   minFreeBytes?: number;
   /**
+   * A snapshot is made at each multiple of so many blocks, and the newest two are kept and offered to nodes that lag. 0: none is made.
+   */
+  snapshotEveryBlocks?: number;
+  /**
+   * So many of the newest blocks are kept at least; older ones are let go of once a snapshot stands above them, with their transactions' and records' indexes. Blocks that ended an epoch stay. 0 keeps all.
+   */
+  keepBlocks?: number;
+  /**
+   * So many of the newest log entries are kept at least; of older ones only the hashes stay, so that proofs can be made for whoever has kept the entry. Only entries of blocks that are let go of (keepBlocks). 0 keeps all.
+   */
+  keepLog?: number;
+  /**
    * How other nodes reach this one, and where it finds them.
    */
   peer?: {

@@ -1,30 +1,43 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { exportTiles } from '../client/exportTiles.ts';
 import { type LogSource, openLogSource } from '../client/logSource.ts';
+import { WeftError } from '../codec/error.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { openDataCopy } from './dataCopy.ts';
 import { nodeOfHome } from './home.ts';
 import { note, printFields, printJson, usage } from './output.ts';
 import { progress } from './progress.ts';
 
-type Options = { home?: string; validator?: string; rpc?: string; out?: string; tiles?: string; json?: boolean };
+type Options = {
+  home?: string;
+  validator?: string;
+  rpc?: string;
+  out?: string;
+  tiles?: string;
+  snapshot?: string;
+  json?: boolean;
+};
 
 export function exportCommand(program: Command): void {
   program
     .command('export')
     .description(
-      'Writes the whole chain as one archive file (--out), or its log as tiles for any static server (--tiles). Reads the data of a node of the home, whether that runs or not.',
+      'Writes the whole chain as one archive file (--out), its log as tiles for any static server (--tiles), or a snapshot (--snapshot). Reads the data of a node of the home, whether that runs or not.',
     )
     .option('--home <dir>', 'home folder, or the folder of one node')
     .option('--validator <name>', 'which node, when the home has several (default: the first)')
     .option('--out <file>', 'archive file to write: what weft audit takes')
+    .option('--snapshot <file>', 'write a snapshot, from which a new node can begin: weft start --snapshot FILE')
     .option('--tiles <dir>', 'folder to write the log into: what weft verify takes')
     .option('--rpc <url>', 'with --tiles: read from this node or server instead of a home')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample: weft export --home .weft-dev --out chain.weft && weft audit chain.weft')
     .action(async (options: Options) => {
-      if ((options.out === undefined) === (options.tiles === undefined)) throw usage('give --out FILE or --tiles DIR');
+      const targets = [options.out, options.tiles, options.snapshot].filter((each) => each !== undefined);
+      if (targets.length !== 1) throw usage('give --out FILE, --tiles DIR or --snapshot FILE');
+      if (options.snapshot !== undefined) return toSnapshot(options.snapshot, options);
       if (options.tiles !== undefined) return toTiles(options.tiles, options);
       return toArchive(options.out ?? '', options);
     });
@@ -47,6 +60,47 @@ async function toTiles(dir: string, options: Options): Promise<void> {
     bar.done();
     await close();
   }
+}
+
+/** The newest that the node has made; else one of its last block, if a checkpoint over it was kept. */
+async function toSnapshot(file: string, options: Options): Promise<void> {
+  const copy = await copyOf(options);
+  try {
+    const { writeSnapshot } = await import('../ledger/snapshotWrite.ts');
+    const { ledger, checkpoint } = copy;
+    let height: number;
+    let bytes: number;
+    try {
+      ({ height, bytes } = await writeSnapshot(await ledger.capture(), file, async () => checkpoint));
+    } catch (error) {
+      const made = newestSnapshot(options);
+      if (!(error instanceof WeftError) || !error.code.startsWith('SNAPSHOT_') || made === undefined) throw error;
+      copyFileSync(made.path, file);
+      height = made.height;
+      bytes = statSync(file).size;
+    }
+    const { chain } = ledger.genesis;
+    if (options.json) return printJson({ snapshot: file, chain, height, bytes });
+    printFields([
+      ['snapshot', `${file}  ${bytes} bytes`],
+      ['chain', chain],
+      ['block', height],
+    ]);
+    note(`Begin a node from it: weft start --home DIR --snapshot ${file}`);
+  } finally {
+    await copy.close();
+  }
+}
+
+function newestSnapshot(options: Options): { readonly path: string; readonly height: number } | undefined {
+  if (options.home === undefined) return undefined;
+  const folder = join(nodeOfHome(options.home, options.validator).data, 'snapshots');
+  const heights = (existsSync(folder) ? readdirSync(folder) : []).flatMap((name) =>
+    /^[0-9]{1,16}\.snapshot$/.test(name) ? Number.parseInt(name, 10) : [],
+  );
+  if (heights.length === 0) return undefined;
+  const height = Math.max(...heights);
+  return { path: join(folder, `${height}.snapshot`), height };
 }
 
 async function sourceOf(options: Options): Promise<{ readonly source: LogSource; close(): Promise<void> }> {

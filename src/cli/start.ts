@@ -6,7 +6,14 @@ import type { RpcServer } from '../rpc/server.ts';
 import { configOfHome, passphraseOf } from './home.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
 
-type Options = { home?: string; validator?: string; config?: string; set: string[]; json?: boolean };
+type Options = {
+  home?: string;
+  validator?: string;
+  config?: string;
+  set: string[];
+  snapshot?: string | true;
+  json?: boolean;
+};
 
 export function startCommand(program: Command): void {
   program
@@ -20,6 +27,10 @@ export function startCommand(program: Command): void {
       'a setting over file and environment, for example rpc.port=7611 (repeatable)',
       (each: string, all: string[]) => [...all, each],
       [],
+    )
+    .option(
+      '--snapshot [source]',
+      'begin from a snapshot: a file, a URL, or without one from what peers offer; every byte is verified from genesis on',
     )
     .option('--json', 'print one line of JSON once it is ready')
     .addHelpText('after', '\nExample: weft start --home net --validator v1 --set log.level=debug')
@@ -44,7 +55,13 @@ async function start(options: Options): Promise<void> {
     const code = reportFailure(error, options.json === true);
     setTimeout(() => process.exit(code), 50);
   };
-  const node = await startNode(config, { passphrase, version: packageJson.version, fatal });
+  const { snapshot } = options;
+  const node = await startNode(config, {
+    passphrase,
+    version: packageJson.version,
+    fatal,
+    ...(snapshot === undefined ? {} : { snapshot }),
+  });
   // A defect of ours: the log must say it, whoever started us; going on with a broken promise would be worse than stopping.
   process.on('uncaughtException', (error) => {
     node.log.error({ error: error.stack ?? String(error) }, 'stopped by a defect of Weft; please report it');

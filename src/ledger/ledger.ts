@@ -21,6 +21,7 @@ import { type KeyValue, openLevel } from './keyValue.ts';
 import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
+import { settleIncoming } from './replaceStore.ts';
 import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
 import { checkStoredBlock } from './selfCheck.ts';
@@ -97,6 +98,7 @@ export class Ledger {
     if (options.database === undefined) {
       await files.makeFolder(options.dir);
       await files.syncFolder(dirname(resolve(options.dir)));
+      await settleIncoming(options.dir);
     }
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));
     try {

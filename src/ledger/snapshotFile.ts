@@ -123,11 +123,12 @@ export class SnapshotDraft {
     await writeAll(this.#handle, bytes, offset);
   }
 
-  /** Whether these bytes are there already, from an earlier attempt. */
-  async holds(offset: number, part: SnapshotPart): Promise<boolean> {
-    const bytes = new Uint8Array(part.length);
-    const { bytesRead } = await this.#handle.read(bytes, 0, part.length, offset);
-    return bytesRead === part.length && sha256Hex(bytes) === part.digest;
+  /** A part that is there already, from an earlier attempt. */
+  async held(offset: number, part: SnapshotPart): Promise<Uint8Array | undefined> {
+    const { size } = await this.#handle.stat();
+    if (size < offset + part.length) return undefined;
+    const bytes = await read(this.#handle, offset, part.length);
+    return sha256Hex(bytes) === part.digest ? bytes : undefined;
   }
 
   /** Closes it with its manifest, makes it durable and gives it its name. */

@@ -59,10 +59,7 @@ export async function loadSnapshot(
   database: KeyValue,
   options: LoadOptions = {},
 ): Promise<LoadedSnapshot> {
-  const { manifest } = source;
-  if (manifest.chain !== genesis.chain || toHex(manifest.genesisHash) !== genesis.genesisHash) {
-    throw new WeftError('SNAPSHOT_OTHER_CHAIN', `The snapshot is of ${manifest.chain}, not of ${genesis.chain}.`);
-  }
+  checkChain(source.manifest, genesis);
   const loader = new Loader(source, genesis, database, options);
   try {
     return await loader.load();
@@ -74,6 +71,28 @@ export async function loadSnapshot(
         : error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError;
     throw ofBytes ? invalidSnapshot(error instanceof WeftError ? error.code : 'an entry cannot be read') : error;
   }
+}
+
+/**
+ * Only that the snapshot is of a finalized block of this chain, with a checkpoint over it: reads nothing but its walk.
+ * @throws WeftError SNAPSHOT_OTHER_CHAIN, _INVALID, _PART, _WALK, _CHECKPOINT
+ */
+export async function proveSnapshot(source: SnapshotSource, genesis: Genesis): Promise<Header> {
+  const { manifest } = source;
+  checkChain(manifest, genesis);
+  const walk = new Walk(genesis);
+  for (const [i, { kind }] of manifest.parts.entries()) {
+    if (kind !== partKinds.walk) continue;
+    for (const step of decodePart(await source.part(i))) walk.take(step);
+  }
+  const header = walk.prove(manifest);
+  checkSnapshotCheckpoint(manifest, header, walk.epoch, genesis);
+  return header;
+}
+
+function checkChain(manifest: SnapshotManifest, genesis: Genesis): void {
+  if (manifest.chain === genesis.chain && toHex(manifest.genesisHash) === genesis.genesisHash) return;
+  throw new WeftError('SNAPSHOT_OTHER_CHAIN', `The snapshot is of ${manifest.chain}, not of ${genesis.chain}.`);
 }
 
 const opsPerBatch = 4096;

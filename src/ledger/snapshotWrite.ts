@@ -52,6 +52,7 @@ export async function writeSnapshot(
   captured: Captured,
   path: string,
   checkpoint: () => Promise<string | undefined>,
+  stopped: () => boolean = () => false,
 ): Promise<WrittenSnapshot> {
   const { genesis, block, store, log } = captured;
   const { header, headerBytes, certificate } = block;
@@ -61,7 +62,7 @@ export async function writeSnapshot(
   const base = baseOf(header, store);
   const draft = await SnapshotDraft.open(path, false);
   try {
-    const writer = new PartWriter(draft);
+    const writer = new PartWriter(draft, stopped);
     for (const item of walkOf(header.epoch, store)) await writer.add(partKinds.walk, item);
     const firstHeader = Math.max(1, base.height);
     for await (const [, value] of store.range(blockKey(firstHeader), blockKey(header.height + 1))) {
@@ -161,8 +162,11 @@ class PartWriter {
   #held = 0;
   #kind: PartKind = partKinds.walk;
 
-  constructor(draft: SnapshotDraft) {
+  readonly #stopped: () => boolean;
+
+  constructor(draft: SnapshotDraft, stopped: () => boolean) {
     this.#draft = draft;
+    this.#stopped = stopped;
   }
 
   async add(kind: PartKind, item: Cbor): Promise<void> {
@@ -174,6 +178,7 @@ class PartWriter {
   }
 
   async close(): Promise<void> {
+    if (this.#stopped()) throw new WeftError('SNAPSHOT_STOPPED', 'The node stops before the snapshot is whole.');
     if (this.#items.length === 0) return;
     if (this.parts.length >= snapshotLimits.partsMax)
       throw new WeftError('SNAPSHOT_TOO_LARGE', 'The ledger is too large for a snapshot of this format.');

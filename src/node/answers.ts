@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Admission } from './admission.ts';
 import type { BlockPool } from './blocks.ts';
 import type { Log } from './log.ts';
+import type { Snapshots } from './snapshots.ts';
 import { encodeBodies, encodePruned, encodeRun, runAnswerBytesMax } from './sync.ts';
 import { Turns } from './turns.ts';
 import {
@@ -27,6 +28,7 @@ export type AnswersModules = {
   readonly ledger: Pick<Ledger, 'blockBytes' | 'exportRunPart' | 'bodies' | 'floor'>;
   readonly blocks: Pick<BlockPool, 'get' | 'bodyNow'>;
   readonly admission: Pick<Admission, 'receive' | 'submit'>;
+  readonly snapshots: Pick<Snapshots, 'offers' | 'part'>;
   /** The newest checkpoint that was published here. */
   readonly checkpoint: () => string | undefined;
   /** The closing checkpoint of an epoch, if it is here. */
@@ -126,6 +128,10 @@ export class Answers {
         const note = this.#modules.closing(epoch);
         return note === undefined ? undefined : encodeUtf8(note);
       }
+      case requestKinds.snapshots:
+        return this.#modules.snapshots.offers();
+      case requestKinds.snapshotPart:
+        return this.#modules.snapshots.part(peer, payload);
       default:
         log.debug({ peer, kind }, 'unknown request');
         return undefined;

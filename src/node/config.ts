@@ -23,6 +23,11 @@ export type Config = {
   readonly signState?: string;
   /** Free bytes on the disk of `data` below which this node stops voting and admits nothing. 0: only when a write fails. */
   readonly minFreeBytes: number;
+  /** A snapshot at each multiple of so many blocks; 0: none. */
+  readonly snapshotEveryBlocks: number;
+  /** Blocks and log entries that are kept at least; 0: all (pruner.ts). */
+  readonly keepBlocks: number;
+  readonly keepLog: number;
   readonly peer: {
     /** Multiaddrs. */
     readonly listen: readonly string[];

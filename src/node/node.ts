@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Finalization } from '../../consensus/types.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
@@ -34,6 +35,8 @@ import { Published } from './published.ts';
 import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
 import { SignState, signStatePath } from './signState.ts';
+import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
+import { Snapshots } from './snapshots.ts';
 import { Spread } from './spread.ts';
 import { readinessOf, type StatusModules, sampleOf, statusOf } from './status.ts';
 import { isLasting, readStopMark, type StopMark, writeStopMark } from './stopMark.ts';
@@ -66,6 +69,8 @@ export type NodeOptions = {
   readonly diskFreeBytes?: () => number | undefined;
   /** Nothing more is voted, signed, taken or imported by this node. */
   readonly stopped?: (code: string) => void;
+  /** `weft start --snapshot`: begin from one that peers offer. */
+  readonly snapshotFirst?: SnapshotWish;
   /** Asks to be closed and started again. */
   readonly reopen?: (why: string) => void;
 };
@@ -93,6 +98,8 @@ export class WeftNode {
   readonly #spread: Spread;
   readonly #answers: Answers;
   readonly #sync: Sync;
+  readonly #snapshots: Snapshots;
+  readonly #snapshotCatchUp: SnapshotCatchUp;
   readonly #published: Published;
   readonly #duties: Duties;
   readonly #storeWatch: StoreWatch;
@@ -169,8 +176,20 @@ export class WeftNode {
       wallMs,
       admitted: (prepared, own) => this.#admitted(prepared, own),
     });
+    this.#snapshots = new Snapshots(
+      { folder: join(config.data, 'snapshots'), everyBlocks: config.snapshotEveryBlocks },
+      {
+        ledger,
+        checkpoint: () => this.#runtime.cosigner.published,
+        catchingUp: () => this.#sync.catchingUp,
+        log,
+        monotonicMs,
+        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      },
+    );
     this.#answers = new Answers({
       ledger,
+      snapshots: this.#snapshots,
       blocks: { get: (id) => this.#runtime.blocks.get(id), bodyNow: (id) => this.#runtime.blocks.bodyNow(id) },
       admission: this.#admission,
       checkpoint: () => this.#runtime.cosigner.published,
@@ -189,13 +208,27 @@ export class WeftNode {
       monotonicMs,
       wallMs,
     });
+    this.#snapshotCatchUp = new SnapshotCatchUp(
+      {
+        ledger,
+        snapshots: this.#snapshots,
+        requests,
+        data: config.data,
+        askable: () => this.#net.askable(),
+        reopen: (why) => options.reopen?.(why),
+        log,
+        monotonicMs,
+      },
+      options.snapshotFirst,
+    );
     this.#sync = new Sync({
       ledger,
       askable: () => this.#net.askable(),
       fetchRun: (peer, fromHeight, bytesMax, timeoutMs) => requests.run(peer, fromHeight, bytesMax, timeoutMs),
       fetchBodies: (peer, fromHeight, count, bytesMax, timeoutMs) =>
         requests.bodies(peer, fromHeight, count, bytesMax, timeoutMs),
-      snapshotNeeded: () => undefined,
+      snapshotNeeded: () => this.#snapshotCatchUp.needed(),
+      paused: () => this.#snapshotCatchUp.running,
       others: () => this.#otherValidators().length,
       imported: (blocks) => {
         this.#runtime.consensus.imported(blocks);
@@ -293,6 +326,7 @@ export class WeftNode {
     const published = this.#published.read();
     if (published !== undefined) this.#runtime.restore(published.note, published.size);
     const config = this.#config;
+    await this.#snapshots.open();
     this.#gateway = new Gateway({
       ledger,
       sync: this.#sync,
@@ -338,6 +372,7 @@ export class WeftNode {
         this.#applyPeers();
         this.#duties.tick();
         this.#sync.tick();
+        this.#snapshotCatchUp.tick(this.#sync.behind);
       }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
       setInterval(() => this.#storeWatch.tick(), heightEveryMs),
@@ -358,9 +393,16 @@ export class WeftNode {
     this.#duties.stop();
     this.#spread.close();
     this.#answers.close();
+    // Before the ledger closes, from which one may be being made.
+    const maintenance = [this.#snapshotCatchUp.stop(), this.#snapshots.close()];
     this.#admission.close();
     // The network first: whoever waits for a peer's answer is told at once that none comes.
-    const ends = await Promise.allSettled([this.#network?.close(), this.#stopWork(), this.#verifier.close()]);
+    const ends = await Promise.allSettled([
+      this.#network?.close(),
+      this.#stopWork(),
+      this.#verifier.close(),
+      ...maintenance,
+    ]);
     for (const end of ends) if (end.status === 'rejected') this.#log.warn({ error: String(end.reason) }, 'stopping');
     this.#fates.close();
     await this.#published.keep();
@@ -471,6 +513,7 @@ export class WeftNode {
       this.#epochs.committed(block);
       this.#news.committed(block);
     }
+    this.#snapshots.committed(blocks);
     this.#sync.follows();
   }
 

@@ -2,6 +2,7 @@ import { codeOf } from '../codec/error.ts';
 import { fromHex } from '../codec/hex.ts';
 import type { Network } from '../net/types.ts';
 import type { Log } from './log.ts';
+import { decodeOffers, type SnapshotOffer } from './snapshots.ts';
 import { decodeBodies, decodeRunAnswer, type RunAnswer } from './sync.ts';
 import {
   decodeBlock,
@@ -18,6 +19,8 @@ import {
 export type RequestModules = { readonly network: () => Network; readonly log: Log };
 
 const requestTimeoutMs = 3000;
+/** Up to 2 MiB on a slow line. */
+const partTimeoutMs = 15_000;
 const blockBytesMax = 4 * 1024 * 1024;
 
 export class Requests {
@@ -59,6 +62,16 @@ export class Requests {
   ): Promise<readonly Uint8Array[] | undefined> {
     const answer = await this.#ask(peer, requestKinds.bodies, encodeNumbers(fromHeight, count, bytesMax), timeoutMs);
     return decoded(answer, (bytes) => decodeBodies(bytes, count));
+  }
+
+  /** The snapshots that the peer offers. */
+  async snapshots(peer: string): Promise<readonly SnapshotOffer[] | undefined> {
+    return decoded(await this.#ask(peer, requestKinds.snapshots, new Uint8Array()), decodeOffers);
+  }
+
+  /** A snapshot's manifest or part, by its digest. */
+  snapshotPart(peer: string, digest: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#ask(peer, requestKinds.snapshotPart, digest, partTimeoutMs);
   }
 
   /** The newest checkpoint that the peer has published, as text. */

@@ -7,6 +7,7 @@ import type { NodeApi } from './api.ts';
 import type { Config } from './config.ts';
 import { NodeKeeper } from './keeper.ts';
 import type { Log } from './log.ts';
+import { startFromSnapshot } from './snapshotStart.ts';
 
 export type RunningNode = {
   readonly api: NodeApi;
@@ -17,13 +18,15 @@ export type RunningNode = {
 
 /**
  * Starts the node that a configuration describes. `passphrase` (default: WEFT_PASSPHRASE) opens an encrypted key file.
- * @throws WeftError GENESIS_*, KEY_*, KEYS_FOREIGN, NODE_UNKNOWN, LEDGER_*, NET_*
+ * @throws WeftError GENESIS_*, KEY_*, SNAPSHOT_*, KEYS_FOREIGN, NODE_UNKNOWN, LEDGER_*, NET_*
  */
 export async function startNode(
   config: Config,
   options: {
     readonly passphrase?: string | null;
     readonly version?: string;
+    /** Begin from a snapshot: a file, an http(s) URL, or true for one that peers offer. */
+    readonly snapshot?: string | true;
     /** The data folder could not be opened anew after the disk came back: the process should end and say so. */
     readonly fatal?: (error: unknown) => void;
   } = {},
@@ -46,7 +49,11 @@ export async function startNode(
   const fatal =
     options.fatal ??
     ((error: unknown): void => log.error({ error: String(error) }, 'the data folder cannot be opened anew'));
-  return NodeKeeper.start({ config, genesis, keys, ...nextKeys, version: options.version ?? '0.1.0', log }, { fatal });
+  const { snapshot } = options;
+  if (typeof snapshot === 'string') await startFromSnapshot(config.data, genesis, snapshot, log);
+  const wish = snapshot === true ? { snapshotFirst: { pending: true } } : {};
+  const version = options.version ?? '0.1.0';
+  return NodeKeeper.start({ config, genesis, keys, ...nextKeys, ...wish, version, log }, { fatal });
 }
 
 /** Structured lines to standard error or a file: a short message and an object. */

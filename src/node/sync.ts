@@ -42,6 +42,8 @@ export type SyncModules = {
   readonly halted: (code: string, detail: string) => void;
   /** Nobody holds the blocks that are needed any more; only a snapshot brings this node to where they begin. May be called again. */
   readonly snapshotNeeded: (fromHeight: number) => void;
+  /** A snapshot is on its way, which makes blocks up to it needless. */
+  readonly paused: () => boolean;
   /** How many of those who state their height may lie: f of the validators. */
   readonly faults: () => number;
   /** Validators besides this node. */
@@ -202,7 +204,7 @@ export class Sync {
   async #run(): Promise<void> {
     const { ledger, log } = this.#modules;
     let fruitless = 0;
-    while (!this.#stopped && ledger.finalized.header.height < this.#wanted) {
+    while (!this.#stopped && ledger.finalized.header.height < this.#wanted && !this.#modules.paused()) {
       const from = ledger.finalized.header.height + 1;
       const peer = this.#ahead?.from === from ? this.#ahead.peer : this.#choose(from);
       const answer = peer === undefined ? undefined : await this.#fetch(peer, from);

@@ -64,6 +64,7 @@ function setUp(
     fetchBodies: async () => undefined,
     snapshotNeeded: (from) => state.snapshots.push(from),
     others: () => 3,
+    paused: () => false,
     imported: (blocks) => {
       state.imported += blocks.length;
     },
@@ -223,6 +224,7 @@ t.test('stopping waits for no answer', { timeout: 2000 }, async (t) => {
     imported: () => {
       t.fail('nothing came');
     },
+    paused: () => false,
     blame: () => t.fail('nothing came'),
     halted: (code) => t.fail(code),
     faults: () => 0,
