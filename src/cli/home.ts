@@ -109,6 +109,11 @@ export async function signingSeed(home: Home, account: string): Promise<Uint8Arr
       account,
     });
   }
+  return accountSeed(path, account);
+}
+
+/** The Ed25519 key named `account` of a key file. @throws WeftError ACCOUNT_KEY_NOT_FOUND, KEY_* */
+export async function accountSeed(path: string, account: string): Promise<Uint8Array> {
   const secrets = await openKeys(path);
   const found = secrets.find(({ name, algorithm }) => name === 'account' && algorithm === 'ed25519');
   if (found !== undefined) return found.secret;

@@ -11,6 +11,7 @@ import { algorithmNumber, keyId } from '../crypto/keyId.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
 import { keyPairOf } from '../crypto/validatorKeys.ts';
 import { chainOfHome, homeAt, openKeys, passphraseOf } from './home.ts';
+import { nodeKeysCommands } from './keysNode.ts';
 import { note, print, printJson, printTable, usage } from './output.ts';
 import { askNewPassphrase } from './passphrase.ts';
 import { newAccountKeys } from './testnet.ts';
@@ -53,6 +54,7 @@ export function keysCommand(program: Command): void {
       '\nExample: weft keys rotate --home .weft-dev --account misty.weave --rpc http://127.0.0.1:7611',
     )
     .action(rotateKey);
+  nodeKeysCommands(keys);
 }
 
 async function newKeys(options: {

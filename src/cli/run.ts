@@ -38,6 +38,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./tx.ts')).txCommand,
   },
   {
+    name: 'governance',
+    summary: 'who takes part, and how the council changes that: propose, approve; evidence',
+    load: async () => (await import('./governance.ts')).governanceCommand,
+  },
+  {
     name: 'query',
     summary: 'ask a node: status, blocks, log entries, state, transactions',
     load: async () => (await import('./query.ts')).queryCommand,

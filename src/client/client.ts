@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BlockSummary, NodeStatus, StateAnswer, TxFinalized, TxStatus } from '../../schemas/types/rpc.ts';
+import type {
+  BlockSummary,
+  GovernanceStatus,
+  NodeStatus,
+  StateAnswer,
+  TxFinalized,
+  TxStatus,
+} from '../../schemas/types/rpc.ts';
 import { WeftError } from '../codec/error.ts';
 import {
   isBusy,
@@ -110,6 +117,16 @@ export class WeftClient {
   /** The trust policy as this node states it: compare it with another's before you rely on it. */
   async trust(): Promise<string> {
     return text((await this.call('chain.trust', {})).trust, 'trust');
+  }
+
+  /** What the network is made of, and what the council has before it. */
+  governance(): Promise<GovernanceStatus> {
+    return this.call('governance.status', {});
+  }
+
+  /** Who signed what no honest validator signs: on the ledger, and kept by this node. */
+  evidence(): Promise<ResultOf<'governance.evidence'>> {
+    return this.call('governance.evidence', {});
   }
 
   async genesis(): Promise<string> {

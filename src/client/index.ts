@@ -10,6 +10,8 @@
  */
 export type {
   BlockSummary,
+  GovernanceProposal,
+  GovernanceStatus,
   NodeStatus,
   RpcMethods,
   StateAnswer,

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -10,7 +12,9 @@ export function weft(
   args: readonly string[],
   options: { readonly input?: string; readonly env?: Record<string, string>; readonly cwd?: string } = {},
 ): Promise<Ran> {
-  const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
+  // Many starts of one program: what was compiled once is not compiled again.
+  const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), 'weft-cli-compiled') };
+  const env: NodeJS.ProcessEnv = { ...process.env, ...compiled, ...options.env };
   if (options.env?.['WEFT_PASSPHRASE'] === undefined) delete env['WEFT_PASSPHRASE'];
   const child = spawn(process.execPath, [main, ...args], {
     env,
