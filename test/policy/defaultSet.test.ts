@@ -98,6 +98,29 @@ t.test('the set is one that may be committed, and fits into a transaction', asyn
   t.ok(JSON.stringify(set).length < 16_384, 'schema and policies together');
 });
 
+t.test('governance', async (t) => {
+  const governance = service('governance');
+  const validator: Who = { name: 'v1', roles: ['validator'] };
+  const about = (own: boolean) => ({ kind: 'validators', own });
+  for (const action of ['governance.propose', 'governance.approve', 'governance.withdraw']) {
+    allowed(t, ask(council, action, governance, about(false)), 'governance.by-council');
+    for (const who of [...everyone.slice(1), validator]) refused(t, ask(who, action, governance, about(false)));
+  }
+  allowed(t, ask(validator, 'governance.propose', governance, about(true)), 'governance.own-entry');
+  allowed(t, ask(validator, 'governance.withdraw', governance, about(true)), 'governance.own-entry');
+  refused(t, ask(validator, 'governance.approve', governance, about(true)));
+  refused(
+    t,
+    ask({ ...validator, suspended: true }, 'governance.propose', governance, about(true)),
+    'all.sender-suspended',
+  );
+  for (const who of [...everyone, validator])
+    allowed(t, ask(who, 'governance.ready', governance, { kind: 'validators' }), 'governance.ready');
+  for (const who of [council, validator])
+    allowed(t, ask(who, 'governance.evidence', governance, { kind: 'votes' }), 'governance.evidence');
+  for (const who of everyone.slice(1)) refused(t, ask(who, 'governance.evidence', governance, { kind: 'votes' }));
+});
+
 t.test('identity', async (t) => {
   const identity = service('identity');
   const context = (...roles: string[]) => ({ account: 'new', roles });
