@@ -25,10 +25,15 @@ type ValidatorsValue = {
 };
 type ConsensusValue = { readonly ruleset: number; readonly parameters: ConsensusParameters };
 
-/** The epoch that follows `before` when the state is this: `before` itself unless its digest would change (W10). */
+/**
+ * The epoch of the next block when the state is this: `before` itself, or with URLs that have moved, unless its digest would
+ * change (W10).
+ */
 export function epochAfter(state: StateReader, before: Epoch, genesisHash: string): Epoch {
   const next = epochFromState(state, before.epoch + 1, genesisHash);
-  return next.digest === before.digest ? before : next;
+  if (next.digest !== before.digest) return next;
+  const moved = next.validators.some(({ url }, i) => url !== before.validators[i]?.url);
+  return moved ? { ...before, validators: next.validators } : before;
 }
 
 /** Ruleset, parameters and validators as state has them. */

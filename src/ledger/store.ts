@@ -314,7 +314,8 @@ function pushBlock(ops: WriteOp[], block: Executed): void {
   ops.push(...stateOps(block.writes));
   if (nextEpoch === epoch) return;
   ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));
-  ops.push(put(closingKey(epoch.epoch), numberBytes(header.height)));
+  // With URLs that have moved it is the same one.
+  if (nextEpoch.epoch !== epoch.epoch) ops.push(put(closingKey(epoch.epoch), numberBytes(header.height)));
 }
 
 export function encodeEpoch({ ruleset, consensus, validators }: Epoch): Uint8Array {

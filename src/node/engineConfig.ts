@@ -18,6 +18,8 @@ export type LocalTimings = {
 /** `me`: own index; undefined for who must not vote. */
 export function engineConfigOf(epoch: Epoch, me: number | undefined, timings: LocalTimings, floor: Floor): Config {
   const { consensus } = epoch;
+  // The council changes parameters without knowing how each node paces itself: that must not keep an engine from starting.
+  const half = Math.floor(consensus.leaderTimeoutMs / 2);
   return {
     epoch: epoch.epoch,
     validators: epoch.validators.length,
@@ -31,9 +33,9 @@ export function engineConfigOf(epoch: Epoch, me: number | undefined, timings: Lo
       fetchMs: consensus.fetchMs,
       skipMs: consensus.skipMs,
       idleBlockMs: consensus.idleBlockMs,
-      finalizeGraceMs: timings.finalizeGraceMs,
+      finalizeGraceMs: Math.min(timings.finalizeGraceMs, half),
       leaderSilentMs: timings.leaderSilentMs,
-      blockIntervalMs: timings.blockIntervalMs,
+      blockIntervalMs: Math.min(timings.blockIntervalMs, half),
       maxClockDriftMs: timings.maxClockDriftMs,
     },
     retentionViews: consensus.retentionViews,

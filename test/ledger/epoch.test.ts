@@ -42,10 +42,12 @@ t.test('what ends an epoch', async (t) => {
     ends(validators, (value) => Object.assign(list(value)[0]!, { account: 'alice' })),
     'who speaks for it',
   );
-  t.notOk(
-    ends(validators, (value) => Object.assign(list(value)[0]!, { url: 'http://moved' })),
-    'not a URL',
+  const moved = epochAfter(
+    stateWith(validators, (value) => Object.assign(list(value)[0]!, { url: 'http://moved' })),
+    genesis.epoch,
+    genesis.genesisHash,
   );
+  t.match(moved, { epoch: 1, digest: genesis.epoch.digest, validators: [{ url: 'http://moved' }] }, 'not a URL');
   t.notOk(
     ends(validators, (value) => Object.assign(value, { observers: [] })),
     'not observers',

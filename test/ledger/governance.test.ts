@@ -141,6 +141,22 @@ t.test('seven epochs: restarted, followed by a ledger that slept, exported, audi
   t.equal(report.stateRoot, ledger.finalized.header.stateRoot);
 });
 
+t.test('a URL that moved is known at once, and after a restart', async (t) => {
+  const memory = new MemoryDisk();
+  const { genesis } = sevenAccounts(4);
+  const ledger = await openInMemory(genesis, memory);
+  const block = await pass(ledger, setChange([{ ...entryOf('v02'), url: 'https://moved.example.net' }]));
+  t.equal(block.facts.closing, false);
+  t.strictSame(typesOf(block), ['governance.approved', 'governance.effective', 'block']);
+  t.match(ledger.epoch, { epoch: 1, digest: genesis.epoch.digest });
+  t.equal(ledger.epoch.validators[1]?.url, 'https://moved.example.net');
+  const again = await openInMemory(genesis, memory.powerLoss());
+  t.match(again.epoch, { epoch: 1, digest: genesis.epoch.digest });
+  t.equal(again.epoch.validators[1]?.url, 'https://moved.example.net');
+  await addBlock(again, []);
+  t.equal((await auditArchive(archiveOf(again))).ok, true);
+});
+
 t.test('nothing is finalized across the end of an epoch', async (t) => {
   const { genesis } = sevenAccounts(4);
   const ledger = await openInMemory(genesis);
