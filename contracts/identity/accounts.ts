@@ -1,6 +1,7 @@
 // Accounts in state, and what must stay true of them whatever changes.
 import type { AccountRecord } from '../../schemas/types/account-record.ts';
 import { asJson, isSorted } from '../contract.ts';
+import { nodeKeyPath } from '../governance/state.ts';
 import { accountPath, readAccount } from '../signatures.ts';
 import type { BlockContext, Json, StateReader } from '../types.ts';
 import { keyPath, type NamedKey, signs } from './keys.ts';
@@ -17,9 +18,11 @@ export function checkRoles(roles: readonly string[]): string | undefined {
   return roles.some((role) => reservedRoles.has(role)) ? 'ROLE_RESERVED' : undefined;
 }
 
-/** `KEY_REGISTERED` when any of these was ever registered on this chain, by whomever. */
+/** `KEY_REGISTERED` when any of these was ever registered on this chain, by whomever, or is a validator's key of another kind. */
 export function checkUnregistered(state: StateReader, keys: readonly NamedKey[]): string | undefined {
-  return keys.some(({ keyid }) => state.get(keyPath(keyid)) !== undefined) ? 'KEY_REGISTERED' : undefined;
+  const isTaken = ({ keyid, publicKey }: NamedKey): boolean =>
+    state.get(keyPath(keyid)) !== undefined || state.get(nodeKeyPath(publicKey)) !== undefined;
+  return keys.some(isTaken) ? 'KEY_REGISTERED' : undefined;
 }
 
 /** A new account's state. */

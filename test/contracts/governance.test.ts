@@ -325,6 +325,23 @@ t.test('keys: a new vote key by the validator itself; the old one is gone for ev
   }
 });
 
+t.test('one key, one purpose: what a validator has or had is no account’s', async (t) => {
+  const network = new Network();
+  const register = (publicKey: string) =>
+    network.send('admin', 'identity.register', {
+      account: `a-${publicKey
+        .slice(0, 8)
+        .toLowerCase()
+        .replace(/[^a-z0-9]/g, 'x')}`,
+      roles: [],
+      keys: [{ alg: 'ed25519', publicKey }],
+    }).refused;
+  for (const role of ['peer', 'vote', 'log', 'cosigner'] as const)
+    t.equal(register(entry('v4')[role]), 'KEY_REGISTERED');
+  t.equal(register(entry('v5').vote), undefined, 'nobody’s yet');
+  t.equal(refusedChange(network, validatorsChange('v5')), 'KEY_USED');
+});
+
 t.test('an observer becomes a validator, a validator an observer', async (t) => {
   const network = new Network();
   network.state.set('identity/account/o1', { account: 'o1', status: 'active', roles: [], keys: [] });
