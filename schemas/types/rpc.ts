@@ -345,6 +345,14 @@ export interface NodeStatus {
    */
   behind: number;
   /**
+   * What of the past this node holds: blocks from a height on (those that ended an epoch besides), log entries and log hashes from an index on.
+   */
+  retention?: {
+    fromHeight: number;
+    fromEntry: number;
+    fromHash: number;
+  };
+  /**
    * Empty when this node votes; else why it does not.
    */
   notVoting: string;

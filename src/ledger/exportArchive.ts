@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { WeftError } from '../codec/error.ts';
 import { parseCheckpoint } from '../log/checkpoint.ts';
 import { parseNote } from '../log/note.ts';
 import { archiveBytes } from './archive.ts';
@@ -28,10 +29,17 @@ export const checkpointBlocksMax = 65_536;
 
 /**
  * Writes the finalized chain into one archive file, which appears under its name only when it is whole and on the disk.
- * @throws WeftError ARCHIVE_EMPTY (no block yet)
+ * @throws WeftError ARCHIVE_EMPTY (no block yet), ARCHIVE_PRUNED (the first ones are not here)
  */
 export async function exportArchive(ledger: Ledger, path: string, options: ExportOptions = {}): Promise<Exported> {
   const { header } = ledger.finalized;
+  if (ledger.floor.height > 1) {
+    throw new WeftError(
+      'ARCHIVE_PRUNED',
+      `This node holds blocks from height ${ledger.floor.height} on (it pruned, or began from a snapshot); an archive begins at 1. Export from a node that keeps all blocks.`,
+      { fromHeight: ledger.floor.height },
+    );
+  }
   const note = options.checkpoint;
   const checkpoint =
     note !== undefined && isBlockSize(ledger, parseCheckpoint(parseNote(note).text).size) ? note : undefined;

@@ -76,7 +76,8 @@ export class History {
     if (!Number.isSafeInteger(index) || index < 0 || index >= tip.logSize) return undefined;
     const leaf = this.#store.leaf(index);
     if (leaf === undefined) return undefined;
-    if (index > 0 && index < this.#store.floor.logSize) {
+    if (index === 0) return { leaf, height: 0 };
+    if (index < this.#store.floor.logSize) {
       const height = this.#heightByRecord(index);
       return height === undefined ? undefined : { leaf, height };
     }
@@ -115,7 +116,7 @@ export class History {
 const recordPrefix = encodeUtf8('{"type":"block","height":');
 
 /** The height that a leaf names if it is a block record (docs/formats.md §11: members in this order). */
-function heightOfBlockRecord(leaf: Uint8Array): number | undefined {
+export function heightOfBlockRecord(leaf: Uint8Array): number | undefined {
   if (leaf.length < recordPrefix.length || !equalBytes(leaf.subarray(0, recordPrefix.length), recordPrefix)) {
     return undefined;
   }

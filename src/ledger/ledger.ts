@@ -21,6 +21,7 @@ import { type KeyValue, openLevel } from './keyValue.ts';
 import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
+import { compactPruned, pruneGoal, pruneSlice, type Retention } from './prune.ts';
 import { settleIncoming } from './replaceStore.ts';
 import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
@@ -440,6 +441,26 @@ export class Ledger {
   /** What of the past is held here. */
   get floor(): Floor {
     return this.#store.floor;
+  }
+
+  /**
+   * Takes away one slice of what is older than `retention` and below the snapshot of this height (prune.ts).
+   * @returns how many keys went; 0 when there is nothing more to take
+   */
+  prune(retention: Retention, snapshot: number): Promise<number> {
+    return this.#write(async () => {
+      const tip = this.#store.block(this.#finalized.header.height);
+      const goal = tip && pruneGoal(this.#store, tip, retention, snapshot);
+      const slice = goal && pruneSlice(this.#store, goal);
+      if (slice === undefined) return 0;
+      await this.#disk(() => this.#store.write(slice.ops, slice.floor));
+      return slice.ops.length;
+    });
+  }
+
+  /** Gives the disk back. Takes a while, off the event loop. */
+  compactPruned(): Promise<void> {
+    return compactPruned(this.#store);
   }
 
   /** The finalized block and the state after it, held still for a snapshot while the chain goes on. */

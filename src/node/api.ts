@@ -44,6 +44,8 @@ export type NodeStatus = {
   readonly catchingUp: boolean;
   /** Blocks that peers have finalized and we have not. */
   readonly behind: number;
+  /** First height, log entry and log hash that are held here (floor.ts). */
+  readonly retention?: { readonly fromHeight: number; readonly fromEntry: number; readonly fromHash: number };
   /** Empty when this node votes; else why it does not (`CATCHING_UP`, `WAITING_FOR_PEERS`, `JOURNAL_ROLLED_BACK`, `STATE_DIVERGED`, `DISK_FAILED`). */
   readonly notVoting: string;
   readonly validators: readonly {

@@ -134,6 +134,20 @@ export function checkConfig(document: unknown, path: string): Config {
     throw new WeftError('CONFIG_INVALID', `${path}: ${text}`, { key, file: path });
   }
   const config = copy as Config;
+  if (config.keepBlocks > 0 && config.snapshotEveryBlocks === 0) {
+    throw new WeftError(
+      'CONFIG_INVALID',
+      `${path}: 'keepBlocks' needs snapshots: without them nobody could catch up; set snapshotEveryBlocks above 0`,
+      { key: 'keepBlocks', file: path },
+    );
+  }
+  if (config.keepLog > 0 && config.keepBlocks === 0) {
+    throw new WeftError(
+      'CONFIG_INVALID',
+      `${path}: 'keepLog' goes with 'keepBlocks': the log holds the bodies of the blocks that are kept`,
+      { key: 'keepLog', file: path },
+    );
+  }
   const at = (name: string): string => resolve(dirname(path), name);
   const { tls } = config.rpc;
   return {

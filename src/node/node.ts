@@ -31,6 +31,7 @@ import { ownIn, peersKnown, peersOf, retiredGraceMs, standingOf } from './member
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics } from './metrics.ts';
 import { News } from './news.ts';
+import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
@@ -99,6 +100,7 @@ export class WeftNode {
   readonly #answers: Answers;
   readonly #sync: Sync;
   readonly #snapshots: Snapshots;
+  readonly #pruner: Pruner;
   readonly #snapshotCatchUp: SnapshotCatchUp;
   readonly #published: Published;
   readonly #duties: Duties;
@@ -208,6 +210,16 @@ export class WeftNode {
       monotonicMs,
       wallMs,
     });
+    this.#pruner = new Pruner(
+      { blocks: config.keepBlocks, entries: config.keepLog },
+      {
+        ledger,
+        snapshots: this.#snapshots,
+        catchingUp: () => this.#sync.catchingUp,
+        log,
+        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      },
+    );
     this.#snapshotCatchUp = new SnapshotCatchUp(
       {
         ledger,
@@ -372,6 +384,7 @@ export class WeftNode {
         this.#applyPeers();
         this.#duties.tick();
         this.#sync.tick();
+        this.#pruner.tick();
         this.#snapshotCatchUp.tick(this.#sync.behind);
       }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
@@ -394,7 +407,7 @@ export class WeftNode {
     this.#spread.close();
     this.#answers.close();
     // Before the ledger closes, from which one may be being made.
-    const maintenance = [this.#snapshotCatchUp.stop(), this.#snapshots.close()];
+    const maintenance = [this.#pruner.stop(), this.#snapshotCatchUp.stop(), this.#snapshots.close()];
     this.#admission.close();
     // The network first: whoever waits for a peer's answer is told at once that none comes.
     const ends = await Promise.allSettled([

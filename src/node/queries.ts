@@ -1,5 +1,5 @@
 import { toBase64 } from '../codec/base64.ts';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -34,6 +34,14 @@ export function summaryOf(block: StoredBlock, epoch: Epoch | undefined): BlockSu
 
 export function blockOf(ledger: Ledger, heightOrId: number | string): BlockSummary | undefined {
   const block = ledger.block(heightOrId);
+  const { floor } = ledger;
+  if (block === undefined && typeof heightOrId === 'number' && heightOrId > 0 && heightOrId < floor.height) {
+    throw new WeftError(
+      'BLOCK_PRUNED',
+      `this node holds blocks from height ${floor.height} on; ask one that keeps all, or look into an archive (weft audit)`,
+      { fromHeight: floor.height },
+    );
+  }
   return block === undefined ? undefined : summaryOf(block, ledger.epochOf(block.header.epoch));
 }
 
@@ -54,6 +62,14 @@ export function finalizedTx(ledger: Ledger, id: string): Extract<TxStatus, { sta
 
 export function entryOf(ledger: Ledger, index: number): LogEntry | undefined {
   const entry = Number.isSafeInteger(index) && index >= 0 ? ledger.entry(index) : undefined;
+  const { floor } = ledger;
+  if (entry === undefined && Number.isSafeInteger(index) && index >= 0 && index < floor.entry) {
+    throw new WeftError(
+      'ENTRY_PRUNED',
+      `this node holds log entries from ${floor.entry} on; ask one that keeps all, or an export of the log (weft export --tiles)`,
+      { fromEntry: floor.entry },
+    );
+  }
   return entry === undefined ? undefined : { index, ...entry };
 }
 
@@ -97,7 +113,21 @@ export function tokenOf(
       { retryAfterMs: 100 },
     );
   }
-  return encodeToken({ leaf: entry.leaf, index, hashes: ledger.logProof(index, size), checkpoint });
+  return encodeToken({ leaf: entry.leaf, index, hashes: proofOf(ledger, index, size), checkpoint });
+}
+
+/** What was before a snapshot has no proof here: only the log's edge came with it. */
+function proofOf(ledger: Ledger, index: number, size: number): Uint8Array[] {
+  try {
+    return ledger.logProof(index, size);
+  } catch (error) {
+    if (codeOf(error) !== 'LOG_TILE_MISSING') throw error;
+    throw new WeftError(
+      'ENTRY_PRUNED',
+      `this node began from a snapshot and has no hashes of entry ${index}; ask one that keeps all`,
+      { fromEntry: ledger.floor.tiles },
+    );
+  }
 }
 
 function recordIndex(ledger: Ledger, tx: string, record: number | undefined): number {

@@ -88,6 +88,16 @@ export class Snapshots {
     return this.#files[0]?.manifest.height ?? 0;
   }
 
+  /** Height of the oldest that is kept; 0 when there is none. */
+  get oldest(): number {
+    return this.#files.at(-1)?.manifest.height ?? 0;
+  }
+
+  /** One is being made, of blocks that must stay until then. */
+  get busy(): boolean {
+    return this.#making !== undefined;
+  }
+
   /** Block by block, as they are committed: the state can be held still only before the next one. */
   committed(blocks: readonly CommittedBlock[]): void {
     const { everyBlocks } = this.#options;

@@ -66,6 +66,7 @@ export function statusOf(modules: StatusModules): NodeStatus {
     },
     catchingUp: sync.catchingUp,
     behind: sync.behind,
+    retention: { fromHeight: ledger.floor.height, fromEntry: ledger.floor.entry, fromHash: ledger.floor.tiles },
     notVoting: notVoting === 'WAITING_FOR_PEERS' && sync.catchingUp && sync.behind > 0 ? 'CATCHING_UP' : notVoting,
     validators: epoch.validators.map((validator) => {
       const heard = validator.name === name ? 0 : network.heardMs(validator.name);

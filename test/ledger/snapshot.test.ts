@@ -11,6 +11,7 @@ import { loadSnapshot } from '../../src/ledger/snapshotLoad.ts';
 import { writeSnapshot } from '../../src/ledger/snapshotWrite.ts';
 import { checkpointOf } from './checkpoints.ts';
 import { addBlock, genesisTime, MemoryDisk, makeGenesis, openInMemory, packetsTx, registerTx } from './fixtures.ts';
+import { entryOf, pass, setChange } from './governed.ts';
 
 const lifetime = 60_000;
 const { genesis } = makeGenesis(4, { consensus: { maxTxLifetimeMs: lifetime } });
@@ -213,4 +214,44 @@ t.test('a file with any byte changed is refused', async (t) => {
   writeFileSync(bent, bytes.subarray(0, bytes.length - 1));
   await t.rejects(load(bent), { code: 'SNAPSHOT_INVALID' });
   await t.rejects(load(join(folder, 'absent')), { code: 'SNAPSHOT_UNREADABLE' });
+});
+
+t.test('across two epochs: the walk leads from genesis to validators with other keys', async (t) => {
+  const ledger = await openInMemory(genesis);
+  const quiet = async (blocks: number): Promise<void> => {
+    for (let i = 0; i < blocks; i += 1) await addBlock(ledger, []);
+  };
+  await quiet(20);
+  await pass(ledger, { kind: 'parameters', parameters: { ...genesis.epoch.consensus, fetchMs: 1500 } });
+  await quiet(100);
+  await pass(ledger, setChange([entryOf('v02', 1)]), ['v01', ['v02', 1], 'v03', 'v04']);
+  await quiet(5);
+  t.equal(ledger.epoch.epoch, 3);
+  const path = await snapshotAt(ledger, 'epochs');
+  const { disk } = await load(path);
+  const copy = await openInMemory(genesis, disk);
+  t.strictSame(copy.epoch, ledger.epoch, 'with URLs, from state');
+  t.equal(copy.epochOf(2)?.digest, ledger.epochOf(2)?.digest);
+  t.ok(copy.floor.height > 24, `begins at ${copy.floor.height}`);
+  t.equal(
+    copy.block(23)?.blockId,
+    ledger.block(23)?.blockId,
+    'the closing block of epoch 1 is held, far below the floor',
+  );
+  t.ok(copy.certificate(23));
+  await addBlock(copy, []);
+  // A snapshot of the copy has the same walk.
+  const again = join(folder, 'again');
+  await writeSnapshot(await copy.capture(), again, async () => checkpointOf(copy));
+  t.equal((await load(again)).height, copy.finalized.header.height);
+  const file = await SnapshotFile.open(path);
+  t.teardown(() => file.close());
+  const skipping = {
+    manifest: file.manifest,
+    part: async (i: number) =>
+      file.manifest.parts[i]?.kind === partKinds.walk
+        ? encodeCbor([...decodePart(await file.part(i))].slice(0, 1) as never)
+        : file.part(i),
+  };
+  await t.rejects(loadSnapshot(skipping, genesis, new MemoryDisk().database), { code: 'SNAPSHOT_WALK' });
 });
