@@ -32,7 +32,7 @@ const peersMax = 1024;
 /**
  * The permitted set. Who dials: between validators the one whose peer key is lower, compared as bytes (the peer id of an
  * Ed25519 key is that key behind a constant prefix, so this is the order of the peer ids), unless it has no address of the
- * other; between an observer and a validator the observer.
+ * other; between an observer and a validator the observer, on the same condition.
  */
 export class PeerSet {
   readonly #byName = new Map<string, KnownPeer>();
@@ -121,9 +121,10 @@ function dialsOf(
   order: number,
   reachable: boolean,
 ): KnownPeer['dials'] {
-  if (!validators) return ownRole === 'observer' && !observers ? 'ours' : 'theirs';
-  // Without an address the order decides nothing: then the other side, which has ours, comes.
-  if (!reachable) return 'theirs';
+  // Without an address nothing else decides: then the other side, which has ours, comes.
+  if (!reachable || observers) return 'theirs';
+  // A validator that became an observer may not know those that came after it.
+  if (!validators) return ownRole === 'observer' ? 'ours' : 'either';
   return order < 0 ? 'ours' : 'either';
 }
 

@@ -138,16 +138,38 @@ export class EpochNet {
       keys,
       ...(nextKeys === undefined ? {} : { nextKeys }),
       version: '0',
-      log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+      log: {
+        debug: process.env['WEFT_TEST_TALK'] === 'debug' ? say('talk') : say('debug'),
+        info: say('info'),
+        warn: say('warn'),
+        error: say('error'),
+      },
       ...more,
     });
     this.nodes.set(name, node);
     return node;
   }
 
+  /** What the keeper does: closed, and started again from its data folder. */
+  async reopen(name: string, why: string): Promise<void> {
+    this.lines.push(`${name} reopened for ${why}`);
+    await this.stop(name);
+    await this.start(name);
+  }
+
+  dataOf(name: string): string {
+    return this.#place(name).config.data;
+  }
+
+  /** `name` has the key file of `other`. */
+  swapKeys(name: string, other: string): void {
+    this.#place(name).keys = this.#place(other).keys;
+  }
+
   async stop(name: string): Promise<void> {
-    await this.nodes.get(name)?.close();
+    const node = this.nodes.get(name);
     this.nodes.delete(name);
+    await node?.close();
   }
 
   node(name: string): WeftNode {
