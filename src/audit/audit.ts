@@ -8,6 +8,7 @@ import { type ArchiveIndex, type ArchiveItem, inPieces, readArchive } from '../l
 import { Chain } from '../ledger/chain.ts';
 import { checkpointBlocksMax } from '../ledger/exportArchive.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
+import { isClosing } from '../ledger/header.ts';
 import { inlineVerifier } from '../ledger/prepare.ts';
 import { genesisPosition } from '../ledger/restart.ts';
 import { decodeRun, verifyRunEnd } from '../ledger/runs.ts';
@@ -51,6 +52,8 @@ export type AuditReport = {
   /** Hex. */
   readonly logRoot: string | undefined;
   readonly stateRoot: string | undefined;
+  /** Closing checkpoints of epochs that are over, all of which hold; absent without any. */
+  readonly closings?: number;
   readonly checkpoint: CheckedCheckpoint | undefined;
   readonly error?: AuditError;
 };
@@ -106,6 +109,7 @@ class Replay {
   readonly #boundaries = new Map<number, Boundary>();
   readonly #runs: { height: number; offset: number }[] = [];
   #checkpoint: CheckedCheckpoint | undefined;
+  #closings = 0;
   #transactions = 0;
   #refused = 0;
   #records = 0;
@@ -126,6 +130,8 @@ class Replay {
         return this.#begin(item.bytes);
       case 'run':
         return this.#replay(item.run, item.offset);
+      case 'closing':
+        return this.#checkClosing(item.epoch, item.note);
       case 'checkpoint':
         this.where = 'checkpoint';
         if (item.note !== undefined)
@@ -155,6 +161,7 @@ class Replay {
       logSize: header?.logSize ?? 0,
       logRoot: header?.logRoot,
       stateRoot: header?.stateRoot,
+      ...(this.#closings === 0 ? {} : { closings: this.#closings }),
       checkpoint: this.#checkpoint,
       ...(error === undefined ? {} : { error }),
     };
@@ -216,11 +223,24 @@ class Replay {
       this.#transactions += block.transactions.length;
       this.#refused += block.outcomes.filter(({ refused }) => refused !== undefined).length;
       this.#records += block.leaves.length - block.transactions.length;
-      this.#boundaries.set(header.logSize, { root: header.logRoot, epoch: block.epoch });
+      this.#boundaries.set(header.logSize, { root: header.logRoot, epoch: block.epoch, next: block.nextEpoch });
       const oldest = this.#boundaries.keys().next();
       if (this.#boundaries.size > checkpointBlocksMax && !oldest.done) this.#boundaries.delete(oldest.value);
       this.#forget(header.time);
     }
+    this.where = 'file';
+  }
+
+  /** Of the block that ended just now, cosigned by those who leave with it. */
+  #checkClosing(epoch: number, note: string): void {
+    this.where = `closing checkpoint of epoch ${epoch}`;
+    const { header } = this.#needChain().tip;
+    const boundary = this.#boundaries.get(header.logSize);
+    if (boundary === undefined || header.epoch !== epoch || !isClosing(header))
+      throw new WeftError('CHECKPOINT_SIZE', `Block ${header.height} does not close epoch ${epoch}.`);
+    const ended = { ...boundary, next: boundary.epoch };
+    checkCheckpoint(note, this.#needGenesis(), new Map([[header.logSize, ended]]));
+    this.#closings += 1;
     this.where = 'file';
   }
 

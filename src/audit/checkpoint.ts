@@ -6,11 +6,16 @@ import type { Genesis } from '../ledger/genesis.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { parseCheckpoint, verifyLogSignature } from '../log/checkpoint.ts';
 import { checkpointTime, verifyCosignature } from '../log/cosignature.ts';
-import { parseNote } from '../log/note.ts';
+import { type Note, parseNote } from '../log/note.ts';
 import { algCosigner, algLog, createVkey } from '../log/vkey.ts';
 
 /** The end of a replayed block: what a checkpoint of its size must say, and who must have signed it. */
-export type Boundary = { readonly root: string; readonly epoch: Epoch };
+export type Boundary = {
+  readonly root: string;
+  readonly epoch: Epoch;
+  /** Of the blocks after it: of a closing block both sets cosign the end, each under its own keys. */
+  readonly next: Epoch;
+};
 
 export type CheckedCheckpoint = {
   readonly size: number;
@@ -39,7 +44,20 @@ export function checkCheckpoint(
     throw new WeftError('CHECKPOINT_SIZE', `No block of the archive ends at log size ${size}.`);
   if (toHex(root) !== boundary.root)
     throw new WeftError('CHECKPOINT_ROOT', `The checkpoint of size ${size} names another root than the replay found.`);
-  const { validators, quorum } = boundary.epoch;
+  const { epoch, next } = boundary;
+  try {
+    return { size, ...signersOf(note, genesis, epoch) };
+  } catch (error) {
+    if (next === epoch) throw error;
+    return { size, ...signersOf(note, genesis, next) };
+  }
+}
+
+function signersOf(
+  note: Note,
+  { chain, origin }: Genesis,
+  { validators, quorum }: Epoch,
+): Omit<CheckedCheckpoint, 'size'> {
   const logged = note.signatures.some((signature) =>
     validators.some(({ log }) =>
       verifyLogSignature(note.text, signature, createVkey(sha256, origin, algLog, log), verifyConsensus),
@@ -48,7 +66,7 @@ export function checkCheckpoint(
   if (!logged) throw new WeftError('CHECKPOINT_UNSIGNED', 'No validator has signed the checkpoint with its log key.');
   const times = new Map<string, number>();
   for (const { name, cosigner } of validators) {
-    const key = createVkey(sha256, `${genesis.chain}/${name}`, algCosigner, cosigner);
+    const key = createVkey(sha256, `${chain}/${name}`, algCosigner, cosigner);
     for (const signature of note.signatures) {
       const timeS = verifyCosignature(note.text, signature, key, verifyConsensus);
       if (timeS !== undefined) times.set(name, Math.max(timeS, times.get(name) ?? 0));
@@ -60,5 +78,5 @@ export function checkCheckpoint(
       `${times.size} validators have cosigned the checkpoint; ${quorum} are needed.`,
     );
   }
-  return { size, cosigners: [...times.keys()], time: checkpointTime([...times.values()], validators.length) };
+  return { cosigners: [...times.keys()], time: checkpointTime([...times.values()], validators.length) };
 }

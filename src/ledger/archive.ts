@@ -3,7 +3,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { concat, encodeUtf8, equalBytes } from '../codec/utf8.ts';
-import { decodeHeader } from './header.ts';
+import { decodeHeader, isClosing } from './header.ts';
 import { runBlocksMax } from './runs.ts';
 import type { Run } from './types.ts';
 
@@ -13,6 +13,7 @@ import type { Run } from './types.ts';
  *     archive = "weft-archive/v1\n" ‖ chunk … ‖ SHA-256 of all bytes before it
  *     chunk   = length (u32 big-endian) ‖ zstd frame of that length, which holds one item of a CBOR sequence
  *     items   = [1, genesis (RFC 8785 bytes)], [2, [headers], [bodies], certificate] …, [3, checkpoint note or null],
+ *               [5, epoch, closing checkpoint] behind the run that ends an epoch, where the writer has it,
  *               [4, [[height of a run's first block, offset of its chunk] …], last height, transactions, log size]
  *
  * in this order; the index is the last item and nothing may follow the hash. The hash is over the compressed bytes, so that
@@ -36,6 +37,7 @@ export type ArchiveIndex = {
 export type ArchiveItem =
   | { readonly kind: 'genesis'; readonly bytes: Uint8Array }
   | { readonly kind: 'run'; readonly run: Run; readonly offset: number }
+  | { readonly kind: 'closing'; readonly epoch: number; readonly note: string }
   | { readonly kind: 'checkpoint'; readonly note: string | undefined }
   | { readonly kind: 'index'; readonly index: ArchiveIndex };
 
@@ -46,6 +48,8 @@ export type ArchiveSource = {
   readonly run: (fromHeight: number, bytesMax: number) => Run | undefined;
   /** A signed checkpoint of a size that one of the blocks reaches. */
   readonly checkpoint?: string;
+  /** The closing checkpoint of an epoch, if it is at hand. */
+  readonly closing?: (epoch: number) => string | undefined;
   /** Transactions of a block: from its body's CBOR head or the store. */
   readonly transactions: (height: number) => number;
 };
@@ -79,8 +83,11 @@ export function* archiveBytes(source: ArchiveSource, options: ArchiveOptions = {
     for (let height = next; height < next + run.headers.length; height += 1)
       transactions += source.transactions(height);
     next += run.headers.length;
-    logSize = decodeHeader(last).logSize;
+    const ended = decodeHeader(last);
+    logSize = ended.logSize;
     yield pass(encodeChunk([2, [...run.headers], [...run.bodies], run.certificate]));
+    const closing = isClosing(ended) ? source.closing?.(ended.epoch) : undefined;
+    if (closing !== undefined) yield pass(encodeChunk([5, ended.epoch, closing]));
     options.onProgress?.(next - 1);
   }
   if (runs.length === 0) throw new WeftError('ARCHIVE_EMPTY', 'No block is finalized yet: there is nothing to export.');
@@ -141,8 +148,9 @@ function decompress(frame: Uint8Array): Uint8Array {
 
 function mayFollow(before: ArchiveItem['kind'] | undefined, kind: ArchiveItem['kind']): boolean {
   if (kind === 'genesis') return before === undefined;
-  if (kind === 'run') return before === 'genesis' || before === 'run';
-  return before === (kind === 'checkpoint' ? 'run' : 'checkpoint');
+  if (kind === 'run') return before === 'genesis' || before === 'run' || before === 'closing';
+  if (kind === 'closing') return before === 'run';
+  return kind === 'checkpoint' ? before === 'run' || before === 'closing' : before === 'checkpoint';
 }
 
 function decodeItem(bytes: Uint8Array, offset: number): ArchiveItem {
@@ -156,6 +164,9 @@ function decodeItem(bytes: Uint8Array, offset: number): ArchiveItem {
   if (kind === 3 && second === undefined) {
     if (first === null) return { kind: 'checkpoint', note: undefined };
     if (typeof first === 'string' && first.length <= checkpointBytesMax) return { kind: 'checkpoint', note: first };
+  }
+  if (kind === 5 && isCount(first) && typeof second === 'string' && third === undefined) {
+    if (second.length <= checkpointBytesMax) return { kind: 'closing', epoch: first, note: second };
   }
   if (kind === 4 && Array.isArray(first) && isCount(second) && isCount(third) && isCount(fourth)) {
     const runs = first.map((entry: Cbor) => {

@@ -6,6 +6,7 @@ import { WeftError } from '../codec/error.ts';
 import { parseCheckpoint } from '../log/checkpoint.ts';
 import { parseNote } from '../log/note.ts';
 import { archiveBytes } from './archive.ts';
+import { closingCheckpoint } from './closingNote.ts';
 import type { Ledger } from './ledger.ts';
 
 export type ExportOptions = {
@@ -49,6 +50,7 @@ export async function exportArchive(ledger: Ledger, path: string, options: Expor
       // A live ledger grows while it is written: the file ends where it was when the export began, or a run later.
       run: (from, bytesMax) => (from > header.height ? undefined : ledger.exportRun(from, bytesMax)),
       transactions: (height) => ledger.block(height)?.transactions ?? 0,
+      closing: (epoch) => closingCheckpoint(ledger, epoch),
       ...(checkpoint === undefined ? {} : { checkpoint }),
     },
     { onProgress: (height) => options.onProgress?.(height, header.height) },

@@ -1,8 +1,9 @@
 import { WeftError } from '../codec/error.ts';
 import { fromHex } from '../codec/hex.ts';
-import { decodeUtf8, encodeUtf8, equalBytes } from '../codec/utf8.ts';
+import { decodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { ed25519Signer } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
+import { closingCheckpoint, keepClosingCheckpoint } from '../ledger/closingNote.ts';
 import { type Header, isClosing } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Epoch, Validator } from '../ledger/validatorSet.ts';
@@ -158,9 +159,7 @@ export class Closing {
 
   /** The closing checkpoint of an epoch: one log line and q cosigner lines of its validators. */
   note(epoch: number): string | undefined {
-    if (!Number.isSafeInteger(epoch) || epoch < 1) return undefined;
-    const stored = this.#modules.ledger.note(noteName(epoch));
-    return stored === undefined ? undefined : decodeUtf8(stored);
+    return closingCheckpoint(this.#modules.ledger, epoch);
   }
 
   /**
@@ -227,7 +226,7 @@ export class Closing {
     const { ledger, log, ownIn } = this.#modules;
     const { epoch } = missing.epoch;
     if (this.#missing.get(epoch) !== missing) return;
-    await ledger.putNote(noteName(epoch), encodeUtf8(note));
+    await keepClosingCheckpoint(ledger, epoch, note);
     this.#missing.delete(epoch);
     log.info({ epoch, size: missing.size }, 'the closing checkpoint of this epoch is here');
     const own = ownIn(missing.epoch);
@@ -280,10 +279,6 @@ export class Closing {
     const header = ledger.block(low)?.header;
     return header !== undefined && header.epoch === epoch && isClosing(header) ? header : undefined;
   }
-}
-
-function noteName(epoch: number): string {
-  return `closing/${epoch}`;
 }
 
 function ownNoteName(epoch: number): string {

@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { JsonObject } from '../../contracts/types.ts';
+import { type AuditReport, auditArchive } from '../../src/audit/audit.ts';
 import { makeTestnet } from '../../src/cli/testnet.ts';
 import { buildTransaction, ed25519TransactionSigner, sign } from '../../src/client/index.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { publicKeyOf } from '../../src/crypto/ed25519.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { generateValidatorKeys, type ValidatorKeys, validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
+import { exportArchive } from '../../src/ledger/exportArchive.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { parseNote } from '../../src/log/note.ts';
 import type { NodeStatus } from '../../src/node/api.ts';
 import { type Config, checkConfig, loadConfig } from '../../src/node/config.ts';
@@ -164,6 +167,14 @@ export class EpochNet {
   /** `name` has the key file of `other`. */
   swapKeys(name: string, other: string): void {
     this.#place(name).keys = this.#place(other).keys;
+  }
+
+  /** Exports what a stopped node holds, and replays it. */
+  async audit(name: string, checkpoint: string): Promise<AuditReport> {
+    const ledger = await Ledger.open({ dir: this.dataOf(name), genesis: this.#genesis });
+    const file = join(this.#dir, 'audited.weft');
+    await exportArchive(ledger, file, { checkpoint }).finally(() => ledger.close());
+    return auditArchive(file);
   }
 
   async stop(name: string): Promise<void> {

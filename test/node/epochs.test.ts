@@ -42,6 +42,12 @@ t.test('one validator becomes four, and the chain goes on through every kind of 
   await net.votes(...rest);
   await work(net, rest[2] ?? '');
   await agree(t, net, rest, 4);
+
+  const [teller = ''] = rest;
+  const checkpoint = net.node(teller).api.checkpoint() ?? '';
+  await net.stop(teller);
+  const audited = await net.audit(teller, checkpoint);
+  t.match(audited, { ok: true, epochs: 5, closings: 4, checkpoint: { size: Number } });
 });
 
 t.test('asleep over one epoch and over five: back without a command, with a vote', async (t) => {
