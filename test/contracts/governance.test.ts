@@ -283,6 +283,18 @@ t.test('a set that is no longer there at the effect does not take effect', async
   t.equal(readGoverned(network.reader()).validators.length, 4);
 });
 
+t.test('whoever has other keys by then was ready with the old ones only', async (t) => {
+  const network = new Network();
+  const upgrade = propose(network, { kind: 'ruleset', ruleset: 2 }, { notBefore: network.block.height + 1 });
+  const rekey = propose(network, validatorsChange(entry('v4', 1)));
+  ready(network, upgrade, ['v2', 'v3', 'v4']);
+  ready(network, rekey, ['v1', 'v2', 'v3']);
+  for (const proposal of [upgrade, rekey])
+    t.equal(network.send('admin', 'governance.approve', { proposal }).refused, undefined);
+  t.strictSame(types(network.next().records), ['governance.effective', 'epoch']);
+  t.match(network.next().records, [{ type: 'governance.lapsed', proposal: upgrade, code: 'GOVERNANCE_NOT_READY' }]);
+});
+
 t.test('a ruleset waits for q builds that have it', async (t) => {
   const network = new Network();
   const id = propose(network, { kind: 'ruleset', ruleset: 3 });
@@ -457,6 +469,7 @@ t.test('evidence: what contradicts itself, by whom, once', async (t) => {
     [vote('nullify'), vote('nullify'), 'a nullify has no second form'],
     [vote('notarize'), vote('notarize', { block: 'b', view: 78 }), 'two views'],
     [vote('notarize'), vote('notarize', { block: 'b', epoch: 2 }), 'two epochs'],
+    [vote('notarize', { epoch: 2 }), vote('notarize', { block: 'b' }), 'the other way round'],
     [vote('notarize', { epoch: 2 }), vote('notarize', { block: 'b', epoch: 2 }), 'another epoch than is said'],
     [vote('notarize'), vote('notarize', { block: 'b', by: 'v2' }), 'two signers'],
     [vote('notarize'), 'AAAA', 'no vote'],
