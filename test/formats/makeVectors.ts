@@ -27,9 +27,9 @@ import { leaderOf, leaderOrder } from '../../src/ledger/validatorSet.ts';
 import { encodeVote, voteBytes } from '../../src/ledger/votes.ts';
 import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
 
-const network = 'weft-dev';
+export const network = 'weft-dev';
 const time = 1_763_712_000_000;
-const roles = ['peer', 'vote', 'log', 'cosigner'] as const;
+export const roles = ['peer', 'vote', 'log', 'cosigner'] as const;
 const names = ['v1', 'v2', 'v3', 'v4'];
 
 /** Ed25519 seed: SHA-256("weft chain vectors <what>"). */
@@ -37,11 +37,28 @@ export function seedOf(what: string): Uint8Array {
   return sha256(encodeUtf8(`weft chain vectors ${what}`));
 }
 
-function plainKey(what: string) {
+export function plainKey(what: string) {
   return { alg: 'ed25519' as const, publicKey: toBase64Url(publicKeyOf(seedOf(what))) };
 }
 
-function genesisDocument(): unknown {
+const registerPolicy = {
+  schema:
+    'entity Role;\nentity Account in [Role] = { suspended: Bool };\nentity Service;\naction "identity.register" appliesTo {\n  principal: [Account],\n  resource: [Service],\n  context: { account: String, roles: Set<String>, time?: Long },\n};\n',
+  policies: [
+    {
+      id: 'identity.register',
+      text: 'permit (principal in Role::"administrator", action == Action::"identity.register", resource);',
+    },
+  ],
+};
+
+/** `accounts`: those that validate nothing yet. */
+export function genesisDocument(
+  options: {
+    readonly policy?: { readonly schema: string; readonly policies: readonly { id: string; text: string }[] };
+    readonly accounts?: readonly string[];
+  } = {},
+): unknown {
   return {
     format: 'weft/genesis/v1',
     name: network,
@@ -71,7 +88,7 @@ function genesisDocument(): unknown {
       ),
     })),
     observers: [],
-    accounts: ['admin', ...names].map((name) => ({
+    accounts: ['admin', ...names, ...(options.accounts ?? [])].map((name) => ({
       name,
       roles: name === 'admin' ? ['administrator'] : [],
       keys: [plainKey(`account ${name}`)],
@@ -79,45 +96,39 @@ function genesisDocument(): unknown {
     council: { threshold: 1, members: ['admin'] },
     policy: {
       engine: { ...POLICY_ENGINE_ID },
-      schema:
-        'entity Role;\nentity Account in [Role] = { suspended: Bool };\nentity Service;\naction "identity.register" appliesTo {\n  principal: [Account],\n  resource: [Service],\n  context: { account: String, roles: Set<String>, time?: Long },\n};\n',
-      policies: [
-        {
-          id: 'identity.register',
-          text: 'permit (principal in Role::"administrator", action == Action::"identity.register", resource);',
-        },
-      ],
+      ...(options.policy ?? registerPolicy),
     },
   };
 }
+/** `nonce`: the byte that it consists of. */
+export function send(chain: string, account: string, type: string, nonce: number, body: JsonObject): Uint8Array {
+  const seed = seedOf(`account ${account}`);
+  return buildEnvelope(
+    {
+      chain,
+      account,
+      type,
+      expires: time + 60_000,
+      nonce: toBase64Url(new Uint8Array(8).fill(nonce)),
+      body,
+    },
+    [{ keyid: keyId(ALG_ED25519, publicKeyOf(seed)), sign: (message) => sign(message, seed) }],
+  );
+}
 
 function envelopes(chain: string): Uint8Array[] {
-  const send = (account: string, type: string, nonce: number, body: JsonObject): Uint8Array => {
-    const seed = seedOf(`account ${account}`);
-    return buildEnvelope(
-      {
-        chain,
-        account,
-        type,
-        expires: time + 60_000,
-        nonce: toBase64Url(new Uint8Array(8).fill(nonce)),
-        body,
-      },
-      [{ keyid: keyId(ALG_ED25519, publicKeyOf(seed)), sign: (message) => sign(message, seed) }],
-    );
-  };
   const register = { account: 'misty.weave', roles: ['agent'], keys: [plainKey('account misty.weave')] };
   const ids = toBase64Url(Uint8Array.from({ length: 64 }, (_, n) => n));
   return [
-    send('admin', 'identity.register', 1, register),
-    send('v1', 'identity.register', 2, { ...register, account: 'oracle.weave' }),
-    send('admin', 'packets.commit', 3, {
+    send(chain, 'admin', 'identity.register', 1, register),
+    send(chain, 'v1', 'identity.register', 2, { ...register, account: 'oracle.weave' }),
+    send(chain, 'admin', 'packets.commit', 3, {
       groups: [{ source: 'misty.weave', target: 'oracle.weave', expires: time + 30_123, ids }],
     }),
   ];
 }
 
-function blockVector(block: Executed, changed: readonly string[]) {
+export function blockVector(block: Executed, changed: readonly string[]) {
   const { header } = block;
   return {
     header: { ...header },
@@ -139,12 +150,18 @@ function voteVector(genesis: Genesis, kind: VoteKind, subject: Proposal | Round,
   return { kind, signer, message: toHex(message), signature: toHex(signature), wire: toHex(encodeVote(vote)) };
 }
 
-function certificateVector(genesis: Genesis, kind: VoteKind, subject: Proposal | Round, signers: readonly number[]) {
+export function certificateVector(
+  genesis: Genesis,
+  kind: VoteKind,
+  subject: Proposal | Round,
+  signers: readonly number[],
+  validators: readonly string[] = names,
+) {
   const signatures = signers.map((signer) =>
-    sign(voteBytes(kind, genesis.genesisHash, subject), seedOf(`vote ${names[signer]}`)),
+    sign(voteBytes(kind, genesis.genesisHash, subject), seedOf(`vote ${validators[signer]}`)),
   );
   const certificate = { kind, subject, signers, signatures } as Certificate;
-  return { kind, signers, wire: toHex(encodeCertificate(certificate, names.length)) };
+  return { kind, signers, wire: toHex(encodeCertificate(certificate, validators.length)) };
 }
 
 /** Digests and messages of contracts that appear in no header. */
@@ -169,22 +186,28 @@ function statements(chain: string) {
   };
 }
 
+export async function build(
+  chain: Chain,
+  parent: string,
+  view: number,
+  at: number,
+  list: readonly Uint8Array[],
+): Promise<Executed> {
+  const epoch = (chain.position(parent) as Executed).nextEpoch;
+  const builder = chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time: at });
+  for (const prepared of await chain.prepare(list, 'block', parent)) {
+    const added = builder.tryAdd(prepared as PreparedTx);
+    if (added !== 'added') throw new Error(added);
+  }
+  return chain.executed(builder.seal().blockId) as Executed;
+}
+
 export async function makeChainVectors(document: unknown = genesisDocument()) {
   const genesis = loadGenesis(encodeUtf8(JSON.stringify(document)));
   const tip = genesisPosition(genesis, () => false);
   const chain = new Chain({ genesis, verifier: inlineVerifier, tip });
-  const build = async (parent: string, view: number, at: number, list: readonly Uint8Array[]): Promise<Executed> => {
-    const { epoch } = genesis.epoch;
-    const builder = chain.startBlock(parent, { epoch, view, proposer: leaderOf(genesis.epoch, view), time: at });
-    for (const prepared of await chain.prepare(list, 'block', parent)) {
-      const added = builder.tryAdd(prepared as PreparedTx);
-      if (added !== 'added') throw new Error(added);
-    }
-    builder.seal();
-    return chain.executed(builder.seal().blockId) as Executed;
-  };
-  const one = await build(genesis.genesisHash, 1, time + 1000, envelopes(genesis.chain));
-  const two = await build(one.blockId, 3, time + 1500, []);
+  const one = await build(chain, genesis.genesisHash, 1, time + 1000, envelopes(genesis.chain));
+  const two = await build(chain, one.blockId, 3, time + 1500, []);
   const second: Proposal = { epoch: 1, view: 3, parentView: 1, blockId: two.blockId };
   return {
     about:
