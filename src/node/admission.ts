@@ -41,6 +41,11 @@ export class Admission {
     this.#modules = modules;
   }
 
+  /** Work of peers that was not done, because too much of theirs waited. */
+  get dropped(): number {
+    return this.#batches.dropped;
+  }
+
   /** `own`: this node brings it to the others. @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_*, VERIFY_*, NODE_STOPPED */
   async submit(envelope: Uint8Array, own = true): Promise<Admitted> {
     const [answer] = await this.#admit([envelope], own);

@@ -53,6 +53,11 @@ export class Answers {
     this.#modules = modules;
   }
 
+  /** Work of peers that was not done, because too much of theirs waited. */
+  get dropped(): number {
+    return this.#reads.dropped;
+  }
+
   /** Undefined: do not have it, too much was asked, or no node of this version asks that. */
   async answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
     try {

@@ -62,6 +62,8 @@ export class BlockPool {
   readonly #slots = new Map<string, Slot>();
   /** View → blocks that were offered in it. */
   readonly #offered = new Map<number, Set<string>>();
+  /** Blocks that made room for others. */
+  evicted = 0;
 
   constructor(modules: BlockPoolModules) {
     this.#modules = modules;
@@ -187,6 +189,7 @@ export class BlockPool {
     this.#slots.set(slot.blockId, slot);
     if (this.#slots.size <= blocksMax) return;
     const oldest = this.#slots.values().next();
+    this.evicted += 1;
     if (oldest.done !== true) this.#drop(oldest.value);
   }
 

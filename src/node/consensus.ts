@@ -229,6 +229,11 @@ export class Consensus {
     return this.#inbox.verifyRelayed(kind, payload);
   }
 
+  /** What waits for the disk, and what was dropped because too much does. */
+  get outward(): { readonly held: number; readonly dropped: number } {
+    return { held: this.#shell.held, dropped: this.#shell.dropped };
+  }
+
   get invalidSignatures(): number {
     return this.#inbox.invalidSignatures;
   }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { NetworkStats } from '../net/types.ts';
+import { type QueueCounts, queueGauges } from './queueMetrics.ts';
 
 /** What a node counts. Values that are known elsewhere are read when somebody asks (`sample`). */
 export type Sample = {
@@ -26,6 +27,7 @@ export type Sample = {
   readonly evidenceFound: number;
   readonly evidenceRecorded: number;
   readonly network: NetworkStats;
+  readonly queues: QueueCounts;
 };
 
 export class NodeMetrics {
@@ -53,6 +55,7 @@ export class NodeMetrics {
     const gauge = (name: string, help: string, read: (sample: Sample) => number): void => {
       const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read(sample())) });
     };
+    for (const [name, help, read] of queueGauges) gauge(name, help, (s) => read(s.queues));
     gauge('weft_finalized_height', 'Height of the last finalized block.', (s) => s.height);
     gauge('weft_view', 'Current view.', (s) => s.view);
     gauge('weft_epoch', 'Current epoch.', (s) => s.epoch);

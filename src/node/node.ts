@@ -306,6 +306,8 @@ export class WeftNode {
       failure: () => this.#failure,
       diskFreeBytes: () => options.diskFreeBytes?.(),
       storedChecked: () => this.#storeWatch.checked,
+      peerWorkDropped: () => this.#admission.dropped + this.#answers.dropped + this.#snapshots.dropped,
+      verifyPending: () => verifier.pending,
       closingMissing: () => this.#closing.missing.length,
     };
     this.#metrics = new NodeMetrics(() => sampleOf(status));

@@ -36,6 +36,11 @@ export type ShellModules = {
 
 /** Events kept while the journal is made ready; peers repeat what matters. */
 const earlyMax = 4096;
+/**
+ * What waits for the disk. What the engine says to all comes once a vote or certificate; answers and questions to single peers come
+ * as often as those ask, and a disk that hangs would let them fill the memory: above this they are dropped, and asked for again.
+ */
+export const heldMax = 8192;
 
 export class ConsensusShell {
   readonly #modules: ShellModules;
@@ -57,6 +62,8 @@ export class ConsensusShell {
   /** The time that the engine was last told. */
   #tickedMs = 0;
   #idle: (() => void)[] = [];
+  /** Answers and questions to peers that were dropped behind a slow disk. */
+  dropped = 0;
 
   constructor(modules: ShellModules) {
     this.#modules = modules;
@@ -67,6 +74,11 @@ export class ConsensusShell {
     this.#begun = true;
     this.#events.unshift({ type: 'start' });
     this.handle();
+  }
+
+  /** What waits for the disk. */
+  get held(): number {
+    return this.#held.length;
   }
 
   /** Hands the engine an event, or the time alone. Safe to call from within an effect: events queue up and run in order. */
@@ -123,6 +135,10 @@ export class ConsensusShell {
           this.#modules.inward(effect);
           break;
         default:
+          if (this.#held.length >= heldMax && (effect.type === 'send' || effect.type === 'fetch')) {
+            this.dropped += 1;
+            break;
+          }
           this.#held.push(effect);
           this.#heldNext += 1;
       }

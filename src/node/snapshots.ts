@@ -66,6 +66,11 @@ export class Snapshots {
     this.#modules = modules;
   }
 
+  /** Work of peers that was not done, because too much of theirs waited. */
+  get dropped(): number {
+    return this.#reads.dropped;
+  }
+
   /** Takes up the files that are there. Never fails: what cannot be read is passed over. */
   async open(): Promise<void> {
     const names = await readdir(this.#options.folder).catch((): string[] => []);

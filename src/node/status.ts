@@ -31,6 +31,8 @@ export type StatusModules = {
   /** Epochs that are over and whose closing checkpoint is not here yet. */
   readonly closingMissing: () => number;
   readonly storedChecked: () => number;
+  readonly peerWorkDropped: () => number;
+  readonly verifyPending: () => number;
 };
 
 export function statusOf(modules: StatusModules): NodeStatus {
@@ -104,9 +106,11 @@ export function sampleOf(modules: StatusModules): Sample {
   const evidence = duties.counts();
   const { consensus, cosigner, blocks } = modules.runtime();
   const { header } = ledger.finalized;
+  const engine = consensus.status();
+  const network = modules.network().stats();
   return {
     height: header.height,
-    view: consensus.status().view,
+    view: engine.view,
     epoch: ledger.epoch.epoch,
     logSize: header.logSize,
     behind: sync.behind,
@@ -125,6 +129,16 @@ export function sampleOf(modules: StatusModules): Sample {
     spreadDropped: spread.dropped,
     evidenceFound: evidence.found,
     evidenceRecorded: evidence.recorded,
-    network: modules.network().stats(),
+    queues: {
+      outwardHeld: consensus.outward.held,
+      outwardDropped: consensus.outward.dropped,
+      peerWorkDropped: modules.peerWorkDropped(),
+      blocksEvicted: blocks.evicted,
+      verifyPending: modules.verifyPending(),
+      viewsRetained: engine.viewsRetained,
+      engine: engine.counters,
+      network,
+    },
+    network,
   };
 }

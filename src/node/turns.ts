@@ -19,6 +19,8 @@ export class Turns {
   #total = 0;
   #scheduled = false;
   #closed = false;
+  /** Pieces of work that were not done, because too many of that peer waited. */
+  dropped = 0;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -28,7 +30,10 @@ export class Turns {
   take<Result>(peer: string, work: () => Promise<Result>): Promise<Result | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
     const queue = this.#waiting.get(peer) ?? [];
-    if (queue.length >= this.#options.waitingMax) return Promise.resolve(undefined);
+    if (queue.length >= this.#options.waitingMax) {
+      this.dropped += 1;
+      return Promise.resolve(undefined);
+    }
     return new Promise((resolve, reject) => {
       queue.push(() => {
         if (this.#closed) {

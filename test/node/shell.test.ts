@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Effect, Event } from '../../consensus/types.ts';
-import { ConsensusShell } from '../../src/node/shell.ts';
+import { ConsensusShell, heldMax } from '../../src/node/shell.ts';
 
 /** A scripted engine: each event's `seq` (of `journaled`) or view picks what it says. */
 function setUp(script: (event: Event) => Effect[]) {
@@ -150,5 +150,24 @@ t.test('a timer that fires early is set again: what the engine asked for still s
   clock.now = 5;
   while (ticks < 4) await turn();
   t.pass('it came again until it was due');
+  await shell.stop();
+});
+
+t.test('a disk that hangs: what peers can repeat is dropped above a bound, what is said to all is kept', async (t) => {
+  const { shell, seen, syncs } = setUp((event) => {
+    if (event.type !== 'heard') return [];
+    return event.peer === 0 ? [vote(1), { type: 'broadcast', message }] : [send(event.peer)];
+  });
+  shell.handle({ type: 'heard', peer: 0 });
+  for (let i = 0; i < 3 * heldMax; i += 1) shell.handle({ type: 'heard', peer: 2 });
+  t.equal(shell.held, heldMax);
+  t.equal(shell.dropped, 2 * heldMax + 1);
+  shell.handle({ type: 'heard', peer: 0 });
+  t.equal(shell.held, heldMax + 1, 'a vote, and what is said to all, has its place');
+  syncs.shift()?.();
+  await turn();
+  syncs.shift()?.();
+  await turn();
+  t.same([shell.held, seen.filter((each) => each === 'broadcast').length], [0, 2]);
   await shell.stop();
 });
