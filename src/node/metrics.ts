@@ -30,6 +30,15 @@ export type Sample = {
   readonly queues: QueueCounts;
 };
 
+/** What belongs to the process stands once, however often a node is opened anew in it: its observers never end. */
+let processMetrics: Registry | undefined;
+
+function defaultMetrics(): Registry {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  return register;
+}
+
 export class NodeMetrics {
   readonly #registry = new Registry();
   readonly finality: Histogram;
@@ -38,7 +47,7 @@ export class NodeMetrics {
 
   constructor(sample: () => Sample) {
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
+    processMetrics ??= defaultMetrics();
     this.finality = new Histogram({
       name: 'weft_finality_seconds',
       help: "From a block's own time to its finalization here.",
@@ -127,8 +136,8 @@ export class NodeMetrics {
     );
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return [await this.#registry.metrics(), (await processMetrics?.metrics()) ?? ''].join('\n');
   }
 }
 

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { activeKey } from '../../contracts/signatures.ts';
 import { buildEnvelope, type TransactionSigner } from '../../contracts/transaction.ts';
 import type { JsonObject, StateReader } from '../../contracts/types.ts';
 import { toBase64Url } from '../codec/base64.ts';
 import { codeOf } from '../codec/error.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
 import { ed25519Signer } from '../crypto/ed25519.ts';
+import { sha256 } from '../crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../crypto/keyId.ts';
 import type { TxStatus } from './api.ts';
 
@@ -38,9 +39,11 @@ export class OwnTransactions {
     const { chain, seeds, state, submit, wait, wallMs } = this.#modules;
     const signer = seeds.map(signerOf).find(({ keyid }) => activeKey(state(), account, keyid) !== undefined);
     if (signer === undefined) return { applied: false, code: 'KEY_INACTIVE' };
-    const nonce = toBase64Url(randomBytes(8));
+    const expires = wallMs() + lifetimeMs;
+    // No chance in it: said twice in one moment it is one transaction, and a simulated node does the same again.
+    const nonce = toBase64Url(sha256(encodeUtf8(JSON.stringify([account, type, expires, body]))).subarray(0, 8));
     try {
-      const fields = { chain, account, type, expires: wallMs() + lifetimeMs, nonce, body };
+      const fields = { chain, account, type, expires, nonce, body };
       const { id } = await submit(buildEnvelope(fields, [signer]));
       const fate = await wait(id, lifetimeMs);
       if (fate.status !== 'finalized') return { applied: false, code: `TX_${fate.status.toUpperCase()}` };

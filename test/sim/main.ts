@@ -1,5 +1,6 @@
-// npm run sim -- --seeds N [--from S] [--trace]: runs seeds S..S+N−1; the last line is "N passed, M failed".
+// npm run sim -- --seeds N [--from S] [--trace] [--real]: runs seeds S..S+N−1; the last line is "N passed, M failed".
 import { parseArgs } from 'node:util';
+import { runRealSeeds } from './real/main.ts';
 import { runSeed } from './scenario.ts';
 
 const { values } = parseArgs({
@@ -7,14 +8,16 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
+    real: { type: 'boolean', default: false },
   },
 });
 const seeds = Number(values.seeds);
 const from = Number(values.from);
 if (!Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from) || from < 0) {
-  process.stderr.write('usage: npm run sim -- --seeds N [--from S] [--trace]\n');
+  process.stderr.write('usage: npm run sim -- --seeds N [--from S] [--trace] [--real]\n');
   process.exit(2);
 }
+if (values.real) process.exit((await runRealSeeds(from, seeds, values.trace)) === 0 ? 0 : 1);
 let failed = 0;
 let blocks = 0;
 let slowest = 0;
