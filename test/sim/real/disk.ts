@@ -67,8 +67,8 @@ export class SimDisk {
   /** The backup is put back, all but what lies outside the data folder: a disk that lies about what it holds (W11). */
   rollBack(): void {
     if (this.#copy === undefined) return;
-    const outside = [...this.#names].filter(([path]) => !path.startsWith('/data/'));
-    const inside = [...this.#copy.names].filter(([path]) => path.startsWith('/data/'));
+    const outside = [...this.#names].filter(([path]) => !path.startsWith('/weft-sim/data/'));
+    const inside = [...this.#copy.names].filter(([path]) => path.startsWith('/weft-sim/data/'));
     this.#names = new Map([...outside, ...inside].map(([path, file]) => [path, { ...file }]));
     this.#durableNames = new Map(this.#names);
     this.#entries = new Map(this.#copy.entries);
