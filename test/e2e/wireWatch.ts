@@ -12,7 +12,7 @@ import { subjectKey, wireLines } from './wire.ts';
  */
 
 /** Views remembered: more than any restart, rewind or journal goes back. */
-const viewsMax = 50_000;
+const viewsMax = 20_000;
 
 type Kept = { notarize?: string; nullify?: true; finalize?: string };
 
