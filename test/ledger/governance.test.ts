@@ -4,9 +4,10 @@ import { validate } from '../../schemas/validators.ts';
 import { auditArchive } from '../../src/audit/audit.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { publicKeyOf } from '../../src/crypto/ed25519.ts';
+import { encodeCertificate } from '../../src/ledger/certificate.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { leaderOf } from '../../src/ledger/validatorSet.ts';
-import { archiveOf, checkpointOf } from '../audit/fixtures.ts';
+import { archiveOf, checkpointOf, itemsOf, sealItems } from '../audit/fixtures.ts';
 import {
   addBlock,
   buildBlock,
@@ -17,6 +18,7 @@ import {
   nodeSeed,
   openInMemory,
   packetsTx,
+  signVote,
   validatorNames,
 } from './fixtures.ts';
 import { approveTx, entryOf, pass, proposeTx, readyTx, recordOf, setChange, typesOf } from './governed.ts';
@@ -139,6 +141,28 @@ t.test('seven epochs: restarted, followed by a ledger that slept, exported, audi
   const report = await auditArchive(archive);
   t.match(report, { ok: true, epochs: 7, height: ledger.finalized.header.height });
   t.equal(report.stateRoot, ledger.finalized.header.stateRoot);
+});
+
+t.test('the set of an epoch certifies its blocks, and no other does', async (t) => {
+  const ledger = await openInMemory(sevenAccounts(1).genesis);
+  const { genesis } = ledger;
+  await pass(ledger, setChange(['v02', 'v03', 'v04'].map((name) => entryOf(name))), ['v01', 'v02', 'v03']);
+  const block = await addBlock(ledger, []);
+  const run = ledger.exportRun(4, 1 << 20)!;
+  const subject = { epoch: 2, view: 1, parentView: 0, blockId: block.blockId };
+  // v01 was the whole set once: alone it could finalize.
+  const alone = { kind: 'finalize' as const, subject, signers: [0], signatures: [] as Uint8Array[] };
+  alone.signatures = [signVote(genesis, ledger.epoch, 'finalize', subject, 0).signature];
+  const forged = { ...run, certificate: encodeCertificate(alone, 1) };
+  const sleeper = await openInMemory(genesis);
+  await sleeper.importRun(ledger.exportRun(1, 1 << 20)!);
+  await t.rejects(sleeper.importRun(forged), { code: 'RUN_INVALID' });
+  await sleeper.importRun(run);
+  const items = itemsOf(archiveOf(ledger, { checkpoint: checkpointOf(ledger, { logBy: 'v01' }) }));
+  t.ok((await auditArchive(sealItems(items))).ok);
+  const last = items.filter(([kind]) => kind === 2).at(-1)!;
+  last[3] = forged.certificate;
+  t.match(await auditArchive(sealItems(items)), { ok: false, height: 3, error: { code: 'RUN_INVALID' } });
 });
 
 t.test('a URL that moved is known at once, and after a restart', async (t) => {
