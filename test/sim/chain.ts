@@ -70,7 +70,10 @@ export abstract class ChainHost extends Host {
       ...(key !== undefined && { sign: (kind, subject) => this.world.crypto.sign(key, kind, subject) }),
       ...(this.quirks.rules !== undefined && { rules: this.quirks.rules }),
     };
-    let records = this.me === undefined ? [] : this.disk.read(this.quirks.replaysOldEpoch && fresh ? epoch - 1 : epoch);
+    let records = this.disk.read(this.quirks.replaysOldEpoch && fresh ? epoch - 1 : epoch);
+    // An observer keeps certificates; votes are those of a key that it may not use any more.
+    if (this.me === undefined)
+      records = records.filter((record) => record.kind !== 'vote' && record.kind !== 'notarized');
     if (back) records = records.filter((record) => record.kind !== 'floor');
     // W10: the new journal stands on the disk before anything of this epoch leaves.
     if (records.length === 0) this.disk.write({ restart: { epoch, record: { kind: 'floor', floor } } });

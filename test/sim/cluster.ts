@@ -11,7 +11,7 @@ import { latencies, type Plan, timingsOf, unsound } from './plan.ts';
 import { createPrng, type Prng } from './prng.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
 import { createRegistry, createToyLedger } from './toyLedger.ts';
-import type { MachineOptions, Quirks, Wire, World } from './world.ts';
+import { type MachineOptions, type Quirks, startMs, type Wire, type World } from './world.ts';
 
 export type Running = Cluster & {
   readonly plan: Plan;
@@ -52,6 +52,7 @@ export function createCluster(plan: Plan, parts: Parts = {}): Running {
     honest,
     rolledBack: (machine) => honest(machine) && bad.has(machine),
     strict: parts.strict === true,
+    trueMs: () => startMs + schedule.nowMs(),
     listeners: parts.listeners ?? [],
   });
   const effects = new Map<string, number>();

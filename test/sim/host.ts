@@ -5,7 +5,7 @@ import type { State } from '../../consensus/state.ts';
 import type { Effect, Event, HaltCode, Message, ValidatorIndex } from '../../consensus/types.ts';
 import { createDisk, type Disk } from './disk.ts';
 import type { EpochSet, SimBlock, SimLedger } from './ledger.ts';
-import { describeMessage, type MachineOptions, type Quirks, type Wire, type World } from './world.ts';
+import { describeMessage, type MachineOptions, type Quirks, startMs, type Wire, type World } from './world.ts';
 
 /** Where a machine may lose power: before a write is synced, just after, or when what it held back has left. */
 export type CrashPoint = 'before' | 'after' | 'later';
@@ -168,11 +168,15 @@ export abstract class Host {
   // Engine
 
   protected wallMs(): number {
-    return 1_000_000 + this.world.schedule.nowMs() + this.options.clockOffsetMs;
+    return startMs + this.world.schedule.nowMs() + this.options.clockOffsetMs;
   }
 
   tick(): void {
-    this.step({ type: 'tick', monotonicMs: this.world.schedule.nowMs() - this.bootMs, wallMs: this.wallMs() });
+    const monotonicMs = this.world.schedule.nowMs() - this.bootMs;
+    const wallMs = this.wallMs();
+    const { state } = this;
+    if (state?.started && state.nowMs === monotonicMs && state.wallMs === wallMs) return;
+    this.step({ type: 'tick', monotonicMs, wallMs });
   }
 
   step(event: Event): void {
@@ -298,6 +302,7 @@ export abstract class Host {
     if (!this.up || this.syncing || this.disk.written === this.disk.durable) return;
     this.syncing = true;
     const upTo = this.disk.written;
+    if (this.extraSyncMs > 0) this.world.did('slow disk');
     this.later(this.extraSyncMs + this.world.prng.int(this.options.syncMsMax + 1), () => {
       this.syncing = false;
       this.disk.syncTo(upTo);

@@ -8,11 +8,15 @@ import { quorumOfSet, type Wire } from './world.ts';
 
 /** A machine in another epoch is helped, or asked for help, so often. */
 const epochHelpMs = 40;
+/** The engine is told of a sign of life so often. */
+const heardMs = 20;
 
 export class SimNode extends ChainHost {
   private readonly helpedAtMs = new Map<number, number>();
+  private readonly heardAtMs = new Map<ValidatorIndex, number>();
 
   protected override entered(state: State): void {
+    this.heardAtMs.clear();
     this.hello();
     this.tellWork();
     this.pingLoop(state);
@@ -75,7 +79,7 @@ export class SimNode extends ChainHost {
       return;
     }
     const peer = this.validatorAt(from);
-    if (peer !== undefined && peer !== this.me) this.step({ type: 'heard', peer });
+    if (peer !== undefined && peer !== this.me) this.heard(peer);
     switch (message.kind) {
       case 'ping':
       case 'behind':
@@ -121,6 +125,15 @@ export class SimNode extends ChainHost {
         if (this.state === state) this.takeMessage(from, message.message);
         return;
     }
+  }
+
+  /** Once in a while is enough. */
+  private heard(peer: ValidatorIndex): void {
+    const { state, world } = this;
+    const lastMs = this.heardAtMs.get(peer);
+    if (state === undefined || (lastMs !== undefined && world.schedule.nowMs() - lastMs < heardMs)) return;
+    this.heardAtMs.set(peer, world.schedule.nowMs());
+    this.step({ type: 'heard', peer });
   }
 
   /** Who lives in an earlier epoch is sent what closed it, and the blocks up to there; who lives in a later one is asked for that. */

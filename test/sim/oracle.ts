@@ -40,6 +40,7 @@ export function createOracle(options: {
   rolledBack: (machine: number) => boolean;
   /** Even such a machine may never be seen to sign two votes. */
   strict: boolean;
+  trueMs: () => number;
   listeners: readonly Listener[];
 }): Oracle {
   const trust: Trust = {
@@ -48,7 +49,7 @@ export function createOracle(options: {
   };
   const votes = createVoteChecker(trust, options.strict);
   const onCertificate = createCertificateChecker(trust, votes.sentBy);
-  const agreement = createAgreementChecker(trust);
+  const agreement = createAgreementChecker(trust, options.trueMs);
   const evidence = createEvidenceChecker(trust);
   const { listeners } = options;
   return {

@@ -8,6 +8,9 @@ import type { Oracle } from './oracle.ts';
 import type { Prng } from './prng.ts';
 import type { Schedule } from './schedule.ts';
 
+/** UTC when a run begins. */
+export const startMs = 1_000_000;
+
 export type Wire =
   | { kind: 'consensus'; epoch: number; message: Message; body?: SimBlock }
   | { kind: 'ping'; epoch: number }

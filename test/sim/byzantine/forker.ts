@@ -40,7 +40,6 @@ export class Forker extends Liar {
   private blockOn(id: string, view: number): SimBlock | undefined {
     const on = this.bodies.get(id);
     if (on === undefined || this.me === undefined || this.execute(id, () => {}) !== undefined) return undefined;
-    if (!this.ledger.hasExecuted(id)) return undefined;
     let block: SimBlock | undefined;
     const draft = { epoch: this.epoch, view, proposer: this.me, timeMs: this.wallMs(), txs: [] };
     this.ledger.build(on, draft, (built) => {

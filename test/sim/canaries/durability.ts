@@ -55,6 +55,14 @@ export const durabilityCanaries: readonly Canary[] = [
   },
   {
     rule: 'W1',
+    name: 'the floor rises before the store holds its block',
+    quirks: { commitsEarly: true },
+    shape: { validators: 4, faults: [...crashy, 'crashAtCommits', 'crashAtCommits'] },
+    codes: ['ConsensusAssertion', 'FINAL_LOST'],
+    seedsMax: 40,
+  },
+  {
+    rule: 'W1',
     name: 'own votes are not replayed, and W11 does not look',
     quirks: { rules: { ...blindToRollback, ...withoutVotes } },
     shape: { validators: 4, faults: crashy },

@@ -17,7 +17,13 @@ export const epochCanaries: readonly Canary[] = [
           Object.assign(event, { type: 'heard', peer: event.vote.signer });
       },
     },
-    shape: { validators: 4, epochs: 3, faults: ['loss', 'loss', 'reordering', 'reordering', 'slowLinks'] },
+    shape: {
+      validators: 4,
+      epochs: 5,
+      latency: 'lossy',
+      faults: ['slowLinks', 'slowLinks', 'slowLinks', 'reordering', 'loss', 'loss'],
+      phase1Ms: 1500,
+    },
     codes: ['NO_PROGRESS', 'HONEST_HALTED'],
     seedsMax: 60,
   },

@@ -6,9 +6,15 @@ export const paceCanaries: readonly Canary[] = [
     rule: 'S8',
     name: 'nothing is ever asked for',
     quirks: { neverFetches: true },
-    shape: { validators: 4, faults: ['isolate', 'isolate', 'split', 'loss', 'loss'] },
+    shape: {
+      validators: 4,
+      epochs: 1,
+      liars: [],
+      down: 1,
+      faults: ['split', 'split', 'oneWay', 'loss', 'loss', 'loss', 'reordering'],
+    },
     codes: ['NO_PROGRESS'],
-    seedsMax: 40,
+    seedsMax: 150,
   },
   {
     rule: 'S8',

@@ -90,9 +90,9 @@ export const votingCanaries: readonly Canary[] = [
         for (const record of state.views.values()) if (record.view < state.view) record.tally.counts.clear();
       },
     },
-    shape: { validators: 4, liars: ['withholder'] },
-    codes: ['NO_PROGRESS'],
-    seedsMax: 40,
+    shape: { validators: 4, epochs: 1, latency: 'wan', phase1Ms: 1500 },
+    codes: ['NO_PROGRESS', 'NO_REST'],
+    seedsMax: 60,
   },
   {
     rule: 'S4',
@@ -197,6 +197,14 @@ export const votingCanaries: readonly Canary[] = [
     },
     shape: { validators: 4, faults: ['slowChecks', 'slowChecks', 'slowChecks'] },
     codes: ['HONEST_HALTED'],
+    seedsMax: 20,
+  },
+  {
+    rule: 'W4',
+    name: 'blocks from the future are voted for',
+    quirks: { timings: { maxClockDriftMs: 1_000_000_000 } },
+    shape: { validators: 4, liars: ['liar'] },
+    codes: ['FUTURE_BLOCK'],
     seedsMax: 20,
   },
   {

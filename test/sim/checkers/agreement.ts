@@ -4,7 +4,11 @@ import type { BlockFacts } from '../../../consensus/types.ts';
 import { Violation } from './violation.ts';
 import type { Trust } from './votes.ts';
 
-export function createAgreementChecker(trust: Trust) {
+/** More than any clock of a run is off, and the drift that is allowed beside that. */
+const aheadMaxMs = 10_000;
+
+/** `trueMs`: UTC, by the clock that no machine has. */
+export function createAgreementChecker(trust: Trust, trueMs: () => number) {
   const final = new Map<number, string>([[0, 'genesis']]);
   const facts = new Map<number, BlockFacts>();
   const roots = new Map<number, { root: string; machine: number }>();
@@ -38,6 +42,9 @@ export function createAgreementChecker(trust: Trust) {
       committed.set(machine, height);
       if (facts.has(height)) return;
       facts.set(height, block);
+      const aheadMs = block.time - trueMs();
+      if (aheadMs > aheadMaxMs)
+        throw new Violation('FUTURE_BLOCK', `${id} is final ${aheadMs} ms before its time (W4)`);
       const parent = facts.get(height - 1);
       if (block.parent !== final.get(height - 1))
         throw new Violation(

@@ -12,6 +12,7 @@ export const violationCodes = [
   'UNBACKED',
   'ROOTS_DIFFER',
   'INVALID_BLOCK_FINAL',
+  'FUTURE_BLOCK',
   'DELIVERED_TWICE',
   'EPOCH_OVERRUN',
   'FINAL_LOST',

@@ -4,6 +4,7 @@ import { type FaultIdea, some, stretch } from './types.ts';
 /** More than maxClockDriftMs apart from the others, from the start. */
 export const clockSkew: FaultIdea = {
   kind: 'clockSkew',
+  effect: 'clock off',
   draw: (prng, machines, endMs) => ({
     fromMs: 0,
     toMs: endMs,
@@ -21,6 +22,7 @@ export const clockSkew: FaultIdea = {
 /** Forwards or back in one moment, and back again later. */
 export const clockJump: FaultIdea = {
   kind: 'clockJump',
+  effect: 'clock jump',
   draw: (prng, machines, endMs) => ({
     ...stretch(prng, endMs, 50, 3000),
     machines: some(prng, machines, machines),

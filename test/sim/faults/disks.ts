@@ -3,6 +3,7 @@ import { type FaultIdea, some, stretch } from './types.ts';
 
 export const slowDisk: FaultIdea = {
   kind: 'slowDisk',
+  effect: 'slow disk',
   draw: (prng, machines, endMs) => ({
     ...stretch(prng, endMs, 500, 4000),
     machines: some(prng, machines, 3),
@@ -11,7 +12,6 @@ export const slowDisk: FaultIdea = {
   begin(fault, cluster) {
     const nodes = fault.machines.flatMap((machine) => cluster.at(machine));
     for (const node of nodes) node.extraSyncMs = fault.amount;
-    cluster.world.did('slow disk');
     return () => {
       for (const node of nodes) node.extraSyncMs = 0;
     };
@@ -21,6 +21,7 @@ export const slowDisk: FaultIdea = {
 /** Each power loss takes up to `amount` durable records from the journal's end. Never mended. */
 export const lyingDisk: FaultIdea = {
   kind: 'lyingDisk',
+  effect: 'rolled back',
   draw: (prng, machines) => ({ fromMs: 0, toMs: 0, machines: [prng.int(machines)], amount: 12 }),
   begin(fault, cluster, prng) {
     for (const machine of fault.machines)

@@ -2,9 +2,15 @@
 import type { Links } from '../network.ts';
 import { type FaultIdea, stretch } from './types.ts';
 
-function bad(kind: string, amounts: readonly number[], bend: (links: Links, amount: number) => Links): FaultIdea {
+function bad(
+  kind: string,
+  effect: string,
+  amounts: readonly number[],
+  bend: (links: Links, amount: number) => Links,
+): FaultIdea {
   return {
     kind,
+    effect,
     draw: (prng, _machines, endMs) => ({
       ...stretch(prng, endMs, 500, 6000),
       machines: [],
@@ -14,21 +20,24 @@ function bad(kind: string, amounts: readonly number[], bend: (links: Links, amou
   };
 }
 
-export const loss = bad('loss', [0.02, 0.1, 0.3], (links, amount) => ({
+export const loss = bad('loss', 'loss', [0.02, 0.1, 0.3], (links, amount) => ({
   ...links,
   loss: Math.max(links.loss, amount),
 }));
 
-export const duplication = bad('duplication', [0.05, 0.3], (links, amount) => ({ ...links, duplication: amount }));
+export const duplication = bad('duplication', 'duplication', [0.05, 0.3], (links, amount) => ({
+  ...links,
+  duplication: amount,
+}));
 
-export const reordering = bad('reordering', [0.02, 0.1, 0.4], (links, amount) => ({
+export const reordering = bad('reordering', 'reorder', [0.02, 0.1, 0.4], (links, amount) => ({
   ...links,
   reorder: Math.max(links.reorder, amount),
   reorderMsMax: 600,
 }));
 
 /** Every message takes so many ms longer. */
-export const slowLinks = bad('slowLinks', [30, 90, 250], (links, amount) => ({
+export const slowLinks = bad('slowLinks', 'fault slowLinks', [30, 90, 250], (links, amount) => ({
   ...links,
   latencyMsMax: links.latencyMsMax + amount,
 }));

@@ -13,6 +13,7 @@ function partition(
 ): FaultIdea {
   return {
     kind,
+    effect: 'cut',
     draw(prng, machines, endMs) {
       if (machines < machinesMin) return undefined;
       const members = side?.(prng, machines) ?? prng.shuffle([...Array(machines).keys()]);
@@ -70,6 +71,7 @@ export const isolate = partition(
 /** The first is dead, the two after it do not reach each other. */
 export const deadAndCut: FaultIdea = {
   kind: 'deadAndCut',
+  effect: 'cut',
   draw(prng, machines, endMs) {
     if (machines < 4) return undefined;
     const members = prng.shuffle([...Array(machines).keys()]).slice(0, 3);

@@ -6,6 +6,7 @@ import { type FaultIdea, some, stretch } from './types.ts';
 function crashes(kind: string, what: 'journal' | 'commit', amounts: readonly number[]): FaultIdea {
   return {
     kind,
+    effect: `crash at a ${what === 'journal' ? 'journal write' : 'commit'}`,
     draw: (prng, machines, endMs) => ({
       ...stretch(prng, endMs, 500, 6000),
       machines: some(prng, machines, machines),
@@ -33,6 +34,7 @@ export const crashAtCommits = crashes('crashAtCommits', 'commit', [0.05, 0.3]);
 /** Some machines, or all, lose power at one moment. */
 export const blackout: FaultIdea = {
   kind: 'blackout',
+  effect: 'blackout',
   draw(prng, machines, endMs) {
     const all = prng.chance(0.6);
     const fromMs = prng.int(endMs);
@@ -58,6 +60,7 @@ export const blackout: FaultIdea = {
 /** The same, at the very end: what phase 2 starts from is only what is on the disks. */
 export const darkEnd: FaultIdea = {
   kind: 'darkEnd',
+  effect: 'blackout',
   draw: (_prng, machines, endMs) => ({
     fromMs: endMs - 1,
     toMs: endMs - 1,
@@ -70,6 +73,7 @@ export const darkEnd: FaultIdea = {
 /** A power loss may leave the record after the last whole one torn. */
 export const tornRecords: FaultIdea = {
   kind: 'tornRecords',
+  effect: 'torn record',
   draw: (prng, machines, endMs) => ({ fromMs: 0, toMs: endMs, machines: some(prng, machines, machines), amount: 0.7 }),
   begin(fault, cluster, prng) {
     for (const machine of fault.machines)

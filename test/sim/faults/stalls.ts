@@ -3,6 +3,7 @@ import { type FaultIdea, some, stretch } from './types.ts';
 
 export const freeze: FaultIdea = {
   kind: 'freeze',
+  effect: 'freeze',
   draw: (prng, machines, endMs) => ({
     ...stretch(prng, endMs, 100, 4000),
     machines: some(prng, machines, Math.max(1, machines - 1)),
@@ -23,6 +24,7 @@ export const freeze: FaultIdea = {
 /** W4: the verdict on a block is pending for a while. */
 export const slowChecks: FaultIdea = {
   kind: 'slowChecks',
+  effect: 'pending verdict',
   draw: (prng, machines, endMs) => ({
     ...stretch(prng, endMs, 500, 6000),
     machines: some(prng, machines, machines),

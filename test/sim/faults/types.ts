@@ -25,6 +25,8 @@ export type Cluster = {
 
 export type FaultIdea = {
   readonly kind: string;
+  /** What `did` counts when it has hurt somebody. */
+  readonly effect: string;
   /** `machines`: all there are; `endMs`: when phase 1 ends. Undefined: not for a cluster of this size. */
   draw(prng: Prng, machines: number, endMs: number): Omit<Fault, 'kind'> | undefined;
   /** Begins it; what is returned ends it. */
