@@ -6,6 +6,7 @@ export async function runRealSeeds(from: number, count: number, trace: boolean):
   let blocks = 0;
   let transactions = 0;
   let restarts = 0;
+  let epochs = 0;
   let failed = 0;
   const startedMs = performance.now();
   for (let seed = from; seed < from + count; seed += 1) {
@@ -16,6 +17,7 @@ export async function runRealSeeds(from: number, count: number, trace: boolean):
     blocks += outcome.blocks;
     transactions += outcome.transactions;
     restarts += outcome.restarts;
+    epochs += outcome.epochs;
     if (trace) process.stdout.write(`${outcome.facts}\n`);
     if (outcome.ok) continue;
     failed += 1;
@@ -25,7 +27,7 @@ export async function runRealSeeds(from: number, count: number, trace: boolean):
   }
   const perSeed = ((performance.now() - startedMs) / count).toFixed(0);
   process.stdout.write(
-    `${blocks} blocks, ${transactions} transactions, ${restarts} starts of nodes, ${perSeed} ms a seed\n`,
+    `${blocks} blocks, ${transactions} transactions, ${restarts} starts of nodes, ${epochs} epochs, ${perSeed} ms a seed\n`,
   );
   process.stdout.write(`${count - failed} passed, ${failed} failed\n`);
   return failed;

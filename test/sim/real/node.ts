@@ -5,7 +5,7 @@ import { inlineVerifier } from '../../../src/ledger/prepare.ts';
 import type { NodeApi } from '../../../src/node/api.ts';
 import type { Config } from '../../../src/node/config.ts';
 import { WeftNode } from '../../../src/node/node.ts';
-import { genesisTime, seedOf } from '../../ledger/fixtures.ts';
+import { genesisTime, nodeSeed, seedOf } from '../../ledger/fixtures.ts';
 import type { Clock, Life } from './clock.ts';
 import type { SimDisk } from './disk.ts';
 import type { Seat, SimNetwork } from './network.ts';
@@ -76,7 +76,8 @@ export class RealNode {
       const node = await WeftNode.start({
         config: configOf(this.name),
         genesis,
-        keys: keysOf(this.name),
+        keys: keysOf(this.name, 0),
+        nextKeys: keysOf(this.name, 1),
         version: 'sim',
         log: { debug: () => undefined, info: say('info'), warn: say('warn'), error: say('error') },
         openLedger: async (options) => {
@@ -138,12 +139,17 @@ export class RealNode {
 const roles = ['peer', 'vote', 'log', 'cosigner', 'account'] as const;
 const keys = new Map<string, ValidatorKeys>();
 
-function keysOf(name: string): ValidatorKeys {
-  let made = keys.get(name);
+/** Generation 0 is that of genesis. Peer and account stay the same. */
+function keysOf(name: string, generation: number): ValidatorKeys {
+  const id = `${name} ${generation}`;
+  let made = keys.get(id);
   if (made === undefined) {
-    const pairs = roles.map((role) => [role, keyPairOf(seedOf(role === 'account' ? name : `${name}/${role}`))]);
+    const pairs = roles.map((role) => {
+      const seed = role === 'account' ? seedOf(name) : nodeSeed(name, role, role === 'peer' ? 0 : generation);
+      return [role, keyPairOf(seed)];
+    });
     made = Object.fromEntries(pairs) as ValidatorKeys;
-    keys.set(name, made);
+    keys.set(id, made);
   }
   return made;
 }

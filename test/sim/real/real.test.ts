@@ -11,12 +11,14 @@ t.test('every seed keeps its promises', async (t) => {
   let blocks = 0;
   let transactions = 0;
   let restarts = 0;
+  let epochs = 0;
   const seeds = [...Array.from({ length: seedsEveryRun }, (_, i) => i + 1), ...seedsThatFailed];
   for (const seed of seeds) {
     const outcome = await runReal({ seed });
     blocks += outcome.blocks;
     transactions += outcome.transactions;
     restarts += outcome.restarts;
+    epochs += outcome.epochs;
     if (!outcome.ok)
       t.fail(
         `seed ${seed} (${outcome.facts}): ${outcome.error}; replay: npm run sim -- --real --seeds 1 --from ${seed} --trace`,
@@ -24,6 +26,7 @@ t.test('every seed keeps its promises', async (t) => {
   }
   t.ok(blocks > 5 * seeds.length, `${blocks} blocks`);
   t.ok(transactions > 10 * seeds.length, `${transactions} transactions were final for a client`);
+  t.ok(epochs > 1.2 * seeds.length, `${epochs} epochs`);
   t.ok(restarts > 4 * seeds.length, `${restarts} starts of nodes`);
 });
 

@@ -4,11 +4,13 @@ import { type Rules, rules } from '../../../consensus/rules.ts';
 import { auditArchive } from '../../../src/audit/audit.ts';
 import { concat } from '../../../src/codec/utf8.ts';
 import { archiveBytes } from '../../../src/ledger/archive.ts';
+import { closingCheckpoint } from '../../../src/ledger/closingNote.ts';
 import type { Genesis } from '../../../src/ledger/genesis.ts';
 import type { Ledger } from '../../../src/ledger/ledger.ts';
 import { makeGenesis, validatorNames } from '../../ledger/fixtures.ts';
 import { createPrng, type Prng } from '../prng.ts';
 import { type Clock, startClock } from './clock.ts';
+import { Council } from './council.ts';
 import { type DiskFaults, SimDisk } from './disk.ts';
 import { Liar, type Lie, lies } from './liars.ts';
 import { SimNetwork } from './network.ts';
@@ -26,6 +28,8 @@ export type RealOptions = {
   readonly disksLie?: boolean;
   /** Rules of the engine replaced in every node. */
   readonly broken?: Partial<Rules>;
+  /** The network is changed while it runs; default: the seed decides. */
+  readonly governs?: boolean;
   /** Within so long after all healed everything is decided. */
   readonly phase2Ms?: number;
   readonly onTrace?: (line: string) => void;
@@ -39,6 +43,7 @@ export type RealOutcome = {
   readonly blocks: number;
   readonly transactions: number;
   readonly restarts: number;
+  readonly epochs: number;
 };
 
 const consensus = {
@@ -69,6 +74,7 @@ export async function runReal(options: RealOptions): Promise<RealOutcome> {
     blocks: run.oracle.height,
     transactions: run.workload.confirmed,
     restarts: run.restarts,
+    epochs: run.epochs,
   };
 }
 
@@ -78,6 +84,7 @@ class Run {
   readonly workload: Workload;
   readonly facts: string;
   restarts = 0;
+  epochs = 1;
   readonly #prng: Prng;
   readonly #genesis: Genesis;
   readonly #network: SimNetwork;
@@ -91,6 +98,7 @@ class Run {
   readonly #cutPerOperation: number;
   readonly #cutPerSecond: number;
   #partitions = 0;
+  readonly #council: Council | undefined;
   #faulty = true;
 
   constructor(options: RealOptions) {
@@ -146,6 +154,12 @@ class Run {
     }
     this.#layRules(options.broken ?? {});
     this.workload = new Workload(this.#genesis, this.clock, prng, this.oracle, this.#nodes);
+    const governs = options.governs ?? prng.chance(0.6);
+    const movable = names.filter((name) => !this.#liars.has(name));
+    const mayLeave = Math.floor((validators - 2) / 3) >= this.#liars.size && validators > 1 ? 1 : 0;
+    const modules = { clock: this.clock, prng, workload: this.workload };
+    const parameters = this.#genesis.epoch.consensus;
+    this.#council = governs ? new Council(this.#genesis, parameters, modules, movable, mayLeave) : undefined;
     const told = [...this.#liars].map(([name, { lie }]) => `${name} ${lie}`).join(', ');
     this.facts = `n = ${validators}${told === '' ? '' : `, ${told}`}, ${this.#phase1Ms} ms${calm ? ', calm' : ''}`;
   }
@@ -230,13 +244,19 @@ class Run {
     };
     const ask = (): void => {
       this.workload.ask();
-      for (const { name, api } of this.#honest) {
+      for (const { name, api } of this.#staying) {
         const why = api?.status().notVoting ?? '';
         if (/^(JOURNAL|STATE|DISK|CERT|FINALITY)_/.test(why)) this.oracle.violated(`${name} does not vote: ${why}`);
       }
       this.clock.after(500, ask);
     };
+    const govern = (): void => {
+      const there = this.#honest.filter(({ ledger }) => ledger !== undefined);
+      this.#council?.act(there.length === 0 ? undefined : this.#prng.pick(there), this.#faulty);
+      this.clock.after(1000, govern);
+    };
     this.clock.after(600, again);
+    this.clock.after(1500, govern);
     this.clock.after(700, ask);
   }
 
@@ -287,6 +307,11 @@ class Run {
     return this.#nodes.filter(({ name }) => this.oracle.honest(name));
   }
 
+  /** Of whom more than safety is demanded. */
+  get #staying(): RealNode[] {
+    return this.#honest.filter(({ name }) => this.#council?.leaving.has(name) !== true);
+  }
+
   /** Liveness: within the bound everything is decided, everywhere, and a checkpoint stands for it. */
   async #finish(): Promise<void> {
     for (let sent = 0; sent < 3; sent += 1) {
@@ -310,15 +335,16 @@ class Run {
     );
   }
 
-  /** Every honest node has the same blocks, and a checkpoint of most of them. */
+  /** Every honest node has the same blocks and a checkpoint of most of them, and votes. */
   #level(): boolean {
-    const heights = new Set(this.#honest.map(({ ledger }) => ledger?.finalized.header.height ?? -1));
-    return heights.size === 1 && !heights.has(-1) && this.#honest.every(({ api }) => api?.checkpoint() !== undefined);
+    const heights = new Set(this.#staying.map(({ ledger }) => ledger?.finalized.header.height ?? -1));
+    if (heights.size !== 1 || heights.has(-1)) return false;
+    return this.#staying.every(({ api }) => api?.checkpoint() !== undefined && api.status().notVoting === '');
   }
 
   #close(): void {
     this.#archives = [];
-    for (const node of this.#honest) {
+    for (const node of this.#staying) {
       const { ledger, api } = node;
       if (ledger === undefined || api === undefined) continue;
       this.workload.check(node.name, ledger);
@@ -342,11 +368,13 @@ class Run {
       genesis: this.#genesis.bytes,
       run: (from: number, bytesMax: number) => ledger.exportRun(from, bytesMax),
       transactions: (height: number) => ledger.block(height)?.transactions ?? 0,
+      closing: (epoch: number) => closingCheckpoint(ledger, epoch),
       checkpoint,
     };
     const archive = concat(...archiveBytes(source, {}));
     const report = await auditArchive(archive, { genesis: this.#genesis.bytes });
     if (!report.ok) this.oracle.violated(`the audit does not hold: ${JSON.stringify(report.error)}`);
+    this.epochs = report.epochs;
     if (report.height !== ledger.finalized.header.height)
       this.oracle.violated(`the audit ends at ${report.height}, the ledger at ${ledger.finalized.header.height}`);
   }

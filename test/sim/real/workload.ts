@@ -70,7 +70,13 @@ export class Workload {
         : kind === 1
           ? registerTx(chain, `user${nonce}`, { nonce, expires, by: 'bob' })
           : packetsTx(chain, prng.pick(['alice', 'bob']), { nonce, expires, ids: prng.between(1, 4) });
-    const { txId } = decodeTransaction(envelope, { chain });
+    this.bring(envelope, expires);
+  }
+
+  /** Brings somebody's transaction in, and follows it as the others. */
+  bring(envelope: Uint8Array, expires: number): void {
+    const prng = this.#prng;
+    const { txId } = decodeTransaction(envelope, { chain: this.#genesis.chain });
     const sent: Sent = { envelope, txId, expires, index: undefined, expired: false, late: false, taken: false };
     this.#sent.push(sent);
     this.#submit(sent);
@@ -133,7 +139,7 @@ export class Workload {
       if (found.has(txId)) this.#oracle.violated(`${name} has ${txId} at ${found.get(txId)} and at ${index}`);
       found.set(txId, index);
       // Validators bring these in themselves.
-      if (type === 'governance.evidence') own.add(txId);
+      if (type === 'governance.evidence' || type === 'governance.ready') own.add(txId);
     }
     for (const { txId, index, expired } of this.#sent) {
       const at = found.get(txId);
