@@ -18,7 +18,7 @@ export type JournalReport = {
   readonly end: number;
   /** Epoch of the floor; 0 without one. */
   readonly epoch: number;
-  /** Of the floor. */
+  /** Of the newest floor. */
   readonly floorHeight: number;
   readonly floorView: number;
   readonly records: readonly JournalLine[];
@@ -68,6 +68,10 @@ export async function readJournal(folder: string, genesisHash: string): Promise<
   const first = records[0]?.chained === true ? records[0].entry : undefined;
   const floor = first?.kind === 'record' && first.record.kind === 'floor' ? first.record.floor : undefined;
   const chained = records.filter((each) => each.chained);
+  // It rises within a journal.
+  const floors = chained.flatMap(({ entry }) =>
+    entry?.kind === 'record' && entry.record.kind === 'floor' ? entry.record.floor : [],
+  );
   const readable = floor !== undefined && chained.every(({ entry }) => entry !== undefined);
   const state = segment === undefined ? 'foreign' : segment.damaged || !readable ? 'damaged' : 'complete';
   return {
@@ -76,8 +80,8 @@ export async function readJournal(folder: string, genesisHash: string): Promise<
     bytes: size,
     end: segment?.end ?? 0,
     epoch: first?.kind === 'record' ? (first.epoch ?? 0) : 0,
-    floorHeight: floor?.block.height ?? 0,
-    floorView: floor?.view ?? 0,
+    floorHeight: floors.at(-1)?.block.height ?? 0,
+    floorView: floors.at(-1)?.view ?? 0,
     records,
   };
 }

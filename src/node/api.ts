@@ -46,7 +46,7 @@ export type NodeStatus = {
   readonly behind: number;
   /** First height, log entry and log hash that are held here (floor.ts). */
   readonly retention?: { readonly fromHeight: number; readonly fromEntry: number; readonly fromHash: number };
-  /** Empty when this node votes; else why it does not (`CATCHING_UP`, `WAITING_FOR_PEERS`, `JOURNAL_ROLLED_BACK`, `STATE_DIVERGED`, `DISK_FAILED`). */
+  /** Empty when this node votes; else why it does not: the codes of docs/not-voting.md. */
   readonly notVoting: string;
   readonly validators: readonly {
     readonly name: string;

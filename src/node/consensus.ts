@@ -45,6 +45,8 @@ export type ConsensusOptions = {
   readonly me: number | undefined;
   readonly signer: Ed25519Signer | undefined;
   readonly timings: LocalTimings;
+  /** W11: so long it waits before it asks for its own votes. Default 0. */
+  readonly listensMs?: number;
 };
 
 export type ConsensusModules = {
@@ -98,11 +100,13 @@ export class Consensus {
   #compacting: Promise<void> | undefined;
   #stopped = false;
   #votesTimer: NodeJS.Timeout | undefined;
+  readonly #asksFromMs: number;
 
   constructor(options: ConsensusOptions, modules: ConsensusModules, hooks: ConsensusHooks) {
     this.#options = options;
     this.#modules = modules;
     this.#hooks = hooks;
+    this.#asksFromMs = modules.monotonicMs() + (options.listensMs ?? 0);
     const { epoch, signer } = options;
     this.#names = epoch.validators.map(({ name }) => name);
     this.#indices = new Map(this.#names.map((name, index) => [name, index]));
@@ -386,6 +390,7 @@ export class Consensus {
   }
 
   #askForVotes(): void {
+    if (this.#modules.monotonicMs() < this.#asksFromMs) return;
     if (this.#voting || this.#stopped) return;
     const payload = encodeNumbers(this.#options.epoch.epoch);
     this.#modules.network().broadcast('urgent', frameKinds.myVotes, payload, { class: 'other' });

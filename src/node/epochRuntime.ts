@@ -58,6 +58,8 @@ export type RuntimeHooks = {
 const waitingForPeers = 'WAITING_FOR_PEERS';
 /** The store was rebuilt, and the journal is whole and ahead of it (voteKey.ts): votes follow once the store is there. */
 const storeBehind = 'STORE_BEHIND';
+/** The data folder is a copy, or was moved: it listens before it asks, so that another node with this key is heard (W11). */
+const dataMoved = 'DATA_MOVED';
 
 export class EpochRuntime {
   readonly epoch: Epoch;
@@ -94,7 +96,14 @@ export class EpochRuntime {
     const refusal = index === undefined ? '' : this.#voteKey.refusal();
     const waits = index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
     if (waits !== '') this.#notVoting = waits;
+    else if (this.#listensMs > 0) this.#notVoting = dataMoved;
     this.#consensus = this.#makeConsensus(waits === '' ? index : undefined);
+  }
+
+  /** As long as any validator that votes at all is heard voting: with nothing to do it still makes a heartbeat. */
+  get #listensMs(): number {
+    const { validators, consensus } = this.epoch;
+    return this.index !== undefined && validators.length > 1 && this.#voteKey.moved ? consensus.skipMs : 0;
   }
 
   get consensus(): Consensus {
@@ -211,6 +220,7 @@ export class EpochRuntime {
         me,
         signer: me === undefined ? undefined : ed25519Signer(this.standing.keys.vote.seed),
         timings,
+        listensMs: this.#listensMs,
       },
       {
         ledger,
@@ -231,8 +241,11 @@ export class EpochRuntime {
         behind: (certificate) => this.#hooks.behind(certificate),
         voting: () => {
           // Why this node stopped is not taken back by an engine that asks to vote.
-          if (this.#notVoting !== waitingForPeers) return;
+          if (this.#notVoting !== waitingForPeers && this.#notVoting !== dataMoved) return;
           this.#notVoting = '';
+          this.#voteKey.settled().catch((error: unknown) => {
+            log.warn({ error: String(error) }, 'where this key votes could not be noted');
+          });
           log.info({ epoch: this.epoch.epoch }, 'voting');
         },
         otherEpoch: (peer, epoch) => this.#hooks.otherEpoch(peer, epoch),

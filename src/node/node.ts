@@ -35,7 +35,7 @@ import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
-import { SignState, signStatePath } from './signState.ts';
+import { folderIdentity, SignState, signStatePath } from './signState.ts';
 import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
 import { Snapshots } from './snapshots.ts';
 import { Spread } from './spread.ts';
@@ -132,7 +132,8 @@ export class WeftNode {
     try {
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
       const { keys, signState, data } = options.config;
-      const beside = await SignState.open(options.files ?? nodeFiles, signState ?? signStatePath(keys));
+      const files = options.files ?? nodeFiles;
+      const beside = await SignState.open(files, signState ?? signStatePath(keys), await folderIdentity(data));
       node = new WeftNode(options, ledger, verifier, beside, await readStopMark(data, options.files));
       await node.#start();
       return node;

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { fromBase64Url, toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
@@ -13,7 +14,8 @@ import { readWholeFile, writeWholeFile } from '../ledger/wholeFile.ts';
  *
  * `state`: SIGNS, CONFIRMED (an operator of a single validator answers for the lost journal: `weft recover --confirm`), or the
  * code for which the key is retired for good. An entry counts only for its chain and its key: a new network, or a new key, starts
- * afresh, and a folder that is moved takes the file along.
+ * afresh. `folder`, where it is known, is the data folder in which the key last voted: in another one, a copy or one that was moved,
+ * it listens for a while before it votes, because the first one may be running, too.
  */
 export type SignStateEntry = {
   /** genesisHash. */
@@ -23,6 +25,8 @@ export type SignStateEntry = {
   /** Newest epoch in which it has begun to vote. */
   readonly epoch: number;
   readonly state: string;
+  /** Inode number of the data folder. */
+  readonly folder?: string;
 };
 
 export const signStateFormat = 'weft/sign-state/v1';
@@ -41,23 +45,25 @@ export function signStatePath(keyFile: string): string {
 
 export class SignState {
   readonly path: string;
+  readonly #folder: string | undefined;
   readonly #files: Files;
   #entries: SignStateEntry[];
   /** It is there and nobody can read it: then every key may have signed. */
   #unreadable: boolean;
   #writes: Promise<void> = Promise.resolve();
 
-  private constructor(files: Files, path: string, entries: SignStateEntry[] | undefined) {
+  private constructor(files: Files, path: string, folder: string | undefined, entries: SignStateEntry[] | undefined) {
+    this.#folder = folder;
     this.#files = files;
     this.path = path;
     this.#entries = entries ?? [];
     this.#unreadable = entries === undefined;
   }
 
-  /** An absent file is an empty one. */
-  static async open(files: Files, path: string): Promise<SignState> {
+  /** An absent file is an empty one. `folder`: of the present data folder (`folderIdentity`). */
+  static async open(files: Files, path: string, folder?: string): Promise<SignState> {
     const bytes = await readWholeFile(files, path);
-    return new SignState(files, path, bytes === undefined ? [] : decodeSignState(bytes));
+    return new SignState(files, path, folder, bytes === undefined ? [] : decodeSignState(bytes));
   }
 
   get unreadable(): boolean {
@@ -71,9 +77,27 @@ export class SignState {
     return found ?? (this.#unreadable ? { chain, vote, epoch: 0, state: signs } : undefined);
   }
 
+  /** The key has voted in another data folder than the present one. */
+  moved(chain: string, voteKey: Uint8Array): boolean {
+    const folder = this.of(chain, voteKey)?.folder;
+    return folder !== undefined && this.#folder !== undefined && folder !== this.#folder;
+  }
+
+  /** The key votes in the present data folder from here on. @throws as `set` */
+  async settle(chain: string, voteKey: Uint8Array): Promise<void> {
+    const entry = this.of(chain, voteKey);
+    if (entry === undefined || this.#folder === undefined || entry.folder === this.#folder) return;
+    const settled = { ...entry, folder: this.#folder };
+    const done = this.#writes.then(() => this.#set(settled));
+    this.#writes = done.catch(() => undefined);
+    await done;
+  }
+
   /** Durable when it resolves. @throws WeftError SIGN_STATE_UNWRITABLE: then this key must not vote */
   set(chain: string, voteKey: Uint8Array, epoch: number, state: string): Promise<void> {
-    const entry: SignStateEntry = { chain, vote: toBase64Url(voteKey), epoch, state };
+    const folder = this.of(chain, voteKey)?.folder ?? this.#folder;
+    const plain = { chain, vote: toBase64Url(voteKey), epoch, state };
+    const entry: SignStateEntry = folder === undefined ? plain : { ...plain, folder };
     const done = this.#writes.then(() => this.#set(entry));
     this.#writes = done.catch(() => undefined);
     return done;
@@ -101,7 +125,7 @@ export class SignState {
 }
 
 export function encodeSignState(entries: readonly SignStateEntry[]): Uint8Array {
-  const keys = entries.map(({ chain, vote, epoch, state }) => ({ chain, vote, epoch, state }));
+  const keys = entries.map(({ chain, vote, epoch, state, folder }) => ({ chain, vote, epoch, state, folder }));
   return encodeUtf8(`${JSON.stringify({ format: signStateFormat, keys })}\n`);
 }
 
@@ -118,10 +142,21 @@ export function decodeSignState(bytes: Uint8Array): SignStateEntry[] | undefined
 }
 
 function readEntry(value: unknown): SignStateEntry {
-  const { chain, vote, epoch, state } = (value ?? {}) as Record<string, unknown>;
+  const { chain, vote, epoch, state, folder } = (value ?? {}) as Record<string, unknown>;
   if (typeof chain !== 'string' || !chainPattern.test(chain)) throw new Error('chain');
   if (typeof vote !== 'string' || fromBase64Url(vote, 32).length !== 32) throw new Error('vote');
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 0) throw new Error('epoch');
   if (typeof state !== 'string' || !statePattern.test(state)) throw new Error('state');
-  return { chain, vote, epoch, state };
+  if (folder === undefined) return { chain, vote, epoch, state };
+  if (typeof folder !== 'string' || !/^[0-9]{1,20}$/.test(folder)) throw new Error('folder');
+  return { chain, vote, epoch, state, folder };
+}
+
+/** What tells a folder from its copy; undefined where there is no such folder. */
+export async function folderIdentity(path: string): Promise<string | undefined> {
+  try {
+    return (await stat(path, { bigint: true })).ino.toString();
+  } catch {
+    return undefined;
+  }
 }

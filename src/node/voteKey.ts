@@ -17,8 +17,10 @@ export class VoteKey {
   readonly #begun: boolean;
   readonly #note: string;
 
-  /** `signState`: absent only where nothing is signed (observers, tests). */
-  /** `begun`: this process has begun the journal of this key, so what was there before says nothing about it. */
+  /**
+   * `signState`: absent only where nothing is signed (observers, tests). `begun`: this process has begun the journal of this key,
+   * so what was there before says nothing about it.
+   */
   constructor(ledger: Ledger, publicKey: Uint8Array, epoch = ledger.epoch.epoch, signState?: SignState, begun = false) {
     this.#begun = begun;
     this.#ledger = ledger;
@@ -43,9 +45,21 @@ export class VoteKey {
    */
   get storeBehind(): boolean {
     const { state, epoch, records } = this.#ledger.journal.replay;
-    const [floor] = records;
-    if (state !== 'complete' || floor?.kind !== 'floor') return false;
-    return epoch > this.#ledger.epoch.epoch || floor.floor.block.height > this.#ledger.finalized.header.height;
+    if (state !== 'complete') return false;
+    if (epoch > this.#ledger.epoch.epoch) return true;
+    // The floor rises within a journal.
+    const floor = records.reduce((height, each) => (each.kind === 'floor' ? each.floor.block.height : height), 0);
+    return floor > this.#ledger.finalized.header.height;
+  }
+
+  /** This data folder is not the one in which the key last voted: it was moved, or copied, and then another node may be voting. */
+  get moved(): boolean {
+    return this.#signState?.moved(this.#ledger.genesis.genesisHash, this.#publicKey) ?? false;
+  }
+
+  /** It votes here now. @throws WeftError SIGN_STATE_UNWRITABLE, DISK_FULL */
+  async settled(): Promise<void> {
+    await this.#signState?.settle(this.#ledger.genesis.genesisHash, this.#publicKey);
   }
 
   /**

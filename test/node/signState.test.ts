@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Files, nodeFiles } from '../../src/ledger/files.ts';
-import { decodeSignState, encodeSignState, SignState, signStatePath } from '../../src/node/signState.ts';
+import {
+  decodeSignState,
+  encodeSignState,
+  folderIdentity,
+  SignState,
+  signStatePath,
+} from '../../src/node/signState.ts';
 
 const chain = 'ab'.repeat(32);
 const key = new Uint8Array(32).fill(7);
@@ -63,6 +69,24 @@ t.test('a file that nobody can read speaks against every key, and is kept when i
   await state.set(chain, key, 1, 'SIGNS');
   t.ok(existsSync(`${path}.unreadable`));
   t.match((await SignState.open(nodeFiles, path)).of(chain, key), { epoch: 1 });
+});
+
+t.test('another data folder than the one in which the key last voted', async (t) => {
+  const path = fileIn(t);
+  const here = await SignState.open(nodeFiles, path, '17');
+  await here.set(chain, key, 1, 'SIGNS');
+  t.equal(here.moved(chain, key), false, 'a key that begins is at home where it begins');
+  t.equal((await SignState.open(nodeFiles, path)).moved(chain, key), false, 'unknown is no other');
+  const copy = await SignState.open(nodeFiles, path, '18');
+  t.equal(copy.moved(chain, key), true);
+  await copy.set(chain, key, 2, 'SIGNS');
+  t.equal((await SignState.open(nodeFiles, path, '18')).moved(chain, key), true, 'until it has voted there');
+  await copy.settle(chain, key);
+  t.equal((await SignState.open(nodeFiles, path, '18')).moved(chain, key), false);
+  t.equal((await SignState.open(nodeFiles, path, '17')).moved(chain, key), true);
+  const other = await folderIdentity(join(path, '..'));
+  t.match(other, /^[0-9]+$/);
+  t.equal(await folderIdentity(`${path}/none`), undefined);
 });
 
 t.test('a crash at each step of the write leaves the old or the new', async (t) => {

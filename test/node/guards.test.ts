@@ -1,0 +1,113 @@
+// Networks in this process, and what may happen to the data folder of one validator (W11, W4).
+import { cpSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { readKeyFile } from '../../src/crypto/keyfile.ts';
+import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
+import { loadGenesis } from '../../src/ledger/genesis.ts';
+import { loadConfig } from '../../src/node/config.ts';
+import { readHome } from '../../src/node/homeState.ts';
+import { WeftNode } from '../../src/node/node.ts';
+import { planOf, recover } from '../../src/node/recovery.ts';
+import { agree, EpochNet, work } from './epochNet.ts';
+
+const all = ['v1', 'v2', 'v3', 'v4'];
+const others = ['v1', 'v2', 'v3'];
+
+async function makeNet(t: Parameters<typeof EpochNet.make>[0]): Promise<EpochNet> {
+  const net = await EpochNet.make(t, 4);
+  for (const name of all) await net.start(name);
+  await net.votes(...all);
+  await work(net, 'v4');
+  return net;
+}
+
+t.test('a data folder is wiped while all the others restart, too', { timeout: 60_000 }, async (t) => {
+  const net = await makeNet(t);
+  for (const name of all) await net.stop(name);
+  rmSync(net.dataOf('v4'), { recursive: true });
+  for (const name of all) await net.start(name);
+  t.equal(net.status('v4').notVoting, 'JOURNAL_LOST', 'said before anybody was asked');
+  await net.votes(...others);
+  await work(net, 'v4');
+  t.equal(net.status('v4').notVoting, 'JOURNAL_LOST');
+  await agree(t, net, all, 0);
+});
+
+t.test('a store that is rebuilt: the journal stays, and the same key votes on', { timeout: 60_000 }, async (t) => {
+  const net = await makeNet(t);
+  await net.stop('v4');
+  const home = join(dirname(net.dataOf('v4')));
+  const config = loadConfig(join(home, 'config.yaml'));
+  const state = await readHome(config, loadGenesis(new Uint8Array(readFileSync(config.genesis))));
+  const steps = planOf(state, { rebuildStore: true, confirm: false });
+  t.same(
+    steps.map(({ name }) => name),
+    ['rebuild-store'],
+  );
+  await recover(state, steps, { configPath: '', passphrase: null, wallMs: Date.now });
+  await work(net, 'v1');
+  await net.start('v4', { reopen: (why) => void net.reopen('v4', why) });
+  t.equal(net.status('v4').notVoting, 'STORE_BEHIND');
+  await net.until('v4 is back', () => net.nodes.has('v4') && net.status('v4').notVoting === '');
+  await net.votes(...all);
+  await work(net, 'v4');
+  t.match(net.lines.join('\n'), /v4 reopened for STORE_BEHIND/);
+  await agree(t, net, all, 0);
+});
+
+t.test(
+  'a folder that is copied: the copy listens first, and hears the other one vote',
+  { timeout: 60_000 },
+  async (t) => {
+    const net = await makeNet(t);
+    await net.stop('v4');
+    const home = dirname(net.dataOf('v4'));
+    const copy = `${home}-copy`;
+    cpSync(home, copy, { recursive: true });
+    // The one that is where it was votes at once.
+    await net.start('v4');
+    const config = loadConfig(join(copy, 'config.yaml'), {}, { 'peer.listen': ['/ip4/127.0.0.1/tcp/0'] });
+    const said: string[] = [];
+    const hear = (details: object, message: string): void => void said.push(`${message} ${JSON.stringify(details)}`);
+    const twin = await WeftNode.start({
+      config,
+      genesis: readFileSync(config.genesis),
+      keys: validatorKeysFrom(await readKeyFile(config.keys, null)),
+      version: '0',
+      log: { debug() {}, info: hear, warn: hear, error: hear },
+    });
+    t.teardown(() => twin.close());
+    t.equal(twin.api.status().notVoting, 'DATA_MOVED');
+    await net.until('the copy has heard', () => twin.api.status().notVoting === 'JOURNAL_ROLLED_BACK');
+    t.notOk(
+      said.some((line) => line.startsWith('voting')),
+      'it never voted',
+    );
+    await twin.close();
+    await net.votes(...all);
+    t.same(
+      net.cries.filter((line) => !/lane|peer/.test(line)),
+      [],
+      'nobody found anything that is signed twice',
+    );
+    await agree(t, net, all, 0);
+  },
+);
+
+t.test('a folder that was moved: the same key votes there, a little later', { timeout: 60_000 }, async (t) => {
+  const net = await makeNet(t);
+  await net.stop('v4');
+  const data = net.dataOf('v4');
+  renameSync(data, `${data}-before`);
+  cpSync(`${data}-before`, data, { recursive: true });
+  await net.start('v4');
+  t.equal(net.status('v4').notVoting, 'DATA_MOVED');
+  await net.votes(...all);
+  await work(net, 'v4');
+  await net.stop('v4');
+  await net.start('v4');
+  t.not(net.status('v4').notVoting, 'DATA_MOVED', 'it is at home here now');
+  await net.votes(...all);
+  await agree(t, net, all, 0);
+});
