@@ -31,6 +31,8 @@ export type TestnetOptions = {
   /** Accounts to play with (council, operator, router-prime, …), with key files in `accounts/`. */
   readonly demoAccounts?: boolean;
   readonly consensus?: GenesisParts['consensus'];
+  /** Of genesis, milliseconds UTC. Default now. */
+  readonly time?: number;
   /** Laid over every node's configuration file, for example `{ log: { level: 'debug' } }`. */
   readonly config?: { readonly [section: string]: unknown };
   /** Default `127.0.0.1`. */
@@ -133,6 +135,7 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
     observers: observerPeers,
     ...(accounts.has('council') ? { council: { threshold: 1, members: ['council'] } } : {}),
     ...(options.consensus === undefined ? {} : { consensus: options.consensus }),
+    ...(options.time === undefined ? {} : { time: options.time }),
   });
   writeFileSync(home.genesis, bytes);
   for (const { name, address, rpc, config } of [...validators, ...observers]) {

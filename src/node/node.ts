@@ -388,7 +388,7 @@ export class WeftNode {
         this.#duties.tick();
         this.#sync.tick();
         this.#pruner.tick();
-        this.#snapshotCatchUp.tick(this.#sync.behind);
+        this.#snapshotCatchUp.tick(this.#sync.behind, this.#sync.catchingUp);
       }, heightEveryMs),
       setInterval(() => this.#housekeeping(), againEveryMs),
       setInterval(() => this.#storeWatch.tick(), heightEveryMs),

@@ -38,16 +38,16 @@ export class SnapshotCatchUp {
     this.#wish = wish;
   }
 
-  /** While it is, nobody should fetch blocks. */
+  /** One is on its way, or wished for: nobody should fetch blocks meanwhile. */
   get running(): boolean {
-    return this.#running !== undefined;
+    return this.#running !== undefined || this.#wish?.pending === true;
   }
 
   /** Looked at once a second: an operator's wish is fulfilled when there are peers that are ahead. */
-  tick(behind: number): void {
-    if (this.#wish?.pending !== true || behind === 0) return;
+  tick(behind: number, catchingUp: boolean): void {
+    if (this.#wish?.pending !== true || (behind === 0 && catchingUp)) return;
     this.#wish.pending = false;
-    this.needed();
+    if (behind > 0) this.needed();
   }
 
   /** May be called again and again. */

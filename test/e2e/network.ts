@@ -41,6 +41,8 @@ export type TestNetworkOptions = Partial<Omit<TestnetOptions, 'dir' | 'passphras
 
 /** For one start of one validator; they reach the wrappers of `hooks/`. */
 export type StartOptions = {
+  /** Further arguments of `weft start`. */
+  readonly args?: readonly string[];
   /** Its clock is wrong by so many milliseconds. */
   readonly clockMs?: number;
   /** It sends no message of these kinds (`frameKinds`). */
@@ -112,7 +114,7 @@ export class TestNetwork {
     return this.net.validators.map(({ name }) => name);
   }
 
-  start(name: string, { clockMs = 0, mute = [] }: StartOptions = {}): void {
+  start(name: string, { clockMs = 0, mute = [], args: more = [] }: StartOptions = {}): void {
     const validator = this.#validator(name);
     const { nodeArgs = [], env = {}, record, forgetfulDisk = false } = this.#options;
     const extra = typeof nodeArgs === 'function' ? nodeArgs(name) : nodeArgs;
@@ -120,7 +122,7 @@ export class TestNetwork {
     const wrapped = record === true || forgets || clockMs !== 0 || mute.length > 0 ? ['--import', hooks] : [];
     const args = ['--disable-warning=ExperimentalWarning', ...wrapped, ...extra, main, 'start'];
     const at = this.#hosts === undefined ? [] : ['ip', 'netns', 'exec', this.#hosts.space(name)];
-    const [program = '', ...words] = [...at, process.execPath, ...args, '--config', validator.config];
+    const [program = '', ...words] = [...at, process.execPath, ...args, '--config', validator.config, ...more];
     const child = spawn(program, words, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
