@@ -51,7 +51,7 @@ export const durabilityCanaries: readonly Canary[] = [
     quirks: { floorGoesBack: true, rules: blindToRollback },
     shape: { validators: 4, faults: crashy },
     codes: ['DOUBLE_VOTE', 'DELIVERED_TWICE', 'HONEST_HALTED', 'ConsensusAssertion', 'NOT_DURABLE'],
-    seedsMax: 40,
+    seedsMax: 60,
   },
   {
     rule: 'W1',
@@ -82,7 +82,7 @@ export const durabilityCanaries: readonly Canary[] = [
       phase1Ms: 1500,
     },
     codes: ['NO_PROGRESS'],
-    seedsMax: 60,
+    seedsMax: 200,
   },
   {
     rule: 'W11',
@@ -99,7 +99,7 @@ export const durabilityCanaries: readonly Canary[] = [
     shape: { validators: 4, liars: [], faults: ['lyingDisk', ...crashy, 'crashAtWrites', 'crashAtWrites'] },
     strict: true,
     codes: ['DOUBLE_VOTE', 'VOTE_AFTER_NULLIFY'],
-    seedsMax: 60,
+    seedsMax: 150,
   },
   {
     rule: 'W11',
@@ -108,6 +108,6 @@ export const durabilityCanaries: readonly Canary[] = [
     shape: { validators: 4, liars: [], faults: ['lyingDisk', ...crashy, 'crashAtWrites', 'crashAtWrites'] },
     strict: true,
     codes: ['DOUBLE_VOTE', 'VOTE_AFTER_NULLIFY'],
-    seedsMax: 100,
+    seedsMax: 150,
   },
 ];

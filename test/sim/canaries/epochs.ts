@@ -25,7 +25,7 @@ export const epochCanaries: readonly Canary[] = [
       phase1Ms: 1500,
     },
     codes: ['NO_PROGRESS', 'HONEST_HALTED'],
-    seedsMax: 60,
+    seedsMax: 120,
   },
   {
     rule: 'W10',
@@ -62,7 +62,7 @@ export const epochCanaries: readonly Canary[] = [
     quirks: { forgetsClosings: true },
     shape: { validators: 4, epochs: 5, faults: ['isolate', 'isolate', 'deadAndCut', 'freeze', 'freeze', 'split'] },
     codes: ['NO_PROGRESS'],
-    seedsMax: 40,
+    seedsMax: 80,
   },
   {
     rule: 'W12',

@@ -14,7 +14,7 @@ export const paceCanaries: readonly Canary[] = [
       faults: ['split', 'split', 'oneWay', 'loss', 'loss', 'loss', 'reordering'],
     },
     codes: ['NO_PROGRESS'],
-    seedsMax: 150,
+    seedsMax: 200,
   },
   {
     rule: 'S8',
@@ -28,7 +28,7 @@ export const paceCanaries: readonly Canary[] = [
       faults: ['split', 'split', 'oneWay', 'loss', 'loss', 'loss', 'reordering'],
     },
     codes: ['NO_PROGRESS'],
-    seedsMax: 150,
+    seedsMax: 250,
   },
   {
     rule: 'W3',
@@ -63,7 +63,7 @@ export const paceCanaries: readonly Canary[] = [
     quirks: { declinesEmpty: true },
     shape: { validators: 4, liars: [], faults: [], down: 0, cutLane: false },
     codes: ['NO_PROGRESS', 'SLOW_WAKE', 'NO_REST'],
-    seedsMax: 20,
+    seedsMax: 120,
   },
   {
     rule: 'W5',
@@ -92,7 +92,7 @@ export const paceCanaries: readonly Canary[] = [
     quirks: { timings: { leaderSilentMs: 100_000 } },
     shape: { validators: 4, epochs: 1, liars: [], faults: [], down: 0, cutLane: false },
     codes: ['SLOW_WAKE'],
-    seedsMax: 40,
+    seedsMax: 80,
   },
   {
     rule: 'W8',

@@ -92,7 +92,7 @@ export const votingCanaries: readonly Canary[] = [
     },
     shape: { validators: 4, epochs: 1, latency: 'wan', phase1Ms: 1500 },
     codes: ['NO_PROGRESS', 'NO_REST'],
-    seedsMax: 60,
+    seedsMax: 100,
   },
   {
     rule: 'S4',
@@ -124,7 +124,7 @@ export const votingCanaries: readonly Canary[] = [
     quirks: { rules: { mayNotarize: (record) => record.ownNotarize === undefined && record.slot === 'verified' } },
     shape: { validators: 4, faults: ['slowLinks', 'slowLinks', 'reordering', 'reordering'] },
     codes: ['VOTE_AFTER_NULLIFY'],
-    seedsMax: 20,
+    seedsMax: 120,
   },
   {
     rule: 'S6',
@@ -213,6 +213,6 @@ export const votingCanaries: readonly Canary[] = [
     quirks: { beforeStep: countsTwice },
     shape: { validators: 4 },
     codes: ['BAD_CERTIFICATE'],
-    seedsMax: 40,
+    seedsMax: 80,
   },
 ];
