@@ -321,8 +321,8 @@ export class Ledger {
   }
 
   /** The same for a peer: never more bodies than fit; the others are asked for with `bodies`. */
-  exportRunPart(fromHeight: number, bytesMax: number): RunPart | undefined {
-    return readRunPart(fromHeight, this.#finalized.header.height, bytesMax, this.#runSource());
+  exportRunPart(fromHeight: number, bytesMax: number, blocksMax?: number): RunPart | undefined {
+    return readRunPart(fromHeight, this.#finalized.header.height, bytesMax, this.#runSource(), blocksMax);
   }
 
   /** Encoded bodies of finalized blocks, at most `count`, as many as fit into `bytesMax`, at least one. */

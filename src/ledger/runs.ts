@@ -8,6 +8,8 @@ import type { Epoch } from './validatorSet.ts';
 
 /** Blocks of one run; a bound for what comes from outside. */
 export const runBlocksMax = 16_384;
+/** About two milliseconds. */
+const blocksPerTurn = 16;
 
 type RunHeader = {
   readonly blockId: string;
@@ -169,6 +171,8 @@ export class RunImport {
         );
       }
       this.#taken += 1;
+      // Empty blocks are checked without ever waiting for anything: votes and clients must get their turn.
+      if (this.#taken % blocksPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
@@ -225,6 +229,7 @@ export function readRunPart(
   toHeight: number,
   bytesMax: number,
   source: RunSource,
+  blocksMax = runBlocksMax,
 ): RunPart | undefined {
   if (!Number.isSafeInteger(fromHeight) || fromHeight < 1 || fromHeight > toHeight) return undefined;
   const headers: Uint8Array[] = [];
@@ -236,7 +241,7 @@ export function readRunPart(
     const block = source.block(height);
     if (block === undefined) break;
     // Beyond the bound only headers follow, up to the first finalization: without one nothing is proven.
-    const full = bytes > bytesMax;
+    const full = bytes > bytesMax || headers.length >= blocksMax;
     if (certificate !== undefined && full) break;
     const body = full ? undefined : source.body(height);
     if (!full && body === undefined) break;

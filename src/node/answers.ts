@@ -41,8 +41,10 @@ export type AnswersModules = {
 export const batchBytesMax = 256 * 1024;
 const batchTransactionsMax = 2048;
 /** What is read for one answer, at most; headers of a long run between two finalizations, and one body, may be above it. */
-const runBytesMax = 1024 * 1024;
-const bodiesMax = 4096;
+const runBytesMax = 512 * 1024;
+/** Empty blocks are small: it is their number that takes time, on both sides. Reading so many takes about ten milliseconds. */
+const runBlocksMax = 256;
+const bodiesMax = 256;
 
 export class Answers {
   readonly #modules: AnswersModules;
@@ -99,7 +101,7 @@ export class Answers {
         return this.#reads.take(peer, async () => {
           const { ledger } = this.#modules;
           if (fromHeight > 0 && fromHeight < ledger.floor.height) return encodePruned(ledger.floor.height);
-          const run = ledger.exportRunPart(fromHeight, Math.min(bytesMax, runBytesMax));
+          const run = ledger.exportRunPart(fromHeight, Math.min(bytesMax, runBytesMax), runBlocksMax);
           return run === undefined ? undefined : encodeRun(run);
         });
       }
