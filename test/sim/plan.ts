@@ -125,7 +125,15 @@ function drawLiars(prng: Prng, n: number, faultsMax: number, quiet: boolean, sha
     if (faultsMax === 0 || prng.chance(0.35)) kinds = [];
     else if (quiet)
       kinds = [
-        prng.pick(['silent', 'neverProposes', 'neverProposes', 'doubleVoter', 'equivocator', 'resigner'] as const),
+        prng.pick([
+          'silent',
+          'neverProposes',
+          'neverProposes',
+          'doubleVoter',
+          'equivocator',
+          'resigner',
+          'miser',
+        ] as const),
       ];
     else kinds = Array.from({ length: prng.between(1, faultsMax) }, () => prng.pick(byzantineKinds));
   }

@@ -6,6 +6,7 @@ import { Equivocator } from './equivocator.ts';
 import { Forker } from './forker.ts';
 import { Garbage } from './garbage.ts';
 import { BlockLiar } from './liar.ts';
+import { Miser } from './miser.ts';
 import { NeverProposes } from './neverProposes.ts';
 import { Resigner } from './resigner.ts';
 import { Selective } from './selective.ts';
@@ -32,6 +33,7 @@ const makers = {
   resigner: (world, options) => [new Resigner(world, options)],
   garbage: (world, options) => [new Garbage(world, options)],
   twins: (world, options) => [new Twin(world, options), new Twin(world, { ...options })],
+  miser: (world, options) => [new Miser(world, options)],
 } satisfies Record<string, Make>;
 
 export type ByzantineKind = keyof typeof makers;
