@@ -83,6 +83,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./recover.ts')).recoverCommand,
   },
   {
+    name: 'inspect',
+    summary: "a node's data folder, read like a node that runs",
+    load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
     name: 'journal',
     summary: "a validator's vote journal, readably",
     load: async () => (await import('./journal.ts')).journalCommand,

@@ -7,19 +7,24 @@ import { nodeFiles } from '../ledger/files.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import { type JournalReport, readJournal } from '../ledger/journalReport.ts';
 import { reportStore, type StoreReport } from '../ledger/storeReport.ts';
-import type { Validator } from '../ledger/validatorSet.ts';
+import type { Epoch, Validator } from '../ledger/validatorSet.ts';
 import type { Config } from './config.ts';
 import { SignState, type SignStateEntry, signStatePath } from './signState.ts';
 import { readStopMark, type StopMark } from './stopMark.ts';
 import { refusalOf, voteKeyNote } from './voteKey.ts';
 
 /** What lies in a stopped node's folders, and what is wrong with it: read for `weft recover`, without starting anything. */
-export type HomeState = {
+export type HomeState = VoteState & {
   readonly config: Config;
   readonly genesis: Genesis;
   readonly store: StoreReport;
-  readonly journal: JournalReport;
   readonly stopMark: StopMark | undefined;
+  /** A rebuild of the store died between its two renames. */
+  readonly halfRebuilt: boolean;
+};
+
+export type VoteState = {
+  readonly journal: JournalReport;
   /** This node's entry in the newest epoch that its store knows; undefined for one that observes. */
   readonly entry: Validator | undefined;
   /** Vote key in the key file that the epoch lists, or in `keys` where it lists neither. */
@@ -32,8 +37,6 @@ export type HomeState = {
   readonly refusal: string;
   /** The journal builds on more than the store holds. */
   readonly storeBehind: boolean;
-  /** A rebuild of the store died between its two renames. */
-  readonly halfRebuilt: boolean;
 };
 
 export type Finding = {
@@ -44,36 +47,56 @@ export type Finding = {
 
 /** @throws WeftError KEY_*, DATA_UNREADABLE */
 export async function readHome(config: Config, genesis: Genesis): Promise<HomeState> {
-  const keysPath = config.signState ?? signStatePath(config.keys);
-  const [store, journal, stopMark, signState, present, next] = await Promise.all([
+  const [store, stopMark] = await Promise.all([
     reportStore(join(config.data, 'store'), genesis),
-    readJournal(join(config.data, 'journal'), genesis.genesisHash),
     readStopMark(config.data),
-    SignState.open(nodeFiles, keysPath),
-    voteKeyIn(config.keys),
-    config.nextKeys === undefined ? undefined : voteKeyIn(config.nextKeys),
   ]);
-  const entry = store.epoch.validators.find(({ name }) => name === config.name);
-  const listsNext = next !== undefined && entry !== undefined && toBase64Url(entry.vote) === toBase64Url(next);
-  const voteKey = listsNext ? next : present;
-  const note = store.notes.get(voteKeyNote(voteKey));
-  const beside = signState.of(genesis.genesisHash, voteKey);
-  const found = { state: journal.state === 'foreign' ? 'damaged' : journal.state, epoch: journal.epoch };
+  const { epoch, notes, height } = store;
+  const votes = await readVoteState(config, genesis, { epoch, height, note: (name) => notes.get(name) });
   return {
     config,
     genesis,
     store,
-    journal,
     stopMark,
+    halfRebuilt: store.state === 'absent' && existsSync(join(config.data, 'store.new')),
+    ...votes,
+  };
+}
+
+/** What the store knows: the epoch of the next block, the height of the last, the node's notes. */
+export type StoreWords = {
+  readonly epoch: Epoch;
+  readonly height: number;
+  readonly note: (name: string) => Uint8Array | undefined;
+};
+
+/** Keys, journal and sign state, and what follows from them for the vote. @throws WeftError KEY_* */
+export async function readVoteState(
+  config: Config,
+  genesis: Genesis,
+  { epoch, height, note }: StoreWords,
+): Promise<VoteState> {
+  const [journal, signState, present, next] = await Promise.all([
+    readJournal(join(config.data, 'journal'), genesis.genesisHash),
+    SignState.open(nodeFiles, config.signState ?? signStatePath(config.keys)),
+    voteKeyIn(config.keys),
+    config.nextKeys === undefined ? undefined : voteKeyIn(config.nextKeys),
+  ]);
+  const entry = epoch.validators.find(({ name }) => name === config.name);
+  const listsNext = next !== undefined && entry !== undefined && toBase64Url(entry.vote) === toBase64Url(next);
+  const voteKey = listsNext ? next : present;
+  const said = note(voteKeyNote(voteKey));
+  const beside = signState.of(genesis.genesisHash, voteKey);
+  const found = { state: journal.state === 'foreign' ? 'damaged' : journal.state, epoch: journal.epoch };
+  return {
+    journal,
     entry,
     voteKey,
     nextVoteKey: listsNext ? undefined : next,
     signState,
     beside,
-    refusal: entry === undefined ? '' : refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside),
-    halfRebuilt: store.state === 'absent' && existsSync(join(config.data, 'store.new')),
-    storeBehind:
-      journal.state === 'complete' && (journal.epoch > store.epoch.epoch || journal.floorHeight > store.height),
+    refusal: entry === undefined ? '' : refusalOf(found, said === undefined ? '' : decodeUtf8(said), beside),
+    storeBehind: journal.state === 'complete' && (journal.epoch > epoch.epoch || journal.floorHeight > height),
   };
 }
 

@@ -1,7 +1,18 @@
 // weft recover and weft journal dump, on homes with real stores and journals that were damaged in every way they know.
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { decodeTransaction } from '../../contracts/transaction.ts';
 import { makeTestnet } from '../../src/cli/testnet.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
@@ -22,10 +33,29 @@ import { weft } from './run.ts';
 
 type HomeOf = { readonly dir: string; readonly config: string; readonly data: string; readonly genesis: Genesis };
 
-/** v1 of a network, as it is after three blocks and a vote. */
-async function makeHome(t: Test, validators = 4): Promise<HomeOf> {
-  const dir = join(t.testdir({}), 'net');
-  const net = await makeTestnet({ dir, validators, basePort: 9100, name: 'weft-recover', passphrase: null });
+const templates = new Map<number, Promise<string>>();
+const scratch = mkdtempSync(join(tmpdir(), 'weft-recover-'));
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** v1 of a network, as it is after three blocks and a vote: a copy of one that is made once. */
+async function makeHome(validators = 4): Promise<HomeOf> {
+  const made = templates.get(validators) ?? makeTemplate(validators, join(scratch, `whole-${validators}`));
+  templates.set(validators, made);
+  const dir = mkdtempSync(join(scratch, 'home-'));
+  cpSync(await made, dir, { recursive: true });
+  const genesis = loadGenesis(new Uint8Array(readFileSync(join(dir, 'genesis.json'))));
+  return { dir, config: join(dir, 'v1', 'config.yaml'), data: join(dir, 'v1', 'data'), genesis };
+}
+
+async function makeTemplate(validators: number, dir: string): Promise<string> {
+  const net = await makeTestnet({
+    dir,
+    validators,
+    basePort: 9100,
+    name: 'weft-recover',
+    passphrase: null,
+    demoAccounts: false,
+  });
   const own = net.validators[0]!;
   const genesis = loadGenesis(new Uint8Array(readFileSync(net.genesis)));
   const ledger = await Ledger.open({ dir: own.data, genesis });
@@ -41,7 +71,7 @@ async function makeHome(t: Test, validators = 4): Promise<HomeOf> {
   const beside = await SignState.open(nodeFiles, signStatePath(own.keys));
   await new VoteKey(ledger, keys.vote.publicKey, 1, beside).begin();
   await ledger.close();
-  return { dir, config: own.config, data: own.data, genesis };
+  return dir;
 }
 
 async function refusalAt(home: HomeOf): Promise<string> {
@@ -58,8 +88,12 @@ async function refusalAt(home: HomeOf): Promise<string> {
 const args = (home: HomeOf, ...more: string[]) => ['recover', '--home', home.dir, '--validator', 'v1', ...more];
 const journalFile = ({ data }: HomeOf) => join(data, 'journal', readdirSync(join(data, 'journal'))[0]!);
 
-t.test('a home that is whole: nothing is wrong, nothing is done', async (t) => {
-  const home = await makeHome(t);
+// Each has a home of its own, and mostly waits for processes.
+t.jobs = 3;
+const timeout = 120_000;
+
+t.test('a home that is whole: nothing is wrong, nothing is done', { timeout }, async (t) => {
+  const home = await makeHome();
   const ran = await weft(args(home));
   t.equal(ran.code, 0, ran.err);
   t.match(ran.out, /whole, height 3, epoch 1/);
@@ -72,8 +106,8 @@ t.test('a home that is whole: nothing is wrong, nothing is done', async (t) => {
   await ledger.close();
 });
 
-t.test('a lost journal: a new vote key, and the proposal that has it readmitted', async (t) => {
-  const home = await makeHome(t);
+t.test('a lost journal: a new vote key, and the proposal that has it readmitted', { timeout }, async (t) => {
+  const home = await makeHome();
   rmSync(join(home.data, 'journal'), { recursive: true });
   const before = readFileSync(loadConfig(home.config).keys, 'utf8');
   const dry = await weft(args(home, '--dry-run', '--json'));
@@ -112,8 +146,8 @@ t.test('a lost journal: a new vote key, and the proposal that has it readmitted'
   t.match((await weft(args(home))).err, /weft tx submit/);
 });
 
-t.test('a damaged journal, and one that was put back', async (t) => {
-  const damaged = await makeHome(t);
+t.test('a damaged journal, and one that was put back', { timeout }, async (t) => {
+  const damaged = await makeHome();
   const bytes = readFileSync(journalFile(damaged));
   bytes[120]! ^= 1;
   writeFileSync(journalFile(damaged), bytes);
@@ -121,15 +155,15 @@ t.test('a damaged journal, and one that was put back', async (t) => {
   t.match(ran.findings, [{ code: 'JOURNAL_DAMAGED' }]);
   t.same(ran.done, ['new-key', 'configure', 'retire']);
 
-  const old = await makeHome(t);
+  const old = await makeHome();
   const { keys } = loadConfig(old.config);
   const { vote } = validatorKeysFrom(await readKeyFile(keys, null));
   await (await SignState.open(nodeFiles, signStatePath(keys))).set(old.genesis.genesisHash, vote.publicKey, 2, 'SIGNS');
   t.match(JSON.parse((await weft(args(old, '--dry-run', '--json'))).out).findings, [{ code: 'JOURNAL_ROLLED_BACK' }]);
 });
 
-t.test('a damaged store: put aside, with the notes in a new one; the journal stays', async (t) => {
-  const home = await makeHome(t);
+t.test('a damaged store: put aside, with the notes in a new one; the journal stays', { timeout }, async (t) => {
+  const home = await makeHome();
   const store = join(home.data, 'store');
   // The tables: what was written so far.
   await (await Ledger.open({ dir: home.data, genesis: home.genesis })).close();
@@ -145,8 +179,8 @@ t.test('a damaged store: put aside, with the notes in a new one; the journal sta
   t.equal(await refusalAt(home), 'STORE_BEHIND', 'the journal is ahead, and nothing of it is given up');
 });
 
-t.test('a store that is whole is rebuilt when asked, and keeps what the node had noted', async (t) => {
-  const home = await makeHome(t);
+t.test('a store that is whole is rebuilt when asked, and keeps what the node had noted', { timeout }, async (t) => {
+  const home = await makeHome();
   await writeStopMark(home.data, { code: 'STATE_DIVERGED', detail: 'another root', height: 3, time: 1 });
   const ran = JSON.parse((await weft(args(home, '--json'))).out);
   t.match(ran.findings, [{ code: 'STATE_DIVERGED', says: /another root/ }]);
@@ -166,8 +200,8 @@ t.test('a store that is whole is rebuilt when asked, and keeps what the node had
   t.same(JSON.parse((await weft(args(home, '--confirm', '--json'))).out).done, ['clear-stop']);
 });
 
-t.test('the only validator of its network: a person has to answer for it', async (t) => {
-  const home = await makeHome(t, 1);
+t.test('the only validator of its network: a person has to answer for it', { timeout }, async (t) => {
+  const home = await makeHome(1);
   rmSync(join(home.data, 'journal'), { recursive: true });
   t.equal(await refusalAt(home), 'JOURNAL_LOST');
   const refused = await weft(args(home));
@@ -180,7 +214,7 @@ t.test('the only validator of its network: a person has to answer for it', async
   t.equal(await refusalAt(home), '', 'the same key votes on');
 });
 
-t.test('a crash at each step: the same command goes on from there', async (t) => {
+t.test('a crash at each step: the same command goes on from there', { timeout }, async (t) => {
   const damages: [string, (home: HomeOf) => void | Promise<void>][] = [
     ['journal', ({ data }) => rmSync(join(data, 'journal'), { recursive: true })],
     ['store', ({ data }) => rmSync(join(data, 'store', 'CURRENT'))],
@@ -191,7 +225,7 @@ t.test('a crash at each step: the same command goes on from there', async (t) =>
     let crashes = 0;
     let clock = 0;
     for (let dies = 0; ; dies += 1) {
-      const home = await makeHome(t, what === 'alone' ? 1 : 4);
+      const home = await makeHome(what === 'alone' ? 1 : 4);
       if (what === 'store') await (await Ledger.open({ dir: home.data, genesis: home.genesis })).close();
       await damage(home);
       const options = { rebuildStore: false, confirm: what === 'alone' };
@@ -231,8 +265,8 @@ t.test('a crash at each step: the same command goes on from there', async (t) =>
   }
 });
 
-t.test('journal dump reads whole, torn, damaged and absent journals, and changes none', async (t) => {
-  const home = await makeHome(t);
+t.test('journal dump reads whole, torn, damaged and absent journals, and changes none', { timeout }, async (t) => {
+  const home = await makeHome();
   const dump = (...more: string[]) => weft(['journal', 'dump', '--home', home.dir, '--validator', 'v1', ...more]);
   const whole = await dump();
   t.equal(whole.code, 0, whole.err);
@@ -268,4 +302,30 @@ t.test('journal dump reads whole, torn, damaged and absent journals, and changes
   const absent = await dump('--json');
   t.equal(absent.code, 1);
   t.match(JSON.parse(absent.out), { state: 'absent', records: 0 });
+});
+
+t.test('inspect reads a stopped node, and one that runs, without changing anything', { timeout }, async (t) => {
+  const home = await makeHome();
+  const before = readdirSync(home.data).sort();
+  const look = (...more: string[]) => weft(['inspect', ...more, '--home', home.dir, '--validator', 'v1']);
+  const running = await Ledger.open({ dir: home.data, genesis: home.genesis });
+  const status = JSON.parse((await look('status', '--json')).out);
+  t.match(status, {
+    name: 'v1',
+    height: 3,
+    epoch: 1,
+    journal: 'complete',
+    notVoting: '',
+    validators: ['v1', 'v2', 'v3', 'v4'],
+  });
+  await running.close();
+  t.match(JSON.parse((await look('block', '2', '--json')).out), { height: 2, transactions: 0 });
+  t.match((await look('entry', '0')).out, /^\{"type":"genesis"/);
+  t.match((await look('state', 'governance/council/current')).out, /"members"/);
+  const none = await look('tx', 'ab'.repeat(32), '--json');
+  t.equal(none.code, 1);
+  t.equal(JSON.parse(none.err).error.code, 'NOT_FOUND');
+  t.same(readdirSync(home.data).sort(), before);
+  rmSync(join(home.data, 'journal'), { recursive: true });
+  t.match((await look('status')).out, /does not vote: JOURNAL_LOST/);
 });
