@@ -52,7 +52,9 @@ export type StartOptions = {
 export class TestNetwork {
   readonly net: Testnet;
   readonly dir: string;
-  readonly clients: readonly WeftClient[];
+  /** Of the validators of genesis, then of those that joined (`add`). */
+  readonly clients: WeftClient[];
+  readonly #validators: TestnetValidator[];
   readonly #children = new Map<string, ChildProcess>();
   readonly #options: TestNetworkOptions;
   readonly #relays: Relays | undefined;
@@ -71,6 +73,7 @@ export class TestNetwork {
     this.#relays = between.relays;
     this.#hosts = between.hosts;
     this.#options = options;
+    this.#validators = [...net.validators];
     this.clients = net.validators.map(({ rpc }) => connect({ rpc }));
   }
 
@@ -111,7 +114,18 @@ export class TestNetwork {
   }
 
   get names(): string[] {
-    return this.net.validators.map(({ name }) => name);
+    return this.#validators.map(({ name }) => name);
+  }
+
+  get validators(): readonly TestnetValidator[] {
+    return this.#validators;
+  }
+
+  /** One more node: its files are there (`joining.ts`). Which account speaks for it is told along. */
+  add(validator: TestnetValidator, seed: Uint8Array): void {
+    this.#validators.push(validator);
+    this.clients.push(connect({ rpc: validator.rpc }));
+    this.#signers.set(validator.name, ed25519TransactionSigner(seed));
   }
 
   start(name: string, { clockMs = 0, mute = [], args: more = [] }: StartOptions = {}): void {
@@ -183,7 +197,7 @@ export class TestNetwork {
   }
 
   #validator(name: string): TestnetValidator {
-    const validator = this.net.validators.find((each) => each.name === name);
+    const validator = this.#validators.find((each) => each.name === name);
     if (validator === undefined) throw new Error(`no validator ${name}`);
     return validator;
   }
@@ -269,7 +283,7 @@ export class TestNetwork {
   }
 
   logTails(): string {
-    return this.net.validators
+    return this.#validators
       .map(({ name, dir }) => {
         try {
           return `${name}: ${readFileSync(join(dir, 'node.log'), 'utf8').slice(-1500)}`;

@@ -8,6 +8,7 @@ import { nodeFiles as forgetful } from './hooks/forgetfulFiles.ts';
 import { Level } from './hooks/forgetfulLevel.ts';
 import { voteConflicts } from './wire.ts';
 
+const nameOf = (_: number, signer: number): string | undefined => names[signer];
 const names = ['v1', 'v2'];
 
 function vote(kind: VoteKind, view: number, block = 'aa', signer = 0, epoch = 1): Vote {
@@ -25,14 +26,14 @@ t.test('the oracle knows what no honest validator signs', async (t) => {
     vote('nullify', 3),
     vote('notarize', 3, 'cc', 0, 2),
   ];
-  t.same(voteConflicts(honest, names), []);
-  t.same(voteConflicts([...honest, vote('notarize', 1, 'bb')], names), ['two notarize votes by v1 in epoch 1 view 1']);
-  t.same(voteConflicts([vote('finalize', 4), vote('finalize', 4, 'bb')], names), [
+  t.same(voteConflicts(honest, nameOf), []);
+  t.same(voteConflicts([...honest, vote('notarize', 1, 'bb')], nameOf), ['two notarize votes by v1 in epoch 1 view 1']);
+  t.same(voteConflicts([vote('finalize', 4), vote('finalize', 4, 'bb')], nameOf), [
     'two finalize votes by v1 in epoch 1 view 4',
   ]);
   const both = ['nullify and finalize by v1 in epoch 1 view 2'];
-  t.same(voteConflicts([...honest, vote('finalize', 2)], names), both);
-  t.same(voteConflicts([vote('finalize', 2), vote('nullify', 2)], names), both, 'in either order');
+  t.same(voteConflicts([...honest, vote('finalize', 2)], nameOf), both);
+  t.same(voteConflicts([vote('finalize', 2), vote('nullify', 2)], nameOf), both, 'in either order');
 });
 
 t.test('the forgetful disk keeps what was synced, under names that were synced', async (t) => {

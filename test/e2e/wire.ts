@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Certificate, Vote } from '../../consensus/types.ts';
-import { decodeCertificate, verifyCertificate } from '../../src/ledger/certificate.ts';
+import { certificateEpoch, decodeCertificate, verifyCertificate } from '../../src/ledger/certificate.ts';
 import type { Validator } from '../../src/ledger/validatorSet.ts';
 import { decodeVote, verifyVote } from '../../src/ledger/votes.ts';
 import { decodeProposal, frameKinds } from '../../src/node/wire.ts';
@@ -17,10 +17,15 @@ export type WireReport = {
   readonly conflicts: readonly string[];
 };
 
-export type WireContext = { readonly genesisHash: string; readonly validators: readonly Validator[] };
+export type WireContext = {
+  readonly genesisHash: string;
+  /** Of epoch 1, and where there are more, of each. */
+  readonly validators: readonly Validator[];
+  readonly validatorsOf?: (epoch: number) => readonly Validator[] | undefined;
+};
 
 export function checkWire(paths: readonly string[], context: WireContext): WireReport {
-  const names = context.validators.map(({ name }) => name);
+  const { validatorsOf = () => context.validators } = context;
   const votes = new Map<string, Vote>();
   const certificates = new Map<string, Certificate>();
   const conflicts: string[] = [];
@@ -28,30 +33,38 @@ export function checkWire(paths: readonly string[], context: WireContext): WireR
     const key = `${subjectKey(vote)} ${vote.signer}`;
     if (votes.has(key)) return;
     votes.set(key, vote);
-    if (verify && !verifyVote(vote, context.genesisHash, context.validators)) conflicts.push(`does not verify: ${key}`);
+    const validators = validatorsOf(vote.subject.epoch) ?? [];
+    if (verify && !verifyVote(vote, context.genesisHash, validators)) conflicts.push(`does not verify: ${key}`);
   };
   for (const path of paths) {
     for (const [kind, payload] of linesOf(path)) {
       if (kind === frameKinds.certificate) {
-        const certificate = decodeCertificate(payload, names.length);
+        const validators = validatorsOf(certificateEpoch(payload)) ?? [];
+        const certificate = decodeCertificate(payload, validators.length);
         const key = subjectKey(certificate);
-        if (!certificates.has(key) && !verifyCertificate(certificate, context.genesisHash, context.validators))
+        if (!certificates.has(key) && !verifyCertificate(certificate, context.genesisHash, validators))
           conflicts.push(`does not verify: certificate ${key}`);
         certificates.set(key, certificate);
         for (const vote of votesIn(certificate)) addVote(vote, false);
       } else addVote(kind === frameKinds.proposal ? decodeProposal(payload).vote : decodeVote(payload), true);
     }
   }
-  conflicts.push(...voteConflicts([...votes.values()], names), ...certificateConflicts([...certificates.values()]));
+  conflicts.push(
+    ...voteConflicts([...votes.values()], (epoch, signer) => validatorsOf(epoch)?.[signer]?.name),
+    ...certificateConflicts([...certificates.values()]),
+  );
   return { votes: votes.size, certificates: certificates.size, conflicts };
 }
 
-export function voteConflicts(votes: readonly Vote[], names: readonly string[]): string[] {
+export function voteConflicts(
+  votes: readonly Vote[],
+  nameOf: (epoch: number, signer: number) => string | undefined,
+): string[] {
   const conflicts: string[] = [];
   const seen = new Map<string, Vote>();
   for (const vote of votes) {
     const { epoch, view } = vote.subject;
-    const who = `${names[vote.signer]} in epoch ${epoch} view ${view}`;
+    const who = `${nameOf(epoch, vote.signer)} in epoch ${epoch} view ${view}`;
     const own = `${epoch}/${view}/${vote.signer}`;
     const other = seen.get(`${own}/${vote.kind}`);
     if (other !== undefined && subjectKey(other) !== subjectKey(vote))
