@@ -11,9 +11,11 @@ import { change, entryOf, join, renewVoteKey, wireOverEpochs } from './joining.t
 import { Load } from './load.ts';
 import { TestNetwork } from './network.ts';
 
+t.setTimeout(290_000);
+
 t.test(
   'one validator becomes four and seven and one again, under load and with what goes wrong meanwhile',
-  { timeout: 280_000 },
+  { timeout: 285_000 },
   async (t) => {
     const network = await TestNetwork.make({
       validators: 1,
