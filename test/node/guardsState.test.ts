@@ -1,0 +1,74 @@
+// State that is not the others' (W4): found at the start or while running, kept in mind, and healed by a store fetched anew.
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { loadGenesis } from '../../src/ledger/genesis.ts';
+import { openLevel } from '../../src/ledger/keyValue.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { stateKeyOf } from '../../src/ledger/storeKeys.ts';
+import { loadConfig } from '../../src/node/config.ts';
+import { readHome } from '../../src/node/homeState.ts';
+import { planOf, recover } from '../../src/node/recovery.ts';
+import { agree, EpochNet, work } from './epochNet.ts';
+
+const all = ['v1', 'v2', 'v3', 'v4'];
+const others = ['v1', 'v2', 'v3'];
+
+async function makeNet(t: Parameters<typeof EpochNet.make>[0]): Promise<EpochNet> {
+  const net = await EpochNet.make(t, 4);
+  for (const name of all) await net.start(name);
+  await net.votes(...all);
+  await work(net, 'v4');
+  return net;
+}
+
+t.test(
+  'a value of the state that another hand wrote: the node does not start, and comes back',
+  { timeout: 60_000 },
+  async (t) => {
+    const net = await makeNet(t);
+    await net.stop('v4');
+    const store = await openLevel(join(net.dataOf('v4'), 'store'));
+    const key = stateKeyOf('governance/council/current');
+    const text = decodeUtf8(store.get(key) ?? new Uint8Array());
+    await store.write([{ type: 'put', key, value: encodeUtf8(text.replace('council', 'counsel')) }]);
+    await store.close();
+    await t.rejects(net.start('v4'), { code: 'DATA_DAMAGED', message: /state does not have the root/ });
+    const config = loadConfig(join(dirname(net.dataOf('v4')), 'config.yaml'));
+    const state = await readHome(config, loadGenesis(new Uint8Array(readFileSync(config.genesis))));
+    const steps = planOf(state, { rebuildStore: false, confirm: false });
+    await recover(state, steps, { configPath: '', passphrase: null, wallMs: Date.now });
+    await net.start('v4', { reopen: (why) => void net.reopen('v4', why) });
+    await net.until('v4 is back', () => net.nodes.has('v4') && net.status('v4').notVoting === '');
+    await work(net, 'v4');
+    await agree(t, net, all, 0);
+  },
+);
+
+t.test(
+  'a node that executes a final block to another root: it stops, keeps why, and a restart gives nothing back',
+  { timeout: 60_000 },
+  async (t) => {
+    const net = await makeNet(t);
+    await net.stop('v4');
+    const openLedger = async (options: Parameters<typeof Ledger.open>[0]): Promise<Ledger> => {
+      const ledger = await Ledger.open(options);
+      ledger.commit = () => Promise.reject(new WeftError('STATE_DIVERGED', 'another root'));
+      ledger.importRun = () => Promise.reject(new WeftError('STATE_DIVERGED', 'another root'));
+      return ledger;
+    };
+    await net.start('v4', { openLedger });
+    await work(net, 'v1');
+    await net.until('v4 has stopped', () => net.status('v4').notVoting === 'STATE_DIVERGED');
+    const { height } = net.status('v4').finalized;
+    await net.stop('v4');
+    await net.start('v4');
+    await net.votes(...others);
+    await work(net, 'v1');
+    t.match(net.status('v4'), { notVoting: 'STATE_DIVERGED', finalized: { height } });
+    t.same(net.node('v4').api.ready(), { ready: false, reason: 'STATE_DIVERGED' });
+    await t.rejects(work(net, 'v4'), { code: 'NODE_STOPPED' });
+  },
+);
