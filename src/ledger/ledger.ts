@@ -351,6 +351,12 @@ export class Ledger {
     return this.#history.block(heightOrId);
   }
 
+  /** The block that ended an epoch; undefined while it lasts. */
+  closingBlock(epoch: number): StoredBlock | undefined {
+    const height = this.#store.closingHeight(epoch);
+    return height === undefined || height > this.#finalized.header.height ? undefined : this.#store.block(height);
+  }
+
   /** Encoded body of a finalized block, rebuilt from the log. */
   body(height: number): Uint8Array | undefined {
     return this.#history.body(height);

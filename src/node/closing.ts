@@ -4,7 +4,7 @@ import { decodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { ed25519Signer } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { closingCheckpoint, keepClosingCheckpoint } from '../ledger/closingNote.ts';
-import { type Header, isClosing } from '../ledger/header.ts';
+import type { Header } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Epoch, Validator } from '../ledger/validatorSet.ts';
 import { formatCheckpoint, signCheckpoint, type Verify } from '../log/checkpoint.ts';
@@ -26,7 +26,7 @@ import { cosignerKeyOf, logKeyOf } from './queries.ts';
 export type ClosingModules = {
   readonly ledger: Pick<
     Ledger,
-    'genesis' | 'epoch' | 'epochOf' | 'block' | 'finalized' | 'note' | 'putNote' | 'rememberCheckpoint'
+    'genesis' | 'epoch' | 'epochOf' | 'closingBlock' | 'finalized' | 'note' | 'putNote' | 'rememberCheckpoint'
   >;
   /** This node as a validator of that epoch, with the keys it had; undefined when it was none. */
   readonly ownIn: (epoch: Epoch) => { readonly validator: Validator; readonly keys: ValidatorKeys } | undefined;
@@ -265,19 +265,9 @@ export class Closing {
     });
   }
 
-  /** Epochs ascend with heights. Undefined where this ledger does not hold the block. */
+  /** Held for ever, also where the blocks around it were pruned or never were. */
   #closingHeader(epoch: number): Header | undefined {
-    const { ledger } = this.#modules;
-    let low = 1;
-    let high = ledger.finalized.header.height;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const header = ledger.block(middle)?.header;
-      if (header === undefined || header.epoch <= epoch) low = middle;
-      else high = middle - 1;
-    }
-    const header = ledger.block(low)?.header;
-    return header !== undefined && header.epoch === epoch && isClosing(header) ? header : undefined;
+    return this.#modules.ledger.closingBlock(epoch)?.header;
   }
 }
 
