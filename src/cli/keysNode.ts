@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import type { Command } from 'commander';
 import { WeftError } from '../codec/error.ts';
 import { generateSeed } from '../crypto/ed25519.ts';
@@ -7,6 +7,7 @@ import { writeKeyFile } from '../crypto/keyfile.ts';
 import { keyPairOf, type ValidatorKeys, validatorKeysFrom, validatorSecrets } from '../crypto/validatorKeys.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { loadConfig } from '../node/config.ts';
+import { nextKeysPath, withSetting } from '../node/recovery.ts';
 import { homeAt, nodesOfHome, openKeys, passphraseOf, type ValidatorHome } from './home.ts';
 import { observerRecord, validatorRecord } from './nodeRecord.ts';
 import { note, print, printJson, usage } from './output.ts';
@@ -86,7 +87,7 @@ async function nextKeys(options: Options & { readonly roles: string }): Promise<
   if (unknown !== undefined) throw usage(`--roles takes ${replaceable.join(', ')}, not '${unknown}'`);
   const { name, own } = nodeOf(options);
   const config = loadConfig(own.config);
-  const path = join(dirname(own.keys), 'keys.next.json');
+  const path = nextKeysPath(config.keys);
   if (config.nextKeys !== undefined || existsSync(path)) {
     throw new WeftError(
       'KEY_FILE_EXISTS',
@@ -99,7 +100,8 @@ async function nextKeys(options: Options & { readonly roles: string }): Promise<
   await writeKeyFile(path, validatorSecrets(keys), {
     passphrase: await passphraseOf(config.keys, 'The passphrase again, for the new file: '),
   });
-  appendFileSync(own.config, 'nextKeys: keys.next.json\n');
+  const value = relative(dirname(own.config), path);
+  writeFileSync(own.config, withSetting(readFileSync(own.config, 'utf8'), own.config, 'nextKeys', value));
   if (options.json) return printJson({ name, file: path, config: own.config, roles });
   print(path);
   note(
