@@ -106,6 +106,6 @@ async function nextKeys(options: Options & { readonly roles: string }): Promise<
   print(path);
   note(
     `New: ${roles.join(' ')}. ${own.config} names the file: restart the node, then give the council its new record:\n` +
-      `weft keys public --home ${options.home} --next > ${name}.json`,
+      `weft keys public --home ${options.home} --validator ${name} --next > ${name}.json`,
   );
 }

@@ -105,6 +105,12 @@ function printNode(status: NodeStatus): void {
     ['mempool', `${status.mempool.transactions} transactions, ${status.mempool.bytes} bytes`],
     ['policy', `version ${status.policy.version}  ${status.policy.digest.slice(0, 16)}…`],
     ['quorum', `${status.quorum} of ${status.validators.length}`],
+    [
+      'evidence',
+      status.evidence.found === 0
+        ? undefined
+        : bad(`${status.evidence.found} offences, ${status.evidence.recorded} on the ledger: weft governance evidence`),
+    ],
   ]);
   print();
   printTable(

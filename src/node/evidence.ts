@@ -132,12 +132,22 @@ export class Evidence {
       const ids = index === undefined ? [] : decodeCbor(index, { bytesMax: indexBytesMax });
       for (const id of Array.isArray(ids) ? ids : []) {
         const note = typeof id === 'string' ? ledger.note(`evidence-${id}`) : undefined;
-        if (typeof id !== 'string' || note === undefined) continue;
-        const pair = decodePair(note);
-        const epoch = this.#epochOf(pair.epoch);
-        const claim = epoch === undefined ? undefined : claimOf(pair, epoch, ledger.genesis);
-        if (claim !== undefined) this.#kept.set(id, { id, ...claim, pair });
+        const evidence = note === undefined ? undefined : this.#read(note);
+        if (evidence !== undefined) this.#kept.set(evidence.id, evidence);
       }
+    }
+  }
+
+  /** Undefined for a note that this version would not write: it must not keep a node from starting. */
+  #read(note: Uint8Array): KeptEvidence | undefined {
+    try {
+      const pair = decodePair(note);
+      const epoch = this.#epochOf(pair.epoch);
+      const claim = epoch === undefined ? undefined : claimOf(pair, epoch, this.#modules.ledger.genesis);
+      return claim === undefined ? undefined : { id: evidenceIdOf(pair, claim), ...claim, pair };
+    } catch (error) {
+      this.#modules.failed(error);
+      return undefined;
     }
   }
 }

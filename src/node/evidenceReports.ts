@@ -29,8 +29,8 @@ export type EvidenceReportsModules = {
 
 type Report = { dueMs: number; tries: number; underWay: boolean };
 
-/** For one turn: enough to be finalized in. */
-const turnMs = 3000;
+/** For one turn: enough to be finalized in, also on a slow day, because a second transaction would be refused on the log. */
+const turnMs = 10_000;
 const againMinMs = 5000;
 const againMaxMs = 10 * 60 * 1000;
 
