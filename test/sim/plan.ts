@@ -78,7 +78,8 @@ export function drawPlan(seed: number, shape: Shape = {}): Plan {
   const prng = createPrng(seed);
   const kind = shape.kind ?? (Object.keys(shape).length === 0 && prng.chance(0.15) ? 'quiet' : 'chaos');
   const quiet = kind === 'quiet';
-  const n = shape.validators ?? (quiet ? prng.pick([4, 4, 5, 7]) : prng.pick([1, 4, 4, 4, 4, 4, 4, 5, 6, 7, 7, 8, 10]));
+  const n =
+    shape.validators ?? (quiet ? prng.pick([4, 4, 5, 7]) : prng.pick([1, 4, 4, 4, 4, 4, 4, 5, 6, 7, 7, 8, 9, 10]));
   const observers = shape.observers ?? prng.pick([0, 0, 0, 1, 1, 2]);
   const machines = n + observers;
   const faultsMax = Math.floor((n - 1) / 3);
