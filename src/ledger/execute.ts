@@ -206,7 +206,8 @@ export function refusalOn(
   if (tx.expires > time + parent.nextEpoch.consensus.maxTxLifetimeMs) return 'TX_NOT_YET_VALID';
   if (parent.layer.hasTx(tx.txId)) return 'TX_DUPLICATE';
   if (ruleset !== parent.nextEpoch.ruleset) {
-    const wrong = wrongUnder(rulesOn(parent, rulesets), tx.envelope, chain);
+    const rules = rulesets(parent.nextEpoch.ruleset);
+    const wrong = rules === undefined ? 'RULESET_UNKNOWN' : wrongUnder(rules, tx.envelope, chain);
     if (wrong !== undefined) return wrong;
   }
   for (const [position, entry] of tx.signatures.entries()) {

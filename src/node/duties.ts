@@ -1,4 +1,3 @@
-import { ruleset } from '../../contracts/rulesets.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Network } from '../net/types.ts';
@@ -70,7 +69,7 @@ export class Duties {
       keys: modules.keys,
       state: () => ledger.state,
       block: () => blockContextOf(ledger),
-      hasRuleset: (number) => ruleset(number) !== undefined,
+      hasRuleset: (number) => ledger.hasRuleset(number),
       able: modules.able,
       send: (account, type, body) => own.send(account, type, body),
       log,

@@ -88,6 +88,8 @@ export class Epochs {
       if (published !== undefined) next.restore(published, publishedSize);
       this.#current = next;
       entered(next);
+      // This build may not be able to go on.
+      if (this.#stopped) return;
       await next.start();
     }
   }

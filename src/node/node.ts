@@ -371,8 +371,10 @@ export class WeftNode {
       },
       { log: this.#log, handlers: this.#gateway.handlers() },
     );
+    const stoppedBefore = this.#failure !== '';
+    if (!stoppedBefore) this.#checkRuleset();
     if (this.#failure === '') await this.#epochs.start();
-    else {
+    else if (stoppedBefore) {
       this.#log.error({ code: this.#failure }, 'this node had stopped and only answers questions: run weft recover');
       await this.#stopWork();
     }
@@ -460,9 +462,21 @@ export class WeftNode {
 
   /** The next epoch is about to begin: its set may connect, and what can enter none of its blocks goes. */
   #entered(now: EpochRuntime): void {
+    this.#checkRuleset();
     this.#applyPeers();
     now.consensus.dropInadmissible();
     if (now.epoch.validators.length === 1) this.#sync.follows();
+  }
+
+  /** A chain that has been upgraded past this build: nothing is lost, a newer one goes on from the same data folder. */
+  #checkRuleset(): void {
+    const { ruleset } = this.#ledger.epoch;
+    if (this.#ledger.hasRuleset(ruleset)) return;
+    const { height } = this.#ledger.finalized.header;
+    this.halt(
+      'RULESET_UNKNOWN',
+      `after block ${height} the chain is under ruleset ${ruleset}, which this build does not have: install a Weft that has it, and start it again`,
+    );
   }
 
   #peers(): NetworkPeer[] {
