@@ -80,11 +80,11 @@ async function comeBack(args: readonly string[]): Promise<Return> {
   const live = performance.now();
   const from = first ?? { height: 0, at: started };
   const seconds = Math.max(0.001, (caughtUp - from.at) / 1000);
-  const share = (chain.height - from.height) / chain.height;
+  const share = Math.max(0, chain.height - from.height) / chain.height;
   return {
     liveSeconds: (live - started) / 1000,
     catchUpSeconds: (caughtUp - started) / 1000,
-    blocksPerSecond: (chain.height - from.height) / seconds,
+    blocksPerSecond: (share * chain.height) / seconds,
     transactionsPerSecond: (share * chain.transactions) / seconds,
     cpuSeconds: cpuSeconds(network.pid(absent)),
     residentMiB: resident / 1024 / 1024,
