@@ -48,12 +48,27 @@ export function checkAgainstCertificates(state: State, record: ViewRecord, vote:
   }
 }
 
-function reportContradiction(state: State, record: ViewRecord, first: Vote, second: Vote): void {
-  if (first.kind === second.kind) {
-    if (!sameSubject(first.subject, second.subject)) report(state, record, second.kind, first, second);
-  } else if (first.kind !== 'notarize' && second.kind !== 'notarize') {
-    report(state, record, 'nullify+finalize', first, second);
+/** Two certificates that exclude each other name f + 1 who signed both: pairs of votes, one of each certificate. */
+export function contradictions(a: Certificate, b: Certificate): readonly (readonly [Vote, Vote])[] {
+  const pairs: (readonly [Vote, Vote])[] = [];
+  for (const [place, signer] of a.signers.entries()) {
+    const other = b.signers.indexOf(signer);
+    if (other < 0) continue;
+    const [first, second] = [voteIn(a, place), voteIn(b, other)];
+    if (offenceOf(first, second) !== undefined) pairs.push([first, second]);
   }
+  return pairs;
+}
+
+function reportContradiction(state: State, record: ViewRecord, first: Vote, second: Vote): void {
+  const offence = offenceOf(first, second);
+  if (offence !== undefined) report(state, record, offence, first, second);
+}
+
+/** Of two votes by one signer in one view. */
+function offenceOf(first: Vote, second: Vote): string | undefined {
+  if (first.kind === second.kind) return sameSubject(first.subject, second.subject) ? undefined : second.kind;
+  return first.kind !== 'notarize' && second.kind !== 'notarize' ? 'nullify+finalize' : undefined;
 }
 
 function voteIn(certificate: Certificate, place: number): Vote {

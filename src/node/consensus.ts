@@ -1,4 +1,5 @@
 import { createState, liveRecords, needs, replay, type State, statusOf, step } from '../../consensus/engine.ts';
+import { contradictions } from '../../consensus/evidence.ts';
 import type {
   BlockFacts,
   Certificate,
@@ -308,12 +309,23 @@ export class Consensus {
       case 'halt':
         this.#voting = false;
         clearTimeout(this.#votesTimer);
+        this.#accuse(effect.evidence);
         this.#hooks.halted(
           effect.code,
           effect.detail,
           effect.evidence.map((each) => this.#encodeSigned(each)),
         );
         break;
+    }
+  }
+
+  /** Certificates that exclude each other name those who signed both (W12). */
+  #accuse(signed: readonly (Vote | Certificate)[]): void {
+    const certificates = signed.filter((each) => 'signers' in each);
+    for (const [i, first] of certificates.entries()) {
+      for (const second of certificates.slice(i + 1)) {
+        for (const [a, b] of contradictions(first, second)) this.#hooks.evidence(encodeVote(a), encodeVote(b));
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { answerView, checkConfig, faultsOf, leaderOf, needs, quorumOf, statusOf } from '../../consensus/engine.ts';
+import { contradictions } from '../../consensus/evidence.ts';
 import {
   afterFirstBlock,
   block,
@@ -232,6 +233,20 @@ t.test('W12: a vote here against a vote that others counted, whichever came firs
   const [nullified] = of(made.give({ type: 'vote', vote: vote('nullify', 1, 2) }), 'evidence');
   t.same([nullified?.offender, nullified?.a.kind, nullified?.b.kind], [1, 'finalize', 'nullify']);
   t.equal(statusOf(made.state).counters.evidence, 4);
+});
+
+t.test('W12: two certificates that exclude each other name those who signed both', async (t) => {
+  const named = (a: Parameters<typeof contradictions>[0], b: typeof a) =>
+    contradictions(a, b).map(([first, second]) => `${first.signer} ${first.kind} ${second.kind}`);
+  t.same(named(finalization(2, 1, 'x', [0, 1, 2]), nullification(2, [1, 2, 3])), [
+    '1 finalize nullify',
+    '2 finalize nullify',
+  ]);
+  t.same(named(notarization(2, 1, 'x', [0, 1, 2]), notarization(2, 1, 'y', [0, 2, 3])), [
+    '0 notarize notarize',
+    '2 notarize notarize',
+  ]);
+  t.same(named(notarization(2, 1, 'x'), nullification(2)), [], 'an honest one may sign both');
 });
 
 t.test('W12: a leader that signs two proposals gets neither notarize nor finalize', async (t) => {
