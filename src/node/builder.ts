@@ -23,7 +23,8 @@ const missesMax = 16;
 
 /**
  * Builds the block that follows `parent`: fair turns from the mempool until a bound is met. The block is executed while it
- * is built and is not executed again (W8). Undefined when there is nothing to propose and an empty block is not wanted.
+ * is built and is not executed again (W8). Undefined when there is nothing to propose and an empty block is not wanted; one is
+ * when something pending has expired.
  */
 export function buildBlock(
   ledger: Ledger,
@@ -38,17 +39,21 @@ export function buildBlock(
   const builder = ledger.startBlock(parent, context);
   const worthless: string[] = [];
   let misses = 0;
+  let late = false;
   for (const { prepared } of mempool.inTurn()) {
     const answer = builder.tryAdd(prepared);
     if (answer === 'full') {
       misses += 1;
       if (misses >= missesMax) break;
-    } else if (answer !== 'added' && !isTransient(answer) && !decidedByFinality.has(answer))
+    } else if (answer === 'TX_EXPIRED') late = true;
+    else if (answer !== 'added' && !isTransient(answer) && !decidedByFinality.has(answer))
       worthless.push(prepared.tx.envelopeId);
     if (monotonicMs() >= until) break;
   }
   for (const envelopeId of worthless) mempool.remove(envelopeId);
   mempool.rotateTurns();
-  if (builder.count === 0 && !mayBeEmpty) return undefined;
+  // What is too late by our clock stays pending until a block's time has passed it. With nothing else to do no such block would
+  // ever come: leaders would give up view after view over work that none of them can do.
+  if (builder.count === 0 && !mayBeEmpty && !late) return undefined;
   return builder.seal();
 }

@@ -51,6 +51,8 @@ t.test('what must not be is seen', async (t) => {
     }
     t.fail(`no seed saw ${what}`);
   };
+  // More liars than f: two chains, and nodes that find certificates against each other.
+  await sees(/CERTIFICATES_CONFLICT|another blockId|FINALITY_CONFLICT/, { lies: ['twins', 'twins'] });
   // A liar that counts as honest.
   await sees(/signed nullify and finalize/, { lies: ['doubleVoter'], trusted: true });
   // Disks that call durable what is not.

@@ -123,6 +123,8 @@ class Run {
     this.#cutPerOperation = calm ? 0 : prng.pick([0, 0.001, 0.01]);
     this.#cutPerSecond = calm ? 0 : prng.pick([0, 0.02, 0.1]);
     this.#partitions = calm ? 0 : prng.pick([0, 0.1, 0.2]);
+    // A twin that nobody talks to is no twin.
+    if ([...this.#liars.values()].some(({ lie }) => lie === 'twins')) this.#partitions = 0.4;
     const linkFaults = {
       latencyMsMin: 1,
       latencyMsMax: prng.pick([2, 20, 100]),
@@ -280,13 +282,13 @@ class Run {
   #partition(): void {
     const prng = this.#prng;
     // Twins stand on both sides, or wherever chance puts them.
-    const apart = prng.chance(0.5);
+    const apart = prng.chance(0.7);
     const hard = prng.chance(0.5);
     const first = new Set<string>();
     const side = new Set<number>();
     for (const { slot, name } of this.#nodes) {
       const twin = this.#liars.get(name)?.lie === 'twins' && apart;
-      if (twin ? !first.has(name) : prng.chance(0.4)) side.add(slot);
+      if (twin ? !first.has(name) : prng.chance(0.5)) side.add(slot);
       first.add(name);
     }
     this.#trace('world', () => `cuts off ${[...side].join(' ')}`);
