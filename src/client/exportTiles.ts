@@ -33,7 +33,13 @@ export async function exportTiles(
   let done = 0;
   for (const { path, bytesMax } of paths) {
     const bytes = await source.read(path, bytesMax);
-    if (bytes === undefined) throw new WeftError('LOG_TILE_MISSING', `${path} is absent`, { tile: path });
+    if (bytes === undefined) {
+      throw new WeftError(
+        'LOG_TILE_MISSING',
+        `${path} is absent: a node that pruned its log, or began from a snapshot, lacks old ones; export from one that keeps all`,
+        { tile: path },
+      );
+    }
     await put(join(dir, path), bytes);
     onProgress(++done, paths.length);
   }
