@@ -99,7 +99,12 @@ async function status({ ledger, checkpoint }: DataCopy, options: Options, genesi
   ]);
   const { header, blockId } = ledger.finalized;
   const { epoch } = ledger;
-  const words = { epoch, height: header.height, note: (name: string) => ledger.note(name) };
+  const words = {
+    epoch,
+    height: header.height,
+    journalRecords: ledger.journalRecords,
+    note: (name: string) => ledger.note(name),
+  };
   const { journal, entry, refusal, storeBehind } = await readVoteState(config, genesis, words);
   const listed = entry !== undefined;
   const mark = await readStopMark(config.data);

@@ -14,6 +14,8 @@ export type JournalModules = {
   readonly unfinalized: (blockId: string) => (JournalBlock & { readonly height: number }) | undefined;
   readonly isFinalized: (blockId: string) => boolean;
   readonly finalizedHeight: () => number;
+  /** The last record that was on the disk when the store was last committed; 0 when it does not know. */
+  readonly recorded: number;
 };
 
 /** Consensus records and unfinalized blocks in one journal (W1). */
@@ -58,12 +60,20 @@ export class ChainJournal implements ConsensusJournal {
     const records = entries.flatMap((entry) => (entry.kind === 'record' ? entry.record : []));
     const blocks = entries.flatMap((entry) => (entry.kind === 'block' ? entry : []));
     const epoch = first?.kind === 'record' ? (first.epoch ?? 0) : 0;
-    return new ChainJournal(journal, modules, { state, epoch, records, tornBytes }, blocks);
+    // Whole as it is, it is an older one, or one that lost its end (W11).
+    const rolledBack = state === 'complete' && journal.durable < modules.recorded;
+    await journal.continueAbove(modules.recorded);
+    return new ChainJournal(journal, modules, { state, epoch, records, tornBytes, rolledBack }, blocks);
   }
 
   /** What is appended belongs to this epoch. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** The last record that is on the disk. */
+  get durable(): number {
+    return this.#journal.durable;
   }
 
   get bytes(): number {

@@ -99,6 +99,22 @@ export class Journal {
     return { journal, payloads, state: 'complete', tornBytes: bytes.length - segment.end };
   }
 
+  /** The last record that is on the disk; 0 before the first. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  /**
+   * Some record up to `sequence` is known to have been here and is not: numbers go on above it, and only a `restart` begins again.
+   * Resolves when the file is closed.
+   */
+  async continueAbove(sequence: number): Promise<void> {
+    if (this.#sequence > sequence) return;
+    this.#sequence = sequence + 1;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
   /** Bytes of the segment, with what is queued. */
   get bytes(): number {
     return this.#bytes;

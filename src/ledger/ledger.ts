@@ -127,6 +127,7 @@ export class Ledger {
       },
       isFinalized: (blockId) => this.#store.heightOf(blockId) !== undefined,
       finalizedHeight: () => this.#finalized.header.height,
+      recorded: this.#store.journalRecords,
     });
     this.#journal = journal;
     for (const { header, body } of journal.blocks) {
@@ -276,7 +277,12 @@ export class Ledger {
     }
     const tiles = this.#log.append(blocks.flatMap(({ leafHashes }) => leafHashes));
     await this.#disk(() =>
-      this.#store.commit(blocks, encodeCertificate(certificate, last.epoch.validators.length), tiles),
+      this.#store.commit(
+        blocks,
+        encodeCertificate(certificate, last.epoch.validators.length),
+        tiles,
+        this.#journal?.durable,
+      ),
     );
     this.#log.committed(last.header.logSize);
     for (const block of blocks) this.#chain.settle(block);
@@ -438,6 +444,11 @@ export class Ledger {
   /** A small value of the node that must survive; durable when resolved. */
   putNote(name: string, value: Uint8Array): Promise<void> {
     return this.#write(() => this.#disk(() => this.#store.putMeta(`note/${name}`, value)));
+  }
+
+  /** The last record of the journal that was on the disk at the last commit; 0 where that is not known. */
+  get journalRecords(): number {
+    return this.#store.journalRecords;
   }
 
   note(name: string): Uint8Array | undefined {

@@ -95,8 +95,16 @@ export class Store {
     ]);
   }
 
-  /** All blocks of one finalization with all their indexes, atomically. `certificate`: wire form, of the last block. */
-  async commit(blocks: readonly Executed[], certificate: Uint8Array, tiles: readonly Tile[]): Promise<void> {
+  /**
+   * All blocks of one finalization with all their indexes, atomically. `certificate`: wire form, of the last block.
+   * `journalRecords`: the last record of the journal that is on the disk; what the journal is held against at the next start.
+   */
+  async commit(
+    blocks: readonly Executed[],
+    certificate: Uint8Array,
+    tiles: readonly Tile[],
+    journalRecords = 0,
+  ): Promise<void> {
     const ops: WriteOp[] = [];
     for (const block of blocks) pushBlock(ops, block);
     const last = blocks.at(-1);
@@ -104,6 +112,7 @@ export class Store {
     ops.push(put(certificateKey(last.header.height), certificate));
     for (const { level, n, bytes } of tiles) ops.push(put(tileKey(level, n), bytes));
     ops.push(put(metaKey('tip'), numberBytes(last.header.height)));
+    if (journalRecords > 0) ops.push(put(metaKey('journal'), numberBytes(journalRecords)));
     await this.#database.write(ops);
   }
 
@@ -234,6 +243,12 @@ export class Store {
   /** Is there an entry for this log index? */
   hasIndex(by: 'type' | 'account', name: string, index: number): boolean {
     return this.#database.get((by === 'type' ? typeKey : accountKey)(name, index)) !== undefined;
+  }
+
+  /** As the last commit had it; 0 without one. */
+  get journalRecords(): number {
+    const value = this.meta('journal');
+    return value === undefined ? 0 : readNumber(value);
   }
 
   meta(name: string): Uint8Array | undefined {

@@ -5,7 +5,7 @@ import { decodeUtf8 } from '../codec/utf8.ts';
 import type { Genesis } from './genesis.ts';
 import { type KeyValue, openLevel, type WriteOp } from './keyValue.ts';
 import { readStore } from './restart.ts';
-import { metaKey, prefixRange } from './storeKeys.ts';
+import { metaKey, prefixRange, readNumber } from './storeKeys.ts';
 import type { Epoch } from './validatorSet.ts';
 
 /** How a stopped node's store is, compared with its own hashes; nothing is written into it. */
@@ -20,12 +20,21 @@ export type StoreReport = {
   readonly epoch: Epoch;
   /** Notes of the node by name; empty where they cannot be read. */
   readonly notes: ReadonlyMap<string, Uint8Array>;
+  /** The last record of the journal that was on the disk at the last commit; 0 where that is not known. */
+  readonly journalRecords: number;
 };
 
 const notePrefix = 'note/';
 
 export async function reportStore(folder: string, genesis: Genesis): Promise<StoreReport> {
-  const none = { code: '', why: '', height: 0, epoch: genesis.epoch, notes: new Map<string, Uint8Array>() };
+  const none = {
+    code: '',
+    why: '',
+    height: 0,
+    epoch: genesis.epoch,
+    notes: new Map<string, Uint8Array>(),
+    journalRecords: 0,
+  };
   if (!existsSync(folder)) return { state: 'absent', ...none };
   let database: KeyValue;
   try {
@@ -37,10 +46,12 @@ export async function reportStore(folder: string, genesis: Genesis): Promise<Sto
   let notes = none.notes;
   try {
     notes = await notesIn(database);
+    const recorded = database.get(metaKey('journal'));
+    const journalRecords = recorded === undefined ? 0 : readNumber(recorded);
     if (database.get(metaKey('version')) === undefined && database.get(metaKey('tip')) === undefined)
-      return { ...none, state: 'absent', notes };
+      return { ...none, state: 'absent', notes, journalRecords };
     const { tip, position } = await readStore(database, genesis);
-    return { ...none, state: 'whole', height: tip.header.height, epoch: position.nextEpoch, notes };
+    return { ...none, state: 'whole', height: tip.header.height, epoch: position.nextEpoch, notes, journalRecords };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { ...none, state: 'damaged', code: codeOf(error), why, notes };
@@ -57,7 +68,7 @@ export async function beginStoreWithNotes(from: string, to: string): Promise<num
     try {
       for await (const [key, value] of old.range(...prefixRange('m'))) {
         const name = decodeUtf8(key.subarray(1));
-        if (name === 'cosigned' || name.startsWith(notePrefix))
+        if (name === 'cosigned' || name === 'journal' || name.startsWith(notePrefix))
           ops.push({ type: 'put', key: key.slice(), value: value.slice() });
       }
     } finally {

@@ -142,6 +142,8 @@ export type JournalReplay = {
   readonly records: readonly JournalRecord[];
   /** Bytes of a torn last batch that were cut off. */
   readonly tornBytes: number;
+  /** Complete, and the store knows that it had more records: an old one was put back, or it lost its end. */
+  readonly rolledBack: boolean;
 };
 
 /** The one journal (W1): consensus records and the unfinalized blocks they speak of. */

@@ -51,8 +51,9 @@ export async function readHome(config: Config, genesis: Genesis): Promise<HomeSt
     reportStore(join(config.data, 'store'), genesis),
     readStopMark(config.data),
   ]);
-  const { epoch, notes, height } = store;
-  const votes = await readVoteState(config, genesis, { epoch, height, note: (name) => notes.get(name) });
+  const { epoch, notes, height, journalRecords } = store;
+  const words = { epoch, height, journalRecords, note: (name: string) => notes.get(name) };
+  const votes = await readVoteState(config, genesis, words);
   return {
     config,
     genesis,
@@ -68,13 +69,15 @@ export type StoreWords = {
   readonly epoch: Epoch;
   readonly height: number;
   readonly note: (name: string) => Uint8Array | undefined;
+  /** The last record of the journal that was on the disk at the last commit. */
+  readonly journalRecords: number;
 };
 
 /** Keys, journal and sign state, and what follows from them for the vote. @throws WeftError KEY_* */
 export async function readVoteState(
   config: Config,
   genesis: Genesis,
-  { epoch, height, note }: StoreWords,
+  { epoch, height, note, journalRecords }: StoreWords,
 ): Promise<VoteState> {
   const [journal, signState, present, next] = await Promise.all([
     readJournal(join(config.data, 'journal'), genesis.genesisHash),
@@ -87,7 +90,12 @@ export async function readVoteState(
   const voteKey = listsNext ? next : present;
   const said = note(voteKeyNote(voteKey));
   const beside = signState.of(genesis.genesisHash, voteKey);
-  const found = { state: journal.state === 'foreign' ? 'damaged' : journal.state, epoch: journal.epoch };
+  const last = journal.records.findLast(({ chained }) => chained)?.sequence ?? 0;
+  const found = {
+    state: journal.state === 'foreign' ? 'damaged' : journal.state,
+    epoch: journal.epoch,
+    rolledBack: journal.state === 'complete' && last < journalRecords,
+  };
   return {
     journal,
     entry,

@@ -35,7 +35,7 @@ export class VoteKey {
     const note = this.#ledger.note(this.#note);
     const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
     const { replay } = this.#ledger.journal;
-    const found = this.#begun ? { state: 'complete' as const, epoch: this.#epoch } : replay;
+    const found = this.#begun ? { state: 'complete' as const, epoch: this.#epoch, rolledBack: false } : replay;
     return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside);
   }
 
@@ -94,7 +94,7 @@ export function voteKeyNote(publicKey: Uint8Array): string {
 
 /** `said`: the store's note, '' without one; `beside`: the entry in the sign state. */
 export function refusalOf(
-  journal: { readonly state: string; readonly epoch: number },
+  journal: { readonly state: string; readonly epoch: number; readonly rolledBack: boolean },
   said: string,
   beside: SignStateEntry | undefined,
 ): string {
@@ -104,6 +104,7 @@ export function refusalOf(
   const hasSigned = said === signs || beside !== undefined;
   // A key that is new here has no journal yet; one that has signed had one.
   if (journal.state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
+  if (journal.rolledBack && hasSigned) return 'JOURNAL_ROLLED_BACK';
   // It has voted in an epoch of which this journal knows nothing: an old one was put back.
   return beside !== undefined && beside.epoch > journal.epoch ? 'JOURNAL_ROLLED_BACK' : '';
 }

@@ -195,5 +195,5 @@ t.test('every kind of record comes back as it was', async (t) => {
   for (const record of records.slice(2)) ledger.journal.appendRecord(record);
   await ledger.journal.sync();
   const { replay } = (await openInMemory(genesis, disk.powerLoss())).journal;
-  t.strictSame(replay, { state: 'complete', epoch: 3, records, tornBytes: 0 });
+  t.strictSame(replay, { state: 'complete', epoch: 3, records, tornBytes: 0, rolledBack: false });
 });

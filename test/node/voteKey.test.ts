@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { nodeFiles } from '../../src/ledger/files.ts';
+import { framesIn } from '../../src/ledger/journalFrame.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { SignState } from '../../src/node/signState.ts';
 import { VoteKey } from '../../src/node/voteKey.ts';
-import { MemoryDisk, makeGenesis, openInMemory } from '../ledger/fixtures.ts';
+import { addBlock, MemoryDisk, makeGenesis, openInMemory } from '../ledger/fixtures.ts';
 
 const { genesis } = makeGenesis(4);
 const key = new Uint8Array(32).fill(7);
@@ -128,4 +129,46 @@ t.test('an operator of a single validator answers for a lost journal, once', asy
   t.equal(lost.refusal(), '');
   await lost.begin();
   t.equal(lost.refusal(), 'JOURNAL_LOST', 'the next loss needs another word');
+});
+
+t.test('a journal that lost its end, or an old one: the store knows how far it had come', async (t) => {
+  const disk = new MemoryDisk();
+  const ledger = await openInMemory(genesis, disk);
+  await ledger.journal.restart(1, floorOf(ledger));
+  await new VoteKey(ledger, key, 1).begin();
+  const vote = (view: number) => ({
+    kind: 'vote' as const,
+    vote: { kind: 'nullify' as const, subject: { epoch: 1, view }, signer: 0, signature: new Uint8Array(64) },
+  });
+  for (let view = 1; view <= 5; view += 1) ledger.journal.appendRecord(vote(view));
+  await ledger.journal.sync();
+  await addBlock(ledger, []);
+  t.equal(ledger.journalRecords, 6);
+  await ledger.close();
+  const file = disk.journal();
+  const whole = file.bytes;
+  for (const frame of [...framesIn(whole)].slice(0, 5)) {
+    file.bytes = whole.slice(0, frame.end);
+    file.synced = frame.end;
+    const cut = await openInMemory(genesis, disk);
+    t.match(cut.journal.replay, { state: 'complete', rolledBack: true }, `after record ${frame.sequence} of 6`);
+    t.equal(new VoteKey(cut, key, 1).refusal(), 'JOURNAL_ROLLED_BACK');
+    t.equal(
+      new VoteKey(
+        cut,
+        key.map(() => 9),
+        1,
+      ).refusal(),
+      '',
+      'a new key does not answer for it',
+    );
+    await cut.close();
+  }
+  // The new key's journal goes on above what is known.
+  const again = await openInMemory(genesis, disk);
+  await again.journal.restart(1, floorOf(again));
+  await again.close();
+  const after = await openInMemory(genesis, disk);
+  t.match(after.journal.replay, { state: 'complete', rolledBack: false });
+  await after.close();
 });
