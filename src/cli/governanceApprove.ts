@@ -42,7 +42,7 @@ async function approve(id: string, options: Options): Promise<void> {
         break;
       } catch (error) {
         // What was ready may be so no more when the transaction comes into a block.
-        if (options.wait !== true || codeOf(error) !== 'GOVERNANCE_NOT_READY') throw explained(error, proposal);
+        if (options.wait !== true || codeOf(error) !== 'GOVERNANCE_NOT_READY') throw error;
         await sleep(askEveryMs);
       }
     }
@@ -102,15 +102,3 @@ async function printEffect(client: WeftClient, id: string, deadline: number, opt
 export function missingText({ ready, readyNeeded, missing }: GovernanceProposal): string {
   return `${ready.length} of ${readyNeeded} are ready; missing: ${missing.join(' ')}`;
 }
-
-function explained(error: unknown, id: string): unknown {
-  const hint = hints[codeOf(error)];
-  return hint === undefined ? error : new WeftError(codeOf(error), hint.replace('ID', id.slice(0, 12)));
-}
-
-const hints: Readonly<Record<string, string>> = {
-  GOVERNANCE_NOT_READY:
-    'not enough of the next validators are ready; weft governance show ID says who is missing, and --wait waits for them',
-  APPROVED_ALREADY: 'this account has approved ID already; other members must',
-  NOT_COUNCIL: 'this account is no member of the council; weft governance list says who is',
-};

@@ -14,6 +14,7 @@ import {
 } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
+import { explained } from './governanceRefusals.ts';
 import { accountSeed, homeAt, signingSeed } from './home.ts';
 import { usage } from './output.ts';
 
@@ -61,10 +62,14 @@ export async function withSender<Result>(
       client,
       status,
       account,
-      send: (type, body) =>
-        client.submitAndWait(sign(buildTransaction({ chain: status.chain, account, type, body }), [signer]), {
-          timeoutMs: Math.min(timeoutMs, 60_000),
-        }),
+      async send(type, body) {
+        const transaction = sign(buildTransaction({ chain: status.chain, account, type, body }), [signer]);
+        try {
+          return await client.submitAndWait(transaction, { timeoutMs: Math.min(timeoutMs, 60_000) });
+        } catch (error) {
+          throw explained(error);
+        }
+      },
     });
   } finally {
     client.close();

@@ -221,6 +221,10 @@ t.test('an observer; parameters, ruleset, council', async (t) => {
   t.equal(sent[2]?.body['notBefore'], 5000);
   t.ok(Math.abs(Number(sent[3]?.body['expires']) - Date.now() - 3_600_000) < 60_000);
   t.match((await propose('parameters', '--set', 'maxBlockTx=1')).err, /no parameter 'maxBlockTx'/);
+  world.refusals.set('governance.propose', 'KEY_RETIRED');
+  const retired = JSON.parse((await propose('ruleset', '2')).err).error;
+  t.equal(retired.code, 'KEY_RETIRED');
+  t.match(retired.message, /make a new one/);
 });
 
 t.test('approve --wait: first until enough are ready, then until the change is in force', async (t) => {
