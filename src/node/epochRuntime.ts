@@ -63,13 +63,13 @@ const dataMoved = 'DATA_MOVED';
 
 export class EpochRuntime {
   readonly epoch: Epoch;
-  readonly standing: Standing;
   /** Own index in the epoch; undefined for observers. */
   readonly index: number | undefined;
   readonly blocks: BlockPool;
   readonly cosigner: Cosigner;
   /** Observers only. */
   readonly follower: CheckpointFollower | undefined;
+  #standing: Standing;
   readonly #parts: NodeParts;
   readonly #hooks: RuntimeHooks;
   readonly #voteKey: VoteKey;
@@ -83,7 +83,7 @@ export class EpochRuntime {
   constructor(standing: Standing, parts: NodeParts, hooks: RuntimeHooks) {
     const { index } = standing;
     this.epoch = parts.ledger.epoch;
-    this.standing = standing;
+    this.#standing = standing;
     this.index = index;
     this.#parts = parts;
     this.#hooks = hooks;
@@ -104,6 +104,15 @@ export class EpochRuntime {
   get #listensMs(): number {
     const { validators, consensus } = this.epoch;
     return this.index !== undefined && validators.length > 1 && this.#voteKey.moved ? consensus.skipMs : 0;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Listed otherwise than before, within the epoch: still as one that observes. */
+  stand(standing: Standing): void {
+    this.#standing = standing;
   }
 
   get consensus(): Consensus {

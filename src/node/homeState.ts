@@ -103,7 +103,8 @@ export async function readVoteState(
     nextVoteKey: listsNext ? undefined : next,
     signState,
     beside,
-    refusal: entry === undefined ? '' : refusalOf(found, said === undefined ? '' : decodeUtf8(said), beside),
+    refusal:
+      entry === undefined ? '' : refusalOf(found, said === undefined ? '' : decodeUtf8(said), beside, epoch.epoch),
     storeBehind: journal.state === 'complete' && (journal.epoch > epoch.epoch || journal.floorHeight > height),
   };
 }

@@ -2,8 +2,6 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Finalization } from '../../consensus/types.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
-import { toHex } from '../codec/hex.ts';
-import { equalBytes } from '../codec/utf8.ts';
 import { verifyFast } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
@@ -12,7 +10,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
 import { encodeSentCosignature } from '../log/sentCosignature.ts';
 import { createNetwork } from '../net/network.ts';
-import type { CreateNetwork, Network, NetworkPeer } from '../net/types.ts';
+import type { CreateNetwork, Network } from '../net/types.ts';
 import { Admission } from './admission.ts';
 import { Answers, batchBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
@@ -23,28 +21,28 @@ import { Duties } from './duties.ts';
 import type { LocalTimings } from './engineConfig.ts';
 import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.ts';
 import { Epochs } from './epochs.ts';
+import { Failure } from './failure.ts';
 import { Fates } from './fates.ts';
 import { Gateway } from './gateway.ts';
-import { governanceOf } from './governance.ts';
 import type { Log } from './log.ts';
-import { ownIn, peersKnown, peersOf, retiredGraceMs, standingOf } from './membership.ts';
+import { ownIn, standingOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics } from './metrics.ts';
+import { Neighbours } from './neighbours.ts';
 import { News } from './news.ts';
+import { makeApi } from './nodeApi.ts';
 import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
-import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { Requests } from './requests.ts';
 import { folderIdentity, SignState, signStatePath } from './signState.ts';
 import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
 import { Snapshots } from './snapshots.ts';
 import { Spread } from './spread.ts';
-import { readinessOf, type StatusModules, sampleOf, statusOf } from './status.ts';
-import { isLasting, readStopMark, type StopMark, writeStopMark } from './stopMark.ts';
+import { type StatusModules, sampleOf } from './status.ts';
+import { readStopMark, type StopMark } from './stopMark.ts';
 import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
 import { runAnswerBytesMax, Sync } from './sync.ts';
-import { encodeNumbers, frameKinds } from './wire.ts';
 
 /** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
 
@@ -79,8 +77,6 @@ export type NodeOptions = {
 export type Kept = { readonly subscribers: Subscribers; readonly fates: Fates; readonly mempool: Mempool };
 
 const heightEveryMs = 1000;
-/** What did not change is said again after so many of these: who lost the last word may know of nothing to ask for. */
-const heightAgain = 10;
 const againEveryMs = 100;
 
 export class WeftNode {
@@ -111,16 +107,10 @@ export class WeftNode {
   readonly #closing: Closing;
   readonly #epochs: Epochs;
   readonly #news: News;
+  readonly #failure: Failure;
+  readonly #neighbours: Neighbours;
   #gateway: Gateway | undefined;
   #network: Network | undefined;
-  /** What this node does not recover from, as a code. */
-  #failure: string;
-  /** Of the host that runs. */
-  #peerKey: Uint8Array = new Uint8Array();
-  #toldHeight = 0;
-  #toldAgo = 0;
-  /** What the network was last told of its peers. */
-  #peersTold = '';
   #closed: Promise<void> | undefined;
 
   /** Opens the data folder and starts. @throws WeftError LEDGER_*, GENESIS_*, NET_*, NODE_UNKNOWN, KEYS_FOREIGN */
@@ -158,11 +148,22 @@ export class WeftNode {
     this.#log = log;
     this.#ledger = ledger;
     this.#verifier = verifier;
-    this.#failure = mark?.code ?? '';
     this.#fates = options.kept?.fates ?? new Fates();
     this.#subscribers = options.kept?.subscribers ?? new Subscribers();
     this.#files = [options.keys, ...(options.nextKeys === undefined ? [] : [options.nextKeys])];
     const wallMs = options.wallMs ?? Date.now;
+    this.#failure = new Failure(mark?.code ?? '', {
+      data: config.data,
+      files: options.files,
+      height: () => ledger.finalized.header.height,
+      stopped: (code) => {
+        this.#storeWatch.stop();
+        options.stopped?.(code);
+        this.#stopWork().catch((error: unknown) => log.error({ error: String(error) }, 'could not stop in order'));
+      },
+      log,
+      wallMs,
+    });
     const monotonicMs = options.monotonicMs ?? ((): number => performance.now());
     const network = (): Network => this.#net;
     const runtime = (): EpochRuntime => this.#epochs.current;
@@ -174,7 +175,7 @@ export class WeftNode {
     this.#admission = new Admission({
       ledger,
       mempool,
-      checkTakes: () => this.#checkTakes(),
+      checkTakes: () => this.#failure.checkTakes(),
       monotonicMs,
       wallMs,
       admitted: (prepared, own) => this.#admitted(prepared, own),
@@ -205,7 +206,7 @@ export class WeftNode {
       keys: this.#files,
       ledger,
       network,
-      able: () => this.#failure === '' && !this.#sync.catchingUp,
+      able: () => this.#failure.code === '' && !this.#sync.catchingUp,
       api: () => this.api,
       log,
       monotonicMs,
@@ -292,6 +293,16 @@ export class WeftNode {
       entered: (now) => this.#entered(now),
       failed: (error) => this.halt(codeOf(error), `the change of epoch failed: ${String(error)}`),
     });
+    this.#neighbours = new Neighbours({
+      ledger,
+      config,
+      files: this.#files,
+      closing: this.#closing,
+      runtime,
+      network: () => this.#network,
+      reopen: (why) => options.reopen?.(why),
+      log,
+    });
     const status: StatusModules = {
       name: config.name,
       version,
@@ -304,7 +315,7 @@ export class WeftNode {
       finality: this.#finality,
       network,
       runtime,
-      failure: () => this.#failure,
+      failure: () => this.#failure.code,
       diskFreeBytes: () => options.diskFreeBytes?.(),
       storedChecked: () => this.#storeWatch.checked,
       peerWorkDropped: () => this.#admission.dropped + this.#answers.dropped + this.#snapshots.dropped,
@@ -328,12 +339,25 @@ export class WeftNode {
       admission: this.#admission,
       fates: this.#fates,
       requests,
-      checkTakes: () => this.#checkTakes(),
+      checkTakes: () => this.#failure.checkTakes(),
       validates: () => this.#runtime.index !== undefined,
       askable: () => validatorsAskable(ledger.epoch, this.#net),
       closed: () => this.#closed !== undefined,
     });
-    this.api = this.#makeApi(status, clients);
+    this.api = makeApi({
+      config,
+      ledger,
+      clients,
+      closing: this.#closing,
+      cosigner: () => this.#runtime.cosigner,
+      duties: this.#duties,
+      failure: this.#failure,
+      metrics: this.#metrics,
+      network,
+      status,
+      subscribers: this.#subscribers,
+      wallMs,
+    });
   }
 
   async #start(): Promise<void> {
@@ -353,7 +377,6 @@ export class WeftNode {
       network: () => this.#net,
       monotonicMs: this.#parts.monotonicMs,
     });
-    this.#peerKey = this.#runtime.standing.keys.peer.publicKey;
     this.#network = await (this.#options.createNetwork ?? createNetwork)(
       {
         chain: ledger.genesis.chain,
@@ -361,7 +384,7 @@ export class WeftNode {
         role: this.#runtime.standing.role,
         peerSeed: this.#runtime.standing.keys.peer.seed,
         listen: config.peer.listen,
-        peers: this.#peers(),
+        peers: this.#neighbours.peers(),
         limits: {
           requestBytesMax: batchBytesMax,
           answerBytesMax: runAnswerBytesMax,
@@ -371,11 +394,14 @@ export class WeftNode {
       },
       { log: this.#log, handlers: this.#gateway.handlers() },
     );
-    const stoppedBefore = this.#failure !== '';
+    const stoppedBefore = this.#failure.code !== '';
     if (!stoppedBefore) this.#checkRuleset();
-    if (this.#failure === '') await this.#epochs.start();
+    if (this.#failure.code === '') await this.#epochs.start();
     else if (stoppedBefore) {
-      this.#log.error({ code: this.#failure }, 'this node had stopped and only answers questions: run weft recover');
+      this.#log.error(
+        { code: this.#failure.code },
+        'this node had stopped and only answers questions: run weft recover',
+      );
       await this.#stopWork();
     }
     this.#timers.push(
@@ -385,8 +411,8 @@ export class WeftNode {
         void this.#published.keep();
       }, 250),
       setInterval(() => {
-        this.#tellHeight();
-        this.#applyPeers();
+        this.#neighbours.tell();
+        this.#neighbours.apply();
         this.#duties.tick();
         this.#sync.tick();
         this.#pruner.tick();
@@ -454,7 +480,7 @@ export class WeftNode {
         void this.#epochs.follow();
       },
       behind: (certificate) => this.#behind(certificate),
-      failed: (code, detail) => this.#fail(code, detail),
+      failed: (code, detail) => this.#failure.fail(code, detail),
       published: (note, size) => this.#published.newest(note, size),
       otherEpoch: (peer, other) => this.#gateway?.otherEpoch(peer, other),
     });
@@ -463,7 +489,7 @@ export class WeftNode {
   /** The next epoch is about to begin: its set may connect, and what can enter none of its blocks goes. */
   #entered(now: EpochRuntime): void {
     this.#checkRuleset();
-    this.#applyPeers();
+    this.#neighbours.apply();
     now.consensus.dropInadmissible();
     if (now.epoch.validators.length === 1) this.#sync.follows();
   }
@@ -479,47 +505,12 @@ export class WeftNode {
     );
   }
 
-  #peers(): NetworkPeer[] {
-    const { role, keys, code } = this.#runtime.standing;
-    const letRetiredIn = this.#closing.needsRetired(retiredGraceMs);
-    // Who was a validator and is listed no more has said its last word.
-    const before = this.#ledger.epochOf(this.#ledger.epoch.epoch - 1);
-    const retired = before !== undefined && ownIn(before, this.#config, this.#files) !== undefined;
-    if (code === 'NODE_UNKNOWN' && retired && !letRetiredIn && role === 'observer') return [];
-    return peersOf(this.#ledger, this.#config, keys.peer.publicKey, letRetiredIn);
-  }
-
-  /** State names who may connect; it changes with epochs, observers, proposals, and a while after an epoch. */
-  #applyPeers(): void {
-    const { role, keys } = this.#runtime.standing;
-    const peers = this.#peers();
-    const told = JSON.stringify([role, peers.map((peer) => [peer.name, peer.role, toHex(peer.peerKey)])]);
-    if (told === this.#peersTold) return;
-    if (this.#network === undefined) return;
-    this.#peersTold = told;
-    if (equalBytes(keys.peer.publicKey, this.#peerKey)) this.#net.setPeers(peers, role);
-    // Another peer id is another host.
-    else this.#options.reopen?.('PEER_KEY_CHANGED');
-  }
-
   #isValidator(peer: string): boolean {
     return this.#ledger.epoch.validators.some(({ name }) => name === peer);
   }
 
   #otherValidators(): string[] {
     return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => name !== this.#config.name);
-  }
-
-  #tellHeight(): void {
-    const { height } = this.#ledger.finalized.header;
-    this.#toldAgo += 1;
-    if (height === this.#toldHeight && this.#toldAgo < heightAgain) return;
-    this.#toldHeight = height;
-    this.#toldAgo = 0;
-    const payload = encodeNumbers(this.#ledger.epoch.epoch, height);
-    for (const { name } of this.#peers()) {
-      this.#net.send(name, 'urgent', frameKinds.finalizedHeight, payload, { class: 'other' });
-    }
   }
 
   #housekeeping(): void {
@@ -553,67 +544,9 @@ export class WeftNode {
     this.#sync.catchUpTo(height + Math.max(1, this.#sync.behind));
   }
 
-  /** What this node holds or says next cannot be trusted: it answers questions about the past, and adds nothing. */
-  #fail(code: string, detail: string): void {
-    // The first cause is the one to look at.
-    if (this.#failure !== '') return;
-    this.#failure = code;
-    this.#storeWatch.stop();
-    this.#keepStopMark(code, detail);
-    this.#options.stopped?.(code);
-    this.#stopWork().catch((error: unknown) => this.#log.error({ error: String(error) }, 'could not stop in order'));
-  }
-
   /** Stops all work, as a write that fails does: nothing is voted, signed, taken or imported until it is opened anew. */
   halt(code: string, detail: string): void {
     this.#log.error({ code, detail }, 'this node has stopped voting');
-    this.#fail(code, detail);
-  }
-
-  #keepStopMark(code: string, detail: string): void {
-    if (!isLasting(code)) return;
-    const { height } = this.#ledger.finalized.header;
-    const mark = { code, detail, height, time: this.#parts.wallMs() };
-    writeStopMark(this.#config.data, mark, this.#options.files).catch((error: unknown) => {
-      this.#log.error({ error: String(error) }, 'why this node stopped could not be stored');
-    });
-  }
-
-  /** @throws WeftError NODE_STOPPED: what would be taken now could enter no block through this node */
-  #checkTakes(): void {
-    if (this.#failure === '') return;
-    throw new WeftError(
-      'NODE_STOPPED',
-      `this node has stopped (${this.#failure}) and takes no transactions; ask another one`,
-      { reason: this.#failure, retryAfterMs: 5000 },
-    );
-  }
-
-  #makeApi(status: StatusModules, clients: Clients): NodeApi {
-    const ledger = this.#ledger;
-    const cosigner = (): EpochRuntime['cosigner'] => this.#runtime.cosigner;
-    return {
-      status: () => statusOf(status),
-      submit: (envelope) => clients.submit(envelope),
-      transaction: (id) => clients.transaction(id),
-      wait: (id, timeoutMs) => clients.wait(id, timeoutMs),
-      block: (heightOrId) => blockOf(ledger, heightOrId),
-      entry: (index) => entryOf(ledger, index),
-      checkpoint: () => cosigner().published,
-      closing: (epoch) => this.#closing.note(epoch),
-      token: (which) => tokenOf(ledger, which, cosigner().published, cosigner().publishedSize),
-      state: (path, withProof) => stateOf(ledger, path, withProof),
-      tile: (path) => ledger.tile(path),
-      trust: () => trustOf(ledger.genesis.chain, ledger.genesis.origin, ledger.epoch, this.#parts.wallMs()),
-      genesis: () => ledger.genesis.bytes,
-      peers: () => peersKnown(this.#config, this.#net.addresses()),
-      governance: () => governanceOf(ledger),
-      evidence: () => evidenceOf(ledger, this.#duties.open()),
-      subscribe: (subscription, listener) => this.#subscribers.add(subscription, listener),
-      metrics: () => this.#metrics.text(),
-      // A disk without room passes: whoever restarts what is not healthy would only take the answers away.
-      healthy: () => this.#failure === '' || this.#failure.startsWith('DISK_'),
-      ready: () => readinessOf(status),
-    };
+    this.#failure.fail(code, detail);
   }
 }

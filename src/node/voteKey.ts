@@ -36,7 +36,7 @@ export class VoteKey {
     const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
     const { replay } = this.#ledger.journal;
     const found = this.#begun ? { state: 'complete' as const, epoch: this.#epoch, rolledBack: false } : replay;
-    return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside);
+    return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside, this.#epoch);
   }
 
   /**
@@ -92,16 +92,21 @@ export function voteKeyNote(publicKey: Uint8Array): string {
   return `vote-key-${toHex(publicKey.subarray(0, 16))}`;
 }
 
-/** `said`: the store's note, '' without one; `beside`: the entry in the sign state. */
+/** `said`: the store's note, '' without one; `beside`: the entry in the sign state; `epoch`: in which it would vote. */
 export function refusalOf(
   journal: { readonly state: string; readonly epoch: number; readonly rolledBack: boolean },
   said: string,
   beside: SignStateEntry | undefined,
+  epoch: number,
 ): string {
   if (beside?.state === confirmed) return '';
   for (const each of [said, beside?.state ?? '']) if (each !== '' && each !== signs) return each;
-  if (journal.state === 'damaged') return 'JOURNAL_DAMAGED';
   const hasSigned = said === signs || beside !== undefined;
+  if (journal.state === 'damaged') {
+    // A key that governance brought in for a later epoch owes nothing to the journal of one that is over.
+    const over = journal.epoch > 0 && journal.epoch < epoch;
+    return over && !hasSigned ? '' : 'JOURNAL_DAMAGED';
+  }
   // A key that is new here has no journal yet; one that has signed had one.
   if (journal.state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
   if (journal.rolledBack && hasSigned) return 'JOURNAL_ROLLED_BACK';

@@ -2,6 +2,8 @@ import t from 'tap';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
 
+t.setTimeout(120_000);
+
 t.test('a node dies at every point of the change of epoch: it comes back in the new one, and votes', async (t) => {
   const net = await EpochNet.make(t, 4);
   const all = ['v1', 'v2', 'v3', 'v4'];

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +162,17 @@ export class EpochNet {
 
   dataOf(name: string): string {
     return this.#place(name).config.data;
+  }
+
+  /** One bit in the middle of what a stopped node wrote down. */
+  breakJournal(name: string): void {
+    const folder = join(this.dataOf(name), 'journal');
+    for (const file of readdirSync(folder)) {
+      const bytes = readFileSync(join(folder, file));
+      const at = Math.floor(bytes.length / 2);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      writeFileSync(join(folder, file), bytes);
+    }
   }
 
   /** `name` has the key file of `other`. */

@@ -1,6 +1,8 @@
 import t from 'tap';
 import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
 
+t.setTimeout(120_000);
+
 t.test('one validator becomes four, and the chain goes on through every kind of change', async (t) => {
   const net = await EpochNet.make(t, 1);
   await net.start('v1');
