@@ -1,0 +1,36 @@
+import { WeftError } from '../codec/error.ts';
+
+/** What the ledger's refusals mean to who sent the command, and what to do. */
+const hints: Readonly<Record<string, string>> = {
+  ACCOUNT_TAKEN: 'that account speaks for another validator already; each has one of its own',
+  ACCOUNT_UNKNOWN: 'an account that is named does not exist; the council registers it with identity.register',
+  AGENDA_FULL: '16 proposals wait, or too many of this account; approve or withdraw some (weft governance list)',
+  APPROVED_ALREADY: 'this account has approved it already; other members must',
+  COUNCIL_THRESHOLD: '--threshold is above the number of members',
+  COUNCIL_UNABLE: 'fewer than --threshold of these members are active and hold a key that signs',
+  GOVERNANCE_NOT_READY:
+    'not enough of the next validators are ready; weft governance show says who is missing, and --wait waits for them',
+  GOVERNANCE_TOO_LARGE: 'the record of such a set does not fit into a log entry; fewer validators, or shorter URLs',
+  KEY_RETIRED:
+    'that vote key was retired and never votes on this chain again; make a new one (weft init, weft keys next)',
+  KEY_USED: 'a key of the record has served another name or role on this chain; make new ones (weft init)',
+  LOG_KEY_ID: 'two log keys have one key id; make a new one',
+  NOTHING_TO_DO: 'everything is so already',
+  NOT_COUNCIL: 'this account is no member of the council; weft governance list says who is',
+  NOT_PROPOSER: 'only who made it takes it back, or a member of the council where that one is none and cannot',
+  PARAMETERS_INVALID:
+    'the parameters do not go together: leader < certification timeout, leader timeout < idleBlockMs, 3 × idleBlockMs ≤ skipMs, retryMs < skipMs',
+  POLICY_DENIED:
+    'policy lets the council propose and approve, and a validator the replacement of its own entry; this account is neither',
+  PROPOSAL_CLOSED: 'it is off the agenda; weft governance show says why',
+  PROPOSAL_EXPIRED: 'it has waited too long; propose it anew',
+  PROPOSAL_EXPIRES: '--expires-in takes at most 720h',
+  RULESET_NOT_ABOVE: 'the network goes forward only: name a ruleset above the one in force',
+  SET_SIZE: 'a network has 1 to 128 validators and at most 256 observers',
+};
+
+/** The same error with words for people, where there are any. */
+export function explained(error: unknown): unknown {
+  const hint = error instanceof WeftError ? hints[error.code] : undefined;
+  return hint === undefined || !(error instanceof WeftError) ? error : new WeftError(error.code, hint, error.details);
+}
