@@ -169,8 +169,11 @@ export class Snapshots {
     const { log } = this.#modules;
     try {
       const file = await SnapshotFile.open(path);
-      const older = this.#files.filter(({ manifest }) => manifest.height !== file.manifest.height);
-      this.#files = [file, ...older].sort((a, b) => b.manifest.height - a.manifest.height);
+      const { height } = file.manifest;
+      const same = this.#files.filter(({ manifest }) => manifest.height === height);
+      const others = this.#files.filter(({ manifest }) => manifest.height !== height);
+      this.#files = [file, ...others].sort((a, b) => b.manifest.height - a.manifest.height);
+      for (const replaced of same) await replaced.close();
     } catch (error) {
       log.warn({ path, code: codeOf(error) }, 'a snapshot cannot be read');
       if (isNew) throw error;
@@ -203,7 +206,14 @@ export class Snapshots {
     return this.#reads.take(peer, async () => {
       const found = digest.length === 32 ? this.#index.get(toHex(digest)) : undefined;
       if (found === undefined) return undefined;
-      return found.part < 0 ? found.file.manifestBytes : found.file.part(found.part);
+      if (found.part < 0) return found.file.manifestBytes;
+      try {
+        return await found.file.part(found.part);
+      } catch (error) {
+        // Its file was let go meanwhile, or the disk changed it: the peer asks another.
+        this.#modules.log.debug({ code: codeOf(error) }, 'a part of a snapshot could not be read');
+        return undefined;
+      }
     });
   }
 
