@@ -353,7 +353,7 @@ export interface NodeStatus {
     fromHash: number;
   };
   /**
-   * Empty when this node votes; else why it does not.
+   * Empty when this node votes; else why it does not (docs/not-voting.md): CATCHING_UP, WAITING_FOR_PEERS, DATA_MOVED, STORE_BEHIND, DISK_FULL, DISK_FAILED, JOURNAL_LOST, JOURNAL_DAMAGED, JOURNAL_ROLLED_BACK, STATE_DIVERGED, DATA_DAMAGED, …
    */
   notVoting: string;
   validators: {
