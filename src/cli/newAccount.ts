@@ -31,7 +31,7 @@ export async function bringAccount(sender: Sender, record: ValidatorRecord, rota
   if (!rotate) {
     throw new WeftError(
       'ACCOUNT_KEY_DIFFERS',
-      `the account ${account.name} is there and has other keys than the record; put its own key file into the new home, or, if that key is lost too, repeat with --rotate-account`,
+      `the account ${account.name} is there and has other keys than the record; if the validator has lost them, repeat with --rotate-account, which gives it the key of the record and takes the others away`,
       { account: account.name },
     );
   }
