@@ -328,6 +328,7 @@ class Run {
         return;
       }
     }
+    if (this.oracle.violations.length > 0) return;
     const states = this.#honest.map(({ name, api }) => {
       const status = api?.status();
       return `${name} height ${status?.finalized.height} view ${status?.view} ${status?.notVoting}`;

@@ -107,7 +107,9 @@ export class Workload {
       } catch (error) {
         const code = codeOf(error);
         if (code === 'TX_EXPIRED') sent.late = true;
-        else if (!/^(NODE_|KEY_INACTIVE|ACCOUNT_INACTIVE|TX_NOT_YET_VALID|MEMPOOL_|DISK_)/.test(code))
+        else if (
+          !/^(NODE_|VALIDATORS_UNREACHABLE|KEY_INACTIVE|ACCOUNT_INACTIVE|TX_NOT_YET_VALID|MEMPOOL_|DISK_)/.test(code)
+        )
           this.#oracle.violated(`${node.name} refused a good transaction: ${String(error)}`);
       }
     });
