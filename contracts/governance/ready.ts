@@ -34,6 +34,8 @@ type ReadyEntry = {
   readonly proposal: string;
   /** Of the four keys that it proved to hold. */
   readonly keys: string;
+  /** That the set was to run under: a word given before an upgrade says nothing about builds after it. */
+  readonly ruleset: number;
   /** Newest block that it had. */
   readonly height: number;
   readonly time: number;
@@ -52,25 +54,33 @@ export function isReady(
   { before, after }: { readonly before: Governed; readonly after: Governed },
 ): boolean {
   if (!needsReadiness(proposal.kind) || !endsEpoch(before, after)) return true;
-  return readyOf(state, block, proposal.proposal, after.validators).length >= quorumOf(after.validators.length);
+  return readyOf(state, block, proposal.proposal, after).length >= quorumOf(after.validators.length);
 }
 
-/** Those of `validators` whose word for a proposal counts now. */
+/** Those of the next set whose word for a proposal counts now. */
 export function readyOf(
   state: StateReader,
   { time }: { readonly time: number },
   proposal: string,
-  validators: readonly ValidatorEntry[],
+  { validators, ruleset }: Pick<Governed, 'validators' | 'ruleset'>,
 ): readonly ValidatorEntry[] {
   return validators.filter(
-    (validator) => (readyTime(state, proposal, validator) ?? Number.NEGATIVE_INFINITY) > time - READY_LIFETIME_MS,
+    (validator) =>
+      (readyTime(state, proposal, validator, ruleset) ?? Number.NEGATIVE_INFINITY) > time - READY_LIFETIME_MS,
   );
 }
 
-/** Block time of a validator's newest word for a proposal, given with these very keys. */
-export function readyTime(state: StateReader, proposal: string, validator: ValidatorEntry): number | undefined {
+/** Block time of a validator's newest word for a proposal, given with these very keys and for this ruleset. */
+export function readyTime(
+  state: StateReader,
+  proposal: string,
+  validator: ValidatorEntry,
+  ruleset: number,
+): number | undefined {
   const keys = keysDigest(validator);
-  return readReady(state, validator.name).find((entry) => entry.proposal === proposal && entry.keys === keys)?.time;
+  return readReady(state, validator.name).find(
+    (entry) => entry.proposal === proposal && entry.keys === keys && entry.ruleset === ruleset,
+  )?.time;
 }
 
 /** Takes a proposal that left the agenda out of what these validators said. */
@@ -125,7 +135,8 @@ export const ready = rule<GovernanceReadyBody>('governance.ready', {
     const others = readReady(state, validator.name).filter(
       (entry) => entry.proposal !== proposal && agenda.includes(entry.proposal),
     );
-    const entry: ReadyEntry = { proposal, keys: keysDigest(validator), height, time: block.time };
+    const { ruleset } = outcome.after;
+    const entry: ReadyEntry = { proposal, keys: keysDigest(validator), ruleset, height, time: block.time };
     const value: ReadyValue = { validator: validator.name, ready: [...others, entry] };
     const record = {
       ...recordHead('governance.ready', context),

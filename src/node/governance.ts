@@ -44,7 +44,7 @@ function proposalOf(ledger: Ledger, block: BlockContext, pending: Pending): Gove
   const outcome = outcomeOf(state, block, change);
   const waits = !('refused' in outcome) && needsReadiness(kind) && endsEpoch(outcome.before, outcome.after);
   const next = waits ? outcome.after.validators : [];
-  const ready = new Set(readyOf(state, block, proposal, next).map(({ name }) => name));
+  const ready = new Set((waits ? readyOf(state, block, proposal, outcome.after) : []).map(({ name }) => name));
   return {
     proposal,
     proposer,

@@ -30,6 +30,8 @@ export type ReadinessModules = {
   readonly monotonicMs: () => number;
 };
 
+/** What the next set lists for this node, and what it would run under. */
+type Own = { readonly entry: ValidatorEntry; readonly keys: ValidatorKeys; readonly ruleset: number };
 type Try = { nextMs: number; refused: number; underWay: boolean };
 
 /** In block time: well before the word is too old. */
@@ -58,7 +60,7 @@ export class Readiness {
       const tried = this.#tries.get(id) ?? { nextMs: 0, refused: 0, underWay: false };
       if (pending === undefined || tried.underWay || monotonicMs() < tried.nextMs) continue;
       const own = this.#ownEntry(pending);
-      if (own === undefined || !this.#isDue(pending, own.entry)) continue;
+      if (own === undefined || !this.#isDue(pending, own)) continue;
       this.#tries.set(id, tried);
       void this.#say(pending, own, tried);
     }
@@ -69,7 +71,7 @@ export class Readiness {
   }
 
   /** Our entry in the set that this proposal would make, when we could serve it. */
-  #ownEntry({ kind, change }: Pending): { readonly entry: ValidatorEntry; readonly keys: ValidatorKeys } | undefined {
+  #ownEntry({ kind, change }: Pending): Own | undefined {
     const { name, state, block, hasRuleset } = this.#modules;
     if (!needsReadiness(kind)) return undefined;
     const outcome = outcomeOf(state(), block(), change);
@@ -78,19 +80,16 @@ export class Readiness {
     const keys = this.#modules.keys.find((held) =>
       roles.every((role) => entry?.[role] === toBase64Url(held[role].publicKey)),
     );
-    return entry === undefined || keys === undefined ? undefined : { entry, keys };
+    const { ruleset } = outcome.after;
+    return entry === undefined || keys === undefined ? undefined : { entry, keys, ruleset };
   }
 
-  #isDue({ proposal }: Pending, entry: ValidatorEntry): boolean {
-    const said = readyTime(this.#modules.state(), proposal, entry);
+  #isDue({ proposal }: Pending, { entry, ruleset }: Own): boolean {
+    const said = readyTime(this.#modules.state(), proposal, entry, ruleset);
     return said === undefined || this.#modules.block().time - said >= againMs;
   }
 
-  async #say(
-    { proposal }: Pending,
-    { entry, keys }: { readonly entry: ValidatorEntry; readonly keys: ValidatorKeys },
-    tried: Try,
-  ): Promise<void> {
+  async #say({ proposal }: Pending, { entry, keys }: Own, tried: Try): Promise<void> {
     const { name, block, send, log, monotonicMs } = this.#modules;
     tried.underWay = true;
     const { height, chain } = block();

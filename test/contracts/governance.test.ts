@@ -295,6 +295,21 @@ t.test('whoever has other keys by then was ready with the old ones only', async 
   t.match(network.next().records, [{ type: 'governance.lapsed', proposal: upgrade, code: 'GOVERNANCE_NOT_READY' }]);
 });
 
+t.test('a word given before an upgrade says nothing about builds after it', async (t) => {
+  const network = new Network();
+  const upgrade = propose(network, { kind: 'ruleset', ruleset: 2 });
+  const growth = propose(network, validatorsChange('v5', 'v6', 'v7'), { notBefore: network.block.height + 1 });
+  ready(network, upgrade, ['v1', 'v2', 'v3']);
+  ready(network, growth, ['v1', 'v2', 'v5', 'v6', 'v7']);
+  for (const proposal of [upgrade, growth])
+    t.equal(network.send('admin', 'governance.approve', { proposal }).refused, undefined);
+  t.match(network.next().records, [
+    { type: 'governance.effective', proposal: upgrade },
+    { type: 'epoch', ruleset: 2 },
+  ]);
+  t.match(network.next().records, [{ type: 'governance.lapsed', proposal: growth, code: 'GOVERNANCE_NOT_READY' }]);
+});
+
 t.test('a ruleset waits for q builds that have it', async (t) => {
   const network = new Network();
   const id = propose(network, { kind: 'ruleset', ruleset: 3 });

@@ -156,7 +156,7 @@ t.test('again every four minutes while it is on the agenda, and no flood when it
   world.sent = () =>
     state.set('governance/ready/v01', {
       validator: 'v01',
-      ready: [{ proposal: id, keys, height: 812, time: world.time }],
+      ready: [{ proposal: id, keys, ruleset: 1, height: 812, time: world.time }],
     });
   await pass(1000);
   t.equal(sent.length, 1);
