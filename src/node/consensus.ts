@@ -30,7 +30,8 @@ import type { Log } from './log.ts';
 import type { Mempool } from './mempool.ts';
 import { Outbox } from './outbox.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
-import { encodeNumbers, frameKinds, type Hello } from './wire.ts';
+import { VotesQuestion } from './votesQuestion.ts';
+import type { Hello } from './wire.ts';
 import { Work } from './work.ts';
 
 /**
@@ -100,14 +101,18 @@ export class Consensus {
   #voting = false;
   #compacting: Promise<void> | undefined;
   #stopped = false;
-  #votesTimer: NodeJS.Timeout | undefined;
-  readonly #asksFromMs: number;
+  readonly #question: VotesQuestion;
 
   constructor(options: ConsensusOptions, modules: ConsensusModules, hooks: ConsensusHooks) {
     this.#options = options;
     this.#modules = modules;
     this.#hooks = hooks;
-    this.#asksFromMs = modules.monotonicMs() + (options.listensMs ?? 0);
+    this.#question = new VotesQuestion({
+      epoch: options.epoch.epoch,
+      network: modules.network,
+      monotonicMs: modules.monotonicMs,
+      fromMs: modules.monotonicMs() + (options.listensMs ?? 0),
+    });
     const { epoch, signer } = options;
     this.#names = epoch.validators.map(({ name }) => name);
     this.#indices = new Map(this.#names.map((name, index) => [name, index]));
@@ -152,7 +157,7 @@ export class Consensus {
       log: modules.log,
       monotonicMs: modules.monotonicMs,
     });
-    this.#outbox = new Outbox(this.#names.length, modules);
+    this.#outbox = new Outbox(epoch, modules);
     this.#fetches = new Fetches(epoch, {
       ledger: modules.ledger,
       blocks: modules.blocks,
@@ -199,8 +204,7 @@ export class Consensus {
     this.#shell.begin();
     this.workChanged();
     if (this.#options.me !== undefined && !this.#voting) {
-      this.#askForVotes();
-      this.#askAgain(0);
+      this.#question.start();
     }
   }
 
@@ -208,7 +212,7 @@ export class Consensus {
     this.#stopped = true;
     this.#checks.stop();
     this.#fetches.stop();
-    clearTimeout(this.#votesTimer);
+    this.#question.stop();
     await Promise.all([this.#shell.stop(), this.#commits.stop(), this.#compacting]);
   }
 
@@ -248,7 +252,7 @@ export class Consensus {
     if (peer === undefined || this.#stopped) return;
     const sameEpoch = hello.epoch === this.#options.epoch.epoch;
     this.#shell.handle({ type: 'connected', peer, finalizedView: sameEpoch ? hello.finalizedView : 0 });
-    if (this.#options.me !== undefined && !this.#voting) this.#askForVotes();
+    if (this.#options.me !== undefined && !this.#voting) this.#question.ask();
   }
 
   heard(name: string): void {
@@ -303,12 +307,12 @@ export class Consensus {
         break;
       case 'voting':
         this.#voting = true;
-        clearTimeout(this.#votesTimer);
+        this.#question.stop();
         this.#hooks.voting();
         break;
       case 'halt':
         this.#voting = false;
-        clearTimeout(this.#votesTimer);
+        this.#question.stop();
         this.#accuse(effect.evidence);
         this.#hooks.halted(
           effect.code,
@@ -390,24 +394,6 @@ export class Consensus {
     }
   }
 
-  /** The others may enter the epoch a moment later than we do: at first often, then now and then. */
-  #askAgain(asked: number): void {
-    this.#votesTimer = setTimeout(
-      () => {
-        this.#askForVotes();
-        if (!this.#voting && !this.#stopped) this.#askAgain(asked + 1);
-      },
-      asked < 20 ? 50 : 500,
-    );
-  }
-
-  #askForVotes(): void {
-    if (this.#modules.monotonicMs() < this.#asksFromMs) return;
-    if (this.#voting || this.#stopped) return;
-    const payload = encodeNumbers(this.#options.epoch.epoch);
-    this.#modules.network().broadcast('urgent', frameKinds.myVotes, payload, { class: 'other' });
-  }
-
   #afterCommit(committed: readonly CommittedBlock[]): void {
     const { ledger, mempool, blocks } = this.#modules;
     let identities = false;
@@ -443,7 +429,7 @@ export class Consensus {
     this.#voting = false;
     this.#checks.stop();
     this.#fetches.stop();
-    clearTimeout(this.#votesTimer);
+    this.#question.stop();
     void this.#shell.stop();
     const code = error instanceof WeftError ? error.code : 'INTERNAL';
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);

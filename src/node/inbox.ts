@@ -146,9 +146,11 @@ export class Inbox {
       }
       case frameKinds.yourVotes: {
         const me = this.#options.me;
-        if (me === undefined || peer === undefined || this.#modules.voting() || !this.#mayAnswer(peer))
-          return undefined;
-        const votes = decodeVotes(payload).filter((vote) => vote.subject.epoch === epoch.epoch);
+        if (me === undefined || peer === undefined || this.#modules.voting()) return undefined;
+        const { epoch: asked, votes: all } = decodeVotes(payload);
+        // An answer to what was asked in an epoch that is over says nothing about this one.
+        if (asked !== epoch.epoch || !this.#mayAnswer(peer)) return undefined;
+        const votes = all.filter((vote) => vote.subject.epoch === epoch.epoch);
         const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
         if (distinct.size !== votes.length) return 'invalid';
         if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';

@@ -1,6 +1,7 @@
 import type { Message } from '../../consensus/types.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeVote } from '../ledger/votes.ts';
 import type { Network, SendHint } from '../net/types.ts';
 import type { Mempool } from './mempool.ts';
@@ -22,12 +23,11 @@ const relayedBytesMax = 64 * 1024;
 const bodiesBytesMax = 40 * 1024;
 
 export class Outbox {
-  /** Validators of the epoch. */
-  readonly #count: number;
+  readonly #epoch: Epoch;
   readonly #modules: OutboxModules;
 
-  constructor(validatorCount: number, modules: OutboxModules) {
-    this.#count = validatorCount;
+  constructor(epoch: Epoch, modules: OutboxModules) {
+    this.#epoch = epoch;
     this.#modules = modules;
   }
 
@@ -56,7 +56,7 @@ export class Outbox {
       }
       case 'certificate': {
         const { certificate } = message;
-        const payload = encodeCertificate(certificate, this.#count);
+        const payload = encodeCertificate(certificate, this.#epoch.validators.length);
         const hint: SendHint = {
           class: 'certificate',
           view: certificate.subject.view,
@@ -82,7 +82,11 @@ export class Outbox {
         return { kind: frameKinds.proposal, payload, hint: { class: 'proposal', view: message.vote.subject.view } };
       }
       case 'yourVotes':
-        return { kind: frameKinds.yourVotes, payload: encodeVotes(message.votes), hint: { class: 'other' } };
+        return {
+          kind: frameKinds.yourVotes,
+          payload: encodeVotes(this.#epoch.epoch, message.votes),
+          hint: { class: 'other' },
+        };
     }
   }
 }

@@ -163,15 +163,18 @@ export function decodeProposal(payload: Uint8Array): CompactProposal {
   return { vote, header: bytes(fields[1], 'proposal'), envelopeIds, bodies };
 }
 
-export function encodeVotes(votes: readonly Vote[]): Uint8Array {
-  return encodeCbor(votes.map((vote) => encodeVote(vote)));
+/** W11's answer: the epoch that was asked for, so that one that comes late counts in no other, and the votes. CBOR `[epoch, [vote, …]]`. */
+export function encodeVotes(epoch: number, votes: readonly Vote[]): Uint8Array {
+  return encodeCbor([epoch, votes.map((vote) => encodeVote(vote))]);
 }
 
-/** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
-export function decodeVotes(payload: Uint8Array): Vote[] {
-  const rows = decodeCbor(payload, { bytesMax: wireLimits.certificateBytesMax, itemsMax: 1 + wireLimits.votesMax });
-  if (!Array.isArray(rows)) throw malformed('list of votes');
-  return rows.map((row: Cbor) => decodeVote(bytes(row, 'list of votes')));
+/** @throws WeftError MESSAGE_MALFORMED, CBOR_*, VOTE_INVALID */
+export function decodeVotes(payload: Uint8Array): { readonly epoch: number; readonly votes: Vote[] } {
+  const limits = { bytesMax: wireLimits.certificateBytesMax, itemsMax: 3 + wireLimits.votesMax, depthMax: 2 };
+  const [epoch, rows] = list(decodeCbor(payload, limits), 2, 'list of votes');
+  if (!Array.isArray(rows) || rows.length > wireLimits.votesMax) throw malformed('list of votes');
+  const votes = rows.map((row: Cbor) => decodeVote(bytes(row, 'list of votes')));
+  return { epoch: int(epoch, 'list of votes'), votes };
 }
 
 /** Envelopes by their bytes: a batch of transactions, or what was missing from a block. */

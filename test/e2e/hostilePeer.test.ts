@@ -253,7 +253,7 @@ t.test('frames that only a liar sends: each closes the lane, and none does more'
   for (const name of honest) {
     t.ok(await connected(name), `${name} takes us back`);
     const before = await misbehaved(name);
-    hostile.send(name, 'urgent', frameKinds.yourVotes, encodeVotes([vote('nullify', 0)]), { class: 'other' });
+    hostile.send(name, 'urgent', frameKinds.yourVotes, encodeVotes(1, [vote('nullify', 0)]), { class: 'other' });
     await sleep(100);
     t.equal(await misbehaved(name), before, `${name} passes over votes that are said to be its own`);
   }
@@ -324,7 +324,7 @@ t.test('decoders of all that peers say: a coded refusal, whatever the bytes', as
     [decodeHello, encodeHello({ chain: 'a', ruleset: 1, epoch: 1, view: 1, finalizedHeight: 1, finalizedView: 1 })],
     [(bytes) => decodeNumbers(bytes, 2), encodeNumbers(1, 2)],
     [decodeVote, encodeVote(vote)],
-    [decodeVotes, encodeVotes([vote, vote])],
+    [decodeVotes, encodeVotes(1, [vote, vote])],
     [
       decodeProposal,
       encodeProposal({

@@ -135,7 +135,7 @@ t.test('answers to W11 are looked at once in a while, and not after it is settle
   t.equal(victim.consensus.voting, true, 'q - 1 others said that they know of no vote of mine');
   const before = victim.consensus.invalidSignatures;
   const forged = { ...mine, signature: new Uint8Array(64) };
-  t.equal(victim.frame(victim.others[0]!, frameKinds.yourVotes, encodeVotes([forged])), undefined);
+  t.equal(victim.frame(victim.others[0]!, frameKinds.yourVotes, encodeVotes(1, [forged])), undefined);
   t.equal(victim.consensus.invalidSignatures, before, 'not even verified');
   t.same(victim.halted, []);
   await victim.close();

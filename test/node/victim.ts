@@ -31,10 +31,12 @@ export function certificate(
   return { kind, subject, signers, signatures } as Notarization;
 }
 
-export async function makeVictim(me: number) {
+/** `answered`: q − 1 others have told it that they know of no vote of its own (W11). */
+export async function makeVictim(me: number, { answered = true } = {}) {
   const ledger = await openInMemory(genesis);
   const mempool = new Mempool();
   const halted: string[] = [];
+  const apart: string[] = [];
   const network = { broadcast() {}, send: () => true, askable: () => [] } as unknown as Network;
   const blocks = new BlockPool({
     pooled: (envelopeId) => mempool.get(envelopeId)?.prepared.tx.envelope,
@@ -77,7 +79,7 @@ export async function makeVictim(me: number) {
       voting: () => {},
       halted: (code) => halted.push(code),
       evidence: () => {},
-      otherEpoch: () => {},
+      otherEpoch: (peer, other) => apart.push(`${peer} ${other}`),
     },
   );
   await consensus.start();
@@ -86,11 +88,11 @@ export async function makeVictim(me: number) {
     const name = names[from] ?? '';
     return consensus.onFrame({ peer: name, signer: name, relayed, lane: 'urgent', kind, payload });
   };
-  for (const other of others) frame(other, frameKinds.yourVotes, encodeVotes([]));
+  for (const other of answered ? others : []) frame(other, frameKinds.yourVotes, encodeVotes(epoch.epoch, []));
   const close = async (): Promise<void> => {
     await consensus.stop();
     blocks.clear();
     await ledger.close();
   };
-  return { ledger, mempool, blocks, consensus, others, frame, halted, close };
+  return { ledger, mempool, blocks, consensus, others, frame, halted, apart, close };
 }

@@ -43,7 +43,7 @@ t.test('each message is read back as it was written', async (t) => {
     bodies: [{ position: 1, envelope: new Uint8Array([5]) }],
   };
   t.same(decodeProposal(encodeProposal(proposal)), proposal);
-  t.same(decodeVotes(encodeVotes([vote])), [vote]);
+  t.same(decodeVotes(encodeVotes(3, [vote])), { epoch: 3, votes: [vote] });
   const line = { name: 'chain/v1', keyId: '01020304', blob: new Uint8Array(72).fill(1) };
   t.same(decodeSentCosignature(encodeSentCosignature({ size: 5, root: id(3), line })), { size: 5, root: id(3), line });
   const envelopes = [new Uint8Array([1]), new Uint8Array([2, 3])];
@@ -117,7 +117,7 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     decodeRunAnswer,
     decodeSubmitAnswer,
   ];
-  const valid = [encodeVotes([vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
+  const valid = [encodeVotes(1, [vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
   const mutated = fc
     .tuple(fc.constantFrom(...valid), fc.nat(), fc.nat(255))
     .map(([bytes, at, value]) => bytes.map((byte, i) => (i === at % bytes.length ? value : byte)));
