@@ -113,6 +113,8 @@ function factsOf(state: StateReader, { chain }: BlockContext, fresh: boolean): S
         return { code: 'KEY_USED', why: `was the ${key.role} key of ${key.name}` };
       if (key !== undefined && role === 'vote' && key.status === 'retired')
         return { code: 'KEY_RETIRED', why: 'is retired: make a new one' };
+      // Since it is a node's, no account can have taken it.
+      if (key !== undefined) return undefined;
       const bytes = fromBase64Url(publicKey);
       const account = state.get(keyPath(keyId(ALG_ED25519, bytes))) as { readonly publicKey: string } | undefined;
       if (account?.publicKey === publicKey) return { code: 'KEY_USED', why: 'is the key of an account' };

@@ -16,7 +16,9 @@ import {
   type ChangeKind,
   type Draft,
   type Governed,
+  type Pending,
   readAgenda,
+  readGoverned,
   readPending,
   readProposal,
   readyPath,
@@ -101,6 +103,11 @@ function keysDigest(validator: ValidatorEntry): string {
   return sha256Hex(encodeUtf8(nodeRoles.map((role) => validator[role]).join('.')));
 }
 
+function mayBeListed(state: StateReader, { change }: Pending, account: string): boolean {
+  const set = change.kind === 'validators' ? change.set : [];
+  return [...set, ...readGoverned(state).validators].some((validator) => validator.account === account);
+}
+
 /** Genesis name: the chain id without `-` and 12 hex digits. */
 export function networkOf(chain: string): string {
   return chain.slice(0, -13);
@@ -117,6 +124,8 @@ export const ready = rule<GovernanceReadyBody>('governance.ready', {
     const found = readPending(state, proposal);
     if (found === undefined) return refuse('PROPOSAL_CLOSED');
     if (!needsReadiness(found.kind)) return refuse('READINESS_NOT_NEEDED');
+    // Policy lets everybody speak: what strangers ask for must cost little.
+    if (!mayBeListed(state, found, tx.account)) return refuse('NOT_IN_SET');
     const outcome = outcomeOf(state, block, found.change);
     if ('refused' in outcome) return outcome;
     const validator = outcome.after.validators.find(({ account }) => account === tx.account);
