@@ -11,6 +11,9 @@ import { runPlan } from './scenario.ts';
 import { shrink } from './shrink.ts';
 
 const batchSeeds = 50;
+/** Of the first failures the end of the trace is shown. */
+const tracesMax = 3;
+const traceLines = 40;
 
 const usage = `usage: npm run sim -- --seeds N [--from S] [--kind ${scenarioKinds.join('|')}] [--workers W] [--trace]
        npm run sim -- --real --seeds N [--from S] [--trace]
@@ -112,12 +115,18 @@ function runOne(plan: Plan): number {
 async function runMany(seeds: number, from: number, workers: number): Promise<void> {
   const startedMs = performance.now();
   const sum = emptySummary();
+  let told = 0;
   const take = (batch: Batch, part: Summary): void => {
     addSummary(sum, part);
     for (const { seed, error } of part.failures) {
       const only = batch.kind === undefined ? '' : ` --kind ${batch.kind}`;
       give(`seed ${seed} failed: ${error}\n  replay: npm run sim -- --seeds 1 --from ${seed}${only} --trace`);
       give(`  make it small: npm run sim -- --shrink ${seed}${only}`);
+      if (values.trace || told >= tracesMax) continue;
+      told += 1;
+      const lines: string[] = [];
+      runPlan(drawPlan(seed, shape), { onTrace: (line) => lines.push(line) });
+      give(lines.slice(-traceLines).join('\n'));
     }
   };
   if (canary !== undefined) {
