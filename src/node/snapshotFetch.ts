@@ -1,4 +1,4 @@
-import { mkdir, statfs, unlink } from 'node:fs/promises';
+import { mkdir, readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { fromHex } from '../codec/hex.ts';
@@ -60,7 +60,9 @@ export async function fetchSnapshot(modules: FetchModules): Promise<FetchedSnaps
   const { genesis, data, folder, log } = modules;
   await mkdir(folder, { recursive: true });
   const refused = new Set<string>();
-  for (const offer of await offersAbove(modules, modules.height())) {
+  const offers = await offersAbove(modules, modules.height());
+  await removeDrafts(folder, new Set(offers.map(({ id }) => draftName(id))));
+  for (const offer of offers) {
     if (modules.stopped()) return undefined;
     if (refused.has(offer.peer)) continue;
     try {
@@ -85,6 +87,7 @@ export async function fetchSnapshot(modules: FetchModules): Promise<FetchedSnaps
       }
       if (modules.stopped() || offer.height <= modules.height()) return undefined;
       await markIncoming(data);
+      await removeDrafts(folder, new Set([draftName(offer.id)]));
       log.info({ height: offer.height, peer: offer.peer }, 'a snapshot is loaded: this node goes on from it');
       return { path, height: offer.height };
     } catch (error) {
@@ -97,6 +100,17 @@ export async function fetchSnapshot(modules: FetchModules): Promise<FetchedSnaps
     }
   }
   return undefined;
+}
+
+function draftName(id: string): string {
+  return `incoming-${id.slice(0, 16)}.snapshot`;
+}
+
+/** What was begun and is offered no more does not come back. */
+async function removeDrafts(folder: string, wanted: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.startsWith('incoming-') && !wanted.has(name.replace(/\.part$/, ''))) await unlink(join(folder, name));
+  }
 }
 
 /**
@@ -128,7 +142,7 @@ async function download(modules: FetchModules, offer: Offered, refused: Set<stri
   const manifest = decodeManifest(manifestBytes);
   if (manifest.height !== offer.height)
     throw new WeftError('SNAPSHOT_INVALID', 'The manifest is of another height than was offered.');
-  const path = join(folder, `incoming-${offer.id.slice(0, 16)}.snapshot`);
+  const path = join(folder, draftName(offer.id));
   const draft = await SnapshotDraft.open(path, true);
   try {
     const get = partGetter(modules, manifest, offer, draft, refused);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -155,6 +155,13 @@ t.test('a download goes on where it was broken off, from another peer that has t
   t.equal((await fetchSnapshot(second))?.height, 100);
   const parts = decodeManifest((await good.part(Buffer.from(good.offers()[0]!.id, 'hex')))!).parts.length;
   t.equal(asked['b'], parts, 'the manifest, and all parts but the one that was here');
+  const later = join(folder, 'resumed', 'snapshots');
+  writeFileSync(join(later, 'incoming-0123456789abcdef.snapshot.part'), 'of an offer that is gone');
+  await fetchSnapshot(modulesFor('resumed', { b: good }).modules);
+  t.same(
+    readdirSync(later).filter((name) => name.endsWith('.part')),
+    [],
+  );
   await source.snapshots.close();
 });
 
