@@ -12,10 +12,23 @@ export function putAside(dir: string): string {
   return aside;
 }
 
+/** Folders stay the folders that they are: a data folder that was moved is another one to a validator. */
 export function bringBack(dir: string): void {
-  for (const name of readdirSync(dir)) if (!ours(name)) rmSync(join(dir, name), { recursive: true });
-  for (const name of readdirSync(`${dir}-aside`)) renameSync(join(`${dir}-aside`, name), join(dir, name));
+  restore(`${dir}-aside`, dir);
   forget(dir);
+}
+
+function restore(from: string, to: string): void {
+  mkdirSync(to, { recursive: true, mode: 0o700 });
+  const wanted = new Map(readdirSync(from, { withFileTypes: true }).map((entry) => [entry.name, entry]));
+  for (const entry of readdirSync(to, { withFileTypes: true })) {
+    const stays = ours(entry.name) || (entry.isDirectory() && wanted.get(entry.name)?.isDirectory() === true);
+    if (!stays) rmSync(join(to, entry.name), { recursive: true });
+  }
+  for (const [name, entry] of wanted) {
+    if (entry.isDirectory()) restore(join(from, name), join(to, name));
+    else renameSync(join(from, name), join(to, name));
+  }
 }
 
 export function forget(dir: string): void {

@@ -169,7 +169,6 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'one is heard by nobody, but hears all, 10 s',
-    fast: true,
     async harm({ network, workload }) {
       for (const other of ['v1', 'v2', 'v3']) network.relays.set('v4', other, { state: 'held' });
       await forMs(10_000);
