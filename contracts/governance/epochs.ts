@@ -45,7 +45,11 @@ function digestible({ ruleset, parameters, validators }: Governed): string {
 }
 
 /** The `epoch` record of a closing block. Account keys are left out: they change without an epoch, and state has them. */
-export function epochRecord(block: BlockContext, { ruleset, parameters, validators }: Governed): LedgerRecord {
+export function epochRecord(
+  block: BlockContext,
+  { ruleset, parameters, validators }: Governed,
+  named: (chain: string, validator: ValidatorEntry) => object = namedWithVkeys,
+): LedgerRecord {
   return {
     type: 'epoch',
     height: block.height,
@@ -53,7 +57,7 @@ export function epochRecord(block: BlockContext, { ruleset, parameters, validato
     epoch: block.epoch + 1,
     ruleset,
     consensus: parametersInOrder(parameters),
-    validators: validators.map((validator) => asJson(namedWithVkeys(block.chain, validator))),
+    validators: validators.map((validator) => asJson(named(block.chain, validator))),
   };
 }
 
@@ -62,7 +66,18 @@ export function epochRecordBytes(chain: string, governed: Governed): number {
   const largest = Number.MAX_SAFE_INTEGER;
   const block = { chain, genesisHash: '', height: largest, time: largest, epoch: largest - 1, ruleset: 1 };
   // Everything in it is ASCII.
-  return JSON.stringify(epochRecord(block, governed)).length;
+  return JSON.stringify(epochRecord(block, governed, namedAtLength)).length;
+}
+
+/** Of a vkey without its name: `+`, key id, `+`, base64 of type and key. */
+const vkeyTailLength = 1 + 8 + 1 + 44;
+
+/** As long as `namedWithVkeys`, without its hashes: the length is asked for at each step of a proposal. */
+function namedAtLength(chain: string, validator: ValidatorEntry) {
+  const { name, peer, vote, account, url } = validator;
+  const log = ' '.repeat(chain.length + '/weft'.length + vkeyTailLength);
+  const cosigner = ' '.repeat(chain.length + 1 + name.length + vkeyTailLength);
+  return { name, peer, vote, log, cosigner, account, url };
 }
 
 /** A validator in a record: complete vkeys, because their names contain the chain id. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { epochRecordBytes } from '../../contracts/governance/epochs.ts';
+import { epochRecord, epochRecordBytes } from '../../contracts/governance/epochs.ts';
 import { wrongWithSet } from '../../contracts/governance/nodeSet.ts';
 import { READY_LIFETIME_MS } from '../../contracts/governance/ready.ts';
 import { AGENDA_MAX, type Change, type Proposal, readGoverned } from '../../contracts/governance/state.ts';
@@ -228,6 +228,13 @@ t.test('the epoch record must fit a leaf', async (t) => {
   t.ok(epochRecordBytes(network.chain, { ...rest, validators: large }) > 65_535);
   network.state.set('governance/validators/current', { validators: large.slice(1) as unknown as Json, observers: [] });
   t.equal(refusedChange(network, validatorsChange(large[0]!)), 'GOVERNANCE_TOO_LARGE');
+});
+
+t.test('the length of an epoch record is known before its keys are hashed', async (t) => {
+  const network = new Network();
+  const block = { ...network.block, height: Number.MAX_SAFE_INTEGER, time: Number.MAX_SAFE_INTEGER };
+  const record = epochRecord({ ...block, epoch: Number.MAX_SAFE_INTEGER - 1 }, readGoverned(network.reader()));
+  t.equal(epochRecordBytes(network.chain, readGoverned(network.reader())), JSON.stringify(record).length);
 });
 
 t.test('readiness: q of the new set, for these keys, within ten minutes', async (t) => {
