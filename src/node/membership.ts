@@ -91,6 +91,7 @@ export function peersOf(ledger: Known, config: Config, ownPeerKey: Uint8Array, l
   const add = (role: Role, { name, peer }: { readonly name: string; readonly peer: Uint8Array }): void => {
     const known = peers.some((each) => equalBytes(each.peerKey, peer));
     if (known || (role === 'validator' && name === config.name) || equalBytes(peer, ownPeerKey)) return;
+    if (peers.length >= peersMax) return;
     const addresses = config.peer.peers.filter((each) => each.name === name).map(({ address }) => address);
     // A name stands for its newest keys; under the others it is told apart.
     let alias = name;
@@ -105,6 +106,8 @@ export function peersOf(ledger: Known, config: Config, ownPeerKey: Uint8Array, l
 }
 
 const nameMax = 64;
+/** The network takes a few more. Who is listed comes before who would like to be. */
+const peersMax = 1000;
 
 function part(index: number | undefined, role: Role, keys: ValidatorKeys): Standing {
   return { index, role, keys, code: '', words: '' };

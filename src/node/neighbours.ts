@@ -2,7 +2,7 @@ import { toHex } from '../codec/hex.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Network, NetworkPeer } from '../net/types.ts';
+import type { Network, NetworkPeer, Role } from '../net/types.ts';
 import type { Closing } from './closing.ts';
 import type { Config } from './config.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
@@ -68,9 +68,18 @@ export class Neighbours {
     const told = JSON.stringify([role, peers.map((peer) => [peer.name, peer.role, toHex(peer.peerKey)])]);
     if (told === this.#toldPeers) return;
     this.#toldPeers = told;
-    if (equalBytes(keys.peer.publicKey, this.#peerKey)) net.setPeers(peers, role);
     // Another peer id is another host.
-    else reopen('PEER_KEY_CHANGED');
+    if (!equalBytes(keys.peer.publicKey, this.#peerKey)) reopen('PEER_KEY_CHANGED');
+    else this.#set(net, peers, role);
+  }
+
+  /** State names keys that no network takes: contracts keep that out, and if they did not, the lanes that are there stay. */
+  #set(net: Network, peers: readonly NetworkPeer[], role: Role): void {
+    try {
+      net.setPeers(peers, role);
+    } catch (error) {
+      this.#modules.log.error({ error: String(error) }, 'who may connect cannot be changed');
+    }
   }
 
   /** Every second: at what height this node is, when that is news, and now and then all the same. */
