@@ -365,7 +365,7 @@ export abstract class ChainHost extends Host {
     crashes: boolean,
   ): void {
     for (const block of chain) {
-      this.world.oracle.onCommitted(this.index, block, this.ledger.txsOf(block));
+      this.world.oracle.onCommitted(this.index, this.set, block, this.ledger.txsOf(block));
       this.tell(block.facts.height, block.facts.id);
       for (const tx of this.ledger.txsOf(block)) this.mempool.delete(tx);
     }
