@@ -22,7 +22,7 @@ import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { compactPruned, pruneGoal, pruneSlice, type Retention } from './prune.ts';
-import { settleIncoming } from './replaceStore.ts';
+import { clearIncoming, settleIncoming } from './replaceStore.ts';
 import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
 import { checkStoredBlock } from './selfCheck.ts';
@@ -103,6 +103,7 @@ export class Ledger {
     }
     const database = options.database ?? (await openLevel(join(options.dir, 'store')));
     try {
+      if (options.database === undefined) await clearIncoming(options.dir);
       const opened = await readStore(database, genesis);
       const chain = new Chain({
         genesis,

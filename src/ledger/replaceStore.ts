@@ -50,6 +50,12 @@ export async function settleIncoming(data: string): Promise<boolean> {
   return true;
 }
 
+/** Whoever holds the lock of the store: what a start that was cut off left beside it takes room and is good for nothing. */
+export async function clearIncoming(data: string): Promise<void> {
+  if (existsSync(join(data, names.ready))) return;
+  for (const name of [names.incoming, names.before]) await rm(join(data, name), { recursive: true, force: true });
+}
+
 /** @throws WeftError DATA_LOCKED: another process works on it, and nothing may be renamed under it */
 async function checkUnlocked(store: string): Promise<void> {
   try {

@@ -47,6 +47,8 @@ t.test('a store is replaced by a snapshot, and what the node must not forget goe
   await buildIncoming(data, snapshot);
   const before = await Ledger.open({ dir: data, genesis });
   t.equal(before.finalized.header.height, 3, 'without its mark nothing is taken');
+  t.notOk(existsSync(join(data, 'store-incoming')), 'and what is of no use does not stay');
+  await buildIncoming(data, snapshot);
   await before.close();
   await markIncoming(data);
   const after = await Ledger.open({ dir: data, genesis });
