@@ -81,10 +81,11 @@ function nullified(state: State, record: ViewRecord): void {
   if (record.view >= state.view) enterView(state, record.view + 1);
 }
 
-/** W3: the leader's turn ran out here, by our own timer in full, while a quorum voted. */
+/** W3: the leader's turn ran out here, by our own timer in full or by its own late nullify, while a quorum voted. */
 export function countTurn(state: State, record: ViewRecord): void {
   if (record.turnCounted || record.notarization !== undefined) return;
-  if (record.nullifyReason !== 'leader' && record.nullifyReason !== 'certification') return;
+  const { nullifyReason: reason } = record;
+  if (reason !== 'leader' && reason !== 'certification' && reason !== 'leaderLate') return;
   if (record.nullification === undefined && record.tally.voters.size < state.quorum) return;
   record.turnCounted = true;
   markFailed(state.presence, record.leader);

@@ -16,7 +16,7 @@ import type {
  */
 export type Slot = 'empty' | 'unverified' | 'verifying' | 'verified' | 'invalid' | 'equivocated';
 
-/** Why the own nullify was sent; the first reason stays. Only 'leader' and 'certification' are own timeouts that ran in full (W3). */
+/** Why the own nullify was sent; the first reason stays. Only 'leader', 'certification' and 'leaderLate' are held against the leader (W3). */
 export type NullifyReason =
   | 'leader'
   | 'certification'
@@ -24,6 +24,7 @@ export type NullifyReason =
   | 'silent'
   | 'joined'
   | 'leaderNullified'
+  | 'leaderLate'
   | 'invalid'
   | 'declined';
 

@@ -73,9 +73,16 @@ export function joinNullify(state: State): void {
   const record = viewOf(state, state.view);
   const { nullify } = record.tally;
   if (record.ownNullify !== undefined || nullify.size === 0) return;
-  if (record.leader !== state.config.me && nullify.has(record.leader)) castNullify(state, record, 'leaderNullified');
+  if (record.leader !== state.config.me && nullify.has(record.leader))
+    castNullify(state, record, leaderWasLate(state) ? 'leaderLate' : 'leaderNullified');
   const promising = record.slot === 'verified' || record.slot === 'verifying';
   if (nullify.size >= joinThreshold(state.config.validators) && !promising) castNullify(state, record, 'joined');
+}
+
+/** W3: a leader that gives up just before our timeout has cost as much as the timeout. */
+function leaderWasLate(state: State): boolean {
+  const { timerBaseMs, nowMs, config } = state;
+  return timerBaseMs !== undefined && nowMs - timerBaseMs >= config.timings.leaderTimeoutMs / 2;
 }
 
 /** W13: would `step` use this vote? Cheap, before its signature is verified; a repeat is wanted only if its sender may need help. */

@@ -101,6 +101,18 @@ t.test(
     joined.certificate(nullification(2));
     t.notOk(joined.state.presence.standings[2]!.failed);
 
+    for (const [ms, failed] of [
+      [timings.leaderTimeoutMs / 2 - 1, false],
+      [timings.leaderTimeoutMs - 1, true],
+    ] as const) {
+      const gaveUp = afterFirstBlock();
+      gaveUp.give({ type: 'work', pending: true });
+      gaveUp.pass(ms);
+      t.same(votesIn(gaveUp.give({ type: 'vote', vote: vote('nullify', 2, 2) })), ['nullify 2']);
+      gaveUp.certificate(nullification(2));
+      t.equal(gaveUp.state.presence.standings[2]!.failed, failed, `its own nullify after ${ms} ms`);
+    }
+
     const silent = afterFirstBlock();
     t.same(votesIn(silent.pass(timings.leaderSilentMs, { heard: false })), ['nullify 2']);
     silent.certificate(nullification(2));
