@@ -1,7 +1,7 @@
 // What may happen to a validator's folder, and what brings it back: a store that is damaged, one that is fetched anew while the
-// journal stays, a data folder that is wiped while all the others restart too, one that is copied to a second machine.
-import { execFile, spawn } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+// journal stays, a data folder that is wiped while all the others restart too. (One that is copied: test/node/guards.test.ts.)
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
@@ -89,39 +89,6 @@ t.test('a node whose state diverged says so until it was rebuilt', { timeout }, 
     await votesAgain(t, load);
   }),
 );
-
-t.test('the folder of a validator is copied to a second machine, and both start at once', { timeout }, async (t) => {
-  await network.signal('v4', 'SIGTERM');
-  const [own, copy] = [join(network.dir, 'v4'), join(network.dir, 'v4-copy')];
-  cpSync(own, copy, { recursive: true, filter: (path) => !/node\.log$|wire(\.[0-9]+)?$/.test(path) });
-  const config = join(copy, 'config.yaml');
-  const text = readFileSync(config, 'utf8').replace(/port: [0-9]+/, 'port: 0');
-  writeFileSync(
-    config,
-    text.replace(/(listen:\n +- \S+\/tcp\/)[0-9]+/, (_, before: string) => `${before}0`),
-  );
-  const log = join(copy, 'node.log');
-  const hooks = ['--import', join(import.meta.dirname, 'hooks', 'register.ts')];
-  const child = spawn(process.execPath, [...hooks, main, 'start', '--config', config], {
-    stdio: 'ignore',
-    env: { ...process.env, NODE_OPTIONS: '', WEFT_LOG_FILE: log, WEFT_TEST_RECORD: join(copy, 'wire') },
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  network.start('v4');
-  const said = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
-  await network.until(() => /JOURNAL_ROLLED_BACK/.test(said()), { names: ['v1', 'v2', 'v3'], withinMs: 90_000 });
-  child.kill('SIGKILL');
-  t.same(
-    newVotes(join(copy, 'wire'), 0).map(({ kind }) => kind),
-    [],
-    'the copy listened, and never voted',
-  );
-  const load = new Load(network);
-  load.start();
-  await load.more(5);
-  await votesAgain(t, load);
-  await load.stop();
-});
 
 t.test('a data folder that is wiped while all the others restart too: no vote by that key', { timeout }, async (t) => {
   const load = new Load(network);
