@@ -17,7 +17,7 @@ export type Clock = {
   /** Runs everything due within `ms`. */
   pass(ms: number): Promise<void>;
   /** Gives the process its own timers back. */
-  end(): void;
+  end(): Promise<void>;
 };
 
 type Handle = { over: boolean; ref(): Handle; unref(): Handle; hasRef(): boolean; [Symbol.toPrimitive](): number };
@@ -106,7 +106,8 @@ export function startClock(): Clock {
       while (schedule.runOne(untilMs)) await settle();
       schedule.runUntil(untilMs);
     },
-    end: () => {
+    end: async () => {
+      await settle();
       Object.assign(globalThis, real);
     },
   };

@@ -63,7 +63,7 @@ export async function runReal(options: RealOptions): Promise<RealOutcome> {
   } catch (error) {
     run.oracle.violated(`the run itself failed: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
-    run.end();
+    await run.end();
   }
   if (run.oracle.violations.length === 0) await run.audit();
   const { violations } = run.oracle;
@@ -174,10 +174,11 @@ class Run {
       this.#liars.get(this.clock.life()?.name ?? '')?.lie !== 'twins' && isForeign(vote, own);
   }
 
-  /** Gives the process back what it had. */
-  end(): void {
+  /** Gives the process back what it had. No life goes on after it: on real timers it would never end. */
+  async end(): Promise<void> {
+    for (const node of this.#nodes) node.powerLoss();
     Object.assign(rules, this.#ruleBook);
-    this.clock.end();
+    await this.clock.end();
   }
 
   #addNode(name: string, faults: DiskFaults, prng: Prng): void {
