@@ -43,6 +43,8 @@ import {
 } from '../../src/node/wire.ts';
 import { TestNetwork } from './network.ts';
 
+t.setTimeout(180_000);
+
 const network = await TestNetwork.make();
 t.teardown(() => network.remove());
 const honest = ['v1', 'v2', 'v3'];
