@@ -21,10 +21,10 @@ export type NetworkPeer = {
 };
 
 /**
- * What a message is, for the queue and the relay: a *certificate* displaces its votes when a queue overflows, and only
- * votes, certificates and proposals travel through a relay.
+ * What a message is, for the queue and the relay: a *certificate* displaces its votes when a queue overflows. *start* is what
+ * validators say to each other before one of them votes (W11). All but *other* travel through a relay: each is signed.
  */
-export type MessageClass = 'vote' | 'certificate' | 'proposal' | 'other';
+export type MessageClass = 'vote' | 'certificate' | 'proposal' | 'start' | 'other';
 
 export type SendHint = {
   /** Default `other`. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createState, liveRecords, needs, replay, type State, statusOf, step } from '../../consensus/engine.ts';
 import { contradictions } from '../../consensus/evidence.ts';
 import type {
@@ -28,8 +29,9 @@ import { Fetches } from './fetches.ts';
 import { Inbox } from './inbox.ts';
 import type { Log } from './log.ts';
 import type { Mempool } from './mempool.ts';
-import { Outbox } from './outbox.ts';
+import { type Answering, Outbox } from './outbox.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
+import { encodeQuestion, nonceBytes } from './signOnceMessages.ts';
 import { VotesQuestion } from './votesQuestion.ts';
 import type { Hello } from './wire.ts';
 import { Work } from './work.ts';
@@ -46,6 +48,8 @@ export type ConsensusOptions = {
   /** Own index; absent for observers and for validators that must not vote. */
   readonly me: number | undefined;
   readonly signer: Ed25519Signer | undefined;
+  /** Who is listed answers the others about their votes (W11), also when it must not vote itself. */
+  readonly listed: { readonly index: number; readonly signer: Ed25519Signer } | undefined;
   readonly timings: LocalTimings;
   /** W11: so long it waits before it asks for its own votes. Default 0. */
   readonly listensMs?: number;
@@ -107,8 +111,9 @@ export class Consensus {
     this.#options = options;
     this.#modules = modules;
     this.#hooks = hooks;
+    const nonce = randomBytes(nonceBytes);
     this.#question = new VotesQuestion({
-      epoch: options.epoch.epoch,
+      payload: () => this.#questionBytes(nonce),
       network: modules.network,
       monotonicMs: modules.monotonicMs,
       fromMs: modules.monotonicMs() + (options.listensMs ?? 0),
@@ -148,16 +153,19 @@ export class Consensus {
       monotonicMs: modules.monotonicMs,
       wallMs: modules.wallMs,
     });
-    this.#inbox = new Inbox(options, {
-      state: this.#state,
-      blocks: modules.blocks,
-      handle: (event) => this.#shell.handle(event),
-      voting: () => this.#voting,
-      otherEpoch: (peer, other) => hooks.otherEpoch(peer, other),
-      log: modules.log,
-      monotonicMs: modules.monotonicMs,
-    });
-    this.#outbox = new Outbox(epoch, modules);
+    this.#inbox = new Inbox(
+      { ...options, nonce },
+      {
+        state: this.#state,
+        blocks: modules.blocks,
+        handle: (event) => this.#shell.handle(event),
+        voting: () => this.#voting,
+        otherEpoch: (peer, other) => hooks.otherEpoch(peer, other),
+        log: modules.log,
+        monotonicMs: modules.monotonicMs,
+      },
+    );
+    this.#outbox = new Outbox(epoch, { ...modules, answering: (asker) => this.#answering(asker) });
     this.#fetches = new Fetches(epoch, {
       ledger: modules.ledger,
       blocks: modules.blocks,
@@ -292,6 +300,22 @@ export class Consensus {
     }
     this.#afterCommit(blocks);
     this.#commits.retry();
+  }
+
+  #questionBytes(nonce: Uint8Array): Uint8Array {
+    const { me, signer, epoch, genesisHash } = this.#options;
+    if (me === undefined || signer === undefined)
+      throw new WeftError('SIGNER_ABSENT', 'an observer asked for its votes');
+    return encodeQuestion({ epoch: epoch.epoch, asker: me, nonce }, genesisHash, (bytes) => signer.sign(bytes));
+  }
+
+  #answering(name: string): Answering | undefined {
+    const { listed, genesisHash } = this.#options;
+    const asker = this.#indices.get(name);
+    const nonce = asker === undefined ? undefined : this.#inbox.nonceOf(asker);
+    if (listed === undefined || asker === undefined || nonce === undefined) return undefined;
+    const { index: answerer, signer } = listed;
+    return { genesisHash, asker, answerer, nonce, sign: (bytes) => signer.sign(bytes) };
   }
 
   #inward(effect: InwardEffect): void {

@@ -221,13 +221,15 @@ export class EpochRuntime {
 
   #makeConsensus(me: number | undefined): Consensus {
     const { ledger, mempool, evidence, requests, network, timings, log, monotonicMs, wallMs } = this.#parts;
+    const signer = ed25519Signer(this.standing.keys.vote.seed);
     return new Consensus(
       {
         epoch: this.epoch,
         genesisHash: ledger.genesis.genesisHash,
         chain: ledger.genesis.chain,
         me,
-        signer: me === undefined ? undefined : ed25519Signer(this.standing.keys.vote.seed),
+        signer: me === undefined ? undefined : signer,
+        listed: this.index === undefined ? undefined : { index: this.index, signer },
         timings,
         listensMs: this.#listensMs,
       },

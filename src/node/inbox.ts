@@ -2,13 +2,23 @@ import { needs, type State, statusOf } from '../../consensus/engine.ts';
 import type { Certificate, Event, Vote } from '../../consensus/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
+import { equalBytes } from '../codec/utf8.ts';
 import { certificateBytesMax, certificateEpoch, decodeCertificate, verifyCertificate } from '../ledger/certificate.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { decodeVote, verifyVote, voteBytesMax } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, RelayVerdict } from '../net/types.ts';
 import { type BlockPool, checkProposal } from './blocks.ts';
 import type { Log } from './log.ts';
-import { decodeNumbers, decodeProposal, decodeVotes, frameKinds } from './wire.ts';
+import {
+  decodeAnswer,
+  decodeQuestion,
+  type Signed,
+  type VotesAnswer,
+  type VotesQuestion,
+  verifyAnswer,
+  verifyQuestion,
+} from './signOnceMessages.ts';
+import { decodeNumbers, decodeProposal, frameKinds } from './wire.ts';
 
 /**
  * What other validators say, on its way to the engine: decoded within bounds, held against lane owner, epoch and leader, its
@@ -20,6 +30,8 @@ export type InboxOptions = {
   readonly chain: string;
   /** Own index; absent for observers and for validators that must not vote. */
   readonly me: number | undefined;
+  /** W11: what this engine asks with. */
+  readonly nonce: Uint8Array;
 };
 
 export type InboxModules = {
@@ -43,7 +55,9 @@ export class Inbox {
   readonly #names: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #answeredMs = new Map<number, number>();
-  /** Votes and certificates that did not verify. */
+  /** Validator → with what it last asked for its votes. */
+  readonly #asked = new Map<number, Uint8Array>();
+  /** Votes, certificates, and W11's questions and answers, that did not verify. */
   invalidSignatures = 0;
 
   constructor(options: InboxOptions, modules: InboxModules) {
@@ -65,6 +79,11 @@ export class Inbox {
     }
   }
 
+  /** With what this validator last asked for its votes (W11). */
+  nonceOf(asker: number): Uint8Array | undefined {
+    return this.#asked.get(asker);
+  }
+
   /** Checked before a message is forwarded, and when one came through a relay. */
   verifyRelayed(kind: number, payload: Uint8Array): RelayVerdict {
     try {
@@ -72,6 +91,14 @@ export class Inbox {
         if (certificateEpoch(payload) !== this.#options.epoch.epoch) return 'unknown';
         const certificate = decodeCertificate(payload, this.#names.length);
         return this.#verifyCertificate(certificate) ? {} : 'invalid';
+      }
+      if (kind === frameKinds.myVotes) {
+        const question = decodeQuestion(payload);
+        return this.#signerOf(question.epoch, question.asker, () => this.#verifyQuestion(question));
+      }
+      if (kind === frameKinds.yourVotes) {
+        const answer = decodeAnswer(payload);
+        return this.#signerOf(answer.epoch, answer.answerer, () => this.#verifyAnswer(answer));
       }
       const proposal = kind === frameKinds.proposal ? decodeProposal(payload) : undefined;
       const vote = proposal?.vote ?? decodeVote(payload);
@@ -140,21 +167,31 @@ export class Inbox {
         return undefined;
       }
       case frameKinds.myVotes: {
-        const [wanted = 0] = decodeNumbers(payload, 1);
-        if (!this.#isOther(frame, wanted) && peer !== undefined) this.#modules.handle({ type: 'asked', peer });
+        const question = decodeQuestion(payload);
+        if (this.#isOther(frame, question.epoch)) return undefined;
+        const { asker, nonce } = question;
+        if (this.#names[asker] !== frame.signer) return 'invalid';
+        if (!frame.relayed && !this.#verifyQuestion(question)) return 'invalid';
+        this.#asked.set(asker, nonce);
+        this.#modules.handle({ type: 'asked', peer: asker });
         return undefined;
       }
       case frameKinds.yourVotes: {
         const me = this.#options.me;
-        if (me === undefined || peer === undefined || this.#modules.voting()) return undefined;
-        const { epoch: asked, votes: all } = decodeVotes(payload);
-        // An answer to what was asked in an epoch that is over says nothing about this one.
-        if (asked !== epoch.epoch || !this.#mayAnswer(peer)) return undefined;
-        const votes = all.filter((vote) => vote.subject.epoch === epoch.epoch);
+        if (me === undefined || this.#modules.voting()) return undefined;
+        const answer = decodeAnswer(payload);
+        const { answerer, votes } = answer;
+        if (answer.epoch !== epoch.epoch) return undefined;
+        if (this.#names[answerer] !== frame.signer) return 'invalid';
+        // An answer to what was asked before a restart, or to somebody else, says nothing now.
+        if (answer.asker !== me || !equalBytes(answer.nonce, this.#options.nonce)) return undefined;
+        if (!this.#mayAnswer(answerer)) return undefined;
+        if (!frame.relayed && !this.#verifyAnswer(answer)) return 'invalid';
+        if (votes.some((vote) => vote.subject.epoch !== epoch.epoch)) return 'invalid';
         const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
         if (distinct.size !== votes.length) return 'invalid';
         if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
-        this.#modules.handle({ type: 'answered', peer, votes });
+        this.#modules.handle({ type: 'answered', peer: answerer, votes });
         return undefined;
       }
       default:
@@ -186,14 +223,29 @@ export class Inbox {
     return true;
   }
 
+  #signerOf(epoch: number, index: number, verify: () => boolean): RelayVerdict {
+    if (epoch !== this.#options.epoch.epoch) return 'unknown';
+    const signer = this.#names[index];
+    return signer !== undefined && verify() ? { signer } : 'invalid';
+  }
+
+  #verifyQuestion(question: Signed<VotesQuestion>): boolean {
+    return this.#counted(verifyQuestion(question, this.#options.genesisHash, this.#options.epoch.validators));
+  }
+
+  #verifyAnswer(answer: Signed<VotesAnswer>): boolean {
+    return this.#counted(verifyAnswer(answer, this.#options.genesisHash, this.#options.epoch.validators));
+  }
+
   #verifyVote(vote: Vote): boolean {
-    const good = verifyVote(vote, this.#options.genesisHash, this.#options.epoch.validators);
-    if (!good) this.invalidSignatures += 1;
-    return good;
+    return this.#counted(verifyVote(vote, this.#options.genesisHash, this.#options.epoch.validators));
   }
 
   #verifyCertificate(certificate: Certificate): boolean {
-    const good = verifyCertificate(certificate, this.#options.genesisHash, this.#options.epoch.validators);
+    return this.#counted(verifyCertificate(certificate, this.#options.genesisHash, this.#options.epoch.validators));
+  }
+
+  #counted(good: boolean): boolean {
     if (!good) this.invalidSignatures += 1;
     return good;
   }

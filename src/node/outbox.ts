@@ -5,7 +5,8 @@ import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeVote } from '../ledger/votes.ts';
 import type { Network, SendHint } from '../net/types.ts';
 import type { Mempool } from './mempool.ts';
-import { encodeProposal, encodeVotes, frameKinds } from './wire.ts';
+import { encodeAnswer } from './signOnceMessages.ts';
+import { encodeProposal, frameKinds } from './wire.ts';
 
 /** What the engine says, on its way to other validators: as frames, with what queues and relays need to know of them. */
 export type OutboxModules = {
@@ -13,6 +14,16 @@ export type OutboxModules = {
   readonly mempool: Mempool;
   readonly network: () => Network;
   readonly monotonicMs: () => number;
+  /** W11: what an answer to this validator is signed with; undefined for who is no validator, or was not asked. */
+  readonly answering: (asker: string) => Answering | undefined;
+};
+
+export type Answering = {
+  readonly genesisHash: string;
+  readonly asker: number;
+  readonly answerer: number;
+  readonly nonce: Uint8Array;
+  readonly sign: (message: Uint8Array) => Uint8Array;
 };
 
 /** W5: bodies that came in less than this ago may not have reached the others yet. */
@@ -32,22 +43,22 @@ export class Outbox {
   }
 
   broadcast(message: Message): void {
-    const frame = this.#encode(message);
+    const frame = this.#encode(message, undefined);
     if (frame === undefined) return;
     const network = this.#modules.network();
     network.broadcast('urgent', frame.kind, frame.payload, frame.hint);
     if (message.type !== 'proposal' || frame.payload.length <= relayedBytesMax) return;
     // Too large for a relay: where no lane is, the bare vote gets through, and the block is fetched from anybody.
-    const bare = this.#encode({ type: 'vote', vote: message.vote });
+    const bare = this.#encode({ type: 'vote', vote: message.vote }, undefined);
     if (bare !== undefined) network.broadcast('urgent', bare.kind, bare.payload, bare.hint);
   }
 
   send(name: string, message: Message): void {
-    const frame = this.#encode(message);
+    const frame = this.#encode(message, name);
     if (frame !== undefined) this.#modules.network().send(name, 'urgent', frame.kind, frame.payload, frame.hint);
   }
 
-  #encode(message: Message): { kind: number; payload: Uint8Array; hint: SendHint } | undefined {
+  #encode(message: Message, to: string | undefined): { kind: number; payload: Uint8Array; hint: SendHint } | undefined {
     switch (message.type) {
       case 'vote': {
         const { vote } = message;
@@ -81,12 +92,17 @@ export class Outbox {
         const payload = encodeProposal({ vote: message.vote, header: executed.headerBytes, envelopeIds, bodies });
         return { kind: frameKinds.proposal, payload, hint: { class: 'proposal', view: message.vote.subject.view } };
       }
-      case 'yourVotes':
+      case 'yourVotes': {
+        const answering = to === undefined ? undefined : this.#modules.answering(to);
+        if (answering === undefined) return undefined;
+        const { genesisHash, asker, answerer, nonce, sign } = answering;
+        const answer = { epoch: this.#epoch.epoch, asker, nonce, answerer, votes: message.votes };
         return {
           kind: frameKinds.yourVotes,
-          payload: encodeVotes(this.#epoch.epoch, message.votes),
-          hint: { class: 'other' },
+          payload: encodeAnswer(answer, genesisHash, sign),
+          hint: { class: 'start' },
         };
+      }
     }
   }
 }

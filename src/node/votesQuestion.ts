@@ -1,12 +1,13 @@
 import type { Network } from '../net/types.ts';
-import { encodeNumbers, frameKinds } from './wire.ts';
+import { frameKinds } from './wire.ts';
 
 /**
  * W11: a validator that starts asks all others of the epoch for its own newest votes, again and again until enough have
  * answered. They may enter the epoch a moment later than it does: at first it asks often, then now and then.
  */
 export type QuestionModules = {
-  readonly epoch: number;
+  /** The signed question, the same each time (signOnceMessages.ts). */
+  readonly payload: () => Uint8Array;
   readonly network: () => Network;
   readonly monotonicMs: () => number;
   /** Not before this: a node that may be a copy listens first. */
@@ -36,9 +37,9 @@ export class VotesQuestion {
 
   /** At once: somebody has just connected. */
   ask(): void {
-    const { epoch, network, monotonicMs, fromMs } = this.#modules;
+    const { payload, network, monotonicMs, fromMs } = this.#modules;
     if (this.#over || monotonicMs() < fromMs) return;
-    network().broadcast('urgent', frameKinds.myVotes, encodeNumbers(epoch), { class: 'other' });
+    network().broadcast('urgent', frameKinds.myVotes, payload(), { class: 'start' });
   }
 
   /** Answered, or not to be asked any more. For good. */

@@ -1,4 +1,4 @@
-import type { NotarizeVote, Vote } from '../../consensus/types.ts';
+import type { NotarizeVote } from '../../consensus/types.ts';
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { fromHex, toHex } from '../codec/hex.ts';
@@ -19,7 +19,7 @@ export const frameKinds = {
   cosignature: 6,
   /** "Send me the certificates of this view." */
   view: 7,
-  /** A starting validator asks for its own newest votes (W11). */
+  /** A starting validator asks for its own newest votes, and is answered (W11, signOnceMessages.ts). */
   myVotes: 8,
   yourVotes: 9,
   /** "I am in this epoch and have finalized up to this height": now and then, and to a peer that speaks of another epoch. */
@@ -161,20 +161,6 @@ export function decodeProposal(payload: Uint8Array): CompactProposal {
   });
   if (bodies.some(({ position }) => position >= envelopeIds.length)) throw malformed('proposal');
   return { vote, header: bytes(fields[1], 'proposal'), envelopeIds, bodies };
-}
-
-/** W11's answer: the epoch that was asked for, so that one that comes late counts in no other, and the votes. CBOR `[epoch, [vote, …]]`. */
-export function encodeVotes(epoch: number, votes: readonly Vote[]): Uint8Array {
-  return encodeCbor([epoch, votes.map((vote) => encodeVote(vote))]);
-}
-
-/** @throws WeftError MESSAGE_MALFORMED, CBOR_*, VOTE_INVALID */
-export function decodeVotes(payload: Uint8Array): { readonly epoch: number; readonly votes: Vote[] } {
-  const limits = { bytesMax: wireLimits.certificateBytesMax, itemsMax: 3 + wireLimits.votesMax, depthMax: 2 };
-  const [epoch, rows] = list(decodeCbor(payload, limits), 2, 'list of votes');
-  if (!Array.isArray(rows) || rows.length > wireLimits.votesMax) throw malformed('list of votes');
-  const votes = rows.map((row: Cbor) => decodeVote(bytes(row, 'list of votes')));
-  return { epoch: int(epoch, 'list of votes'), votes };
 }
 
 /** Envelopes by their bytes: a batch of transactions, or what was missing from a block. */

@@ -22,6 +22,7 @@ import { createNetwork } from '../../src/net/network.ts';
 import type { GossipTopic, Network } from '../../src/net/types.ts';
 import { decodePair, encodePair, makePair } from '../../src/node/evidencePair.ts';
 import { cosignerKeyOf } from '../../src/node/queries.ts';
+import { decodeAnswer, encodeAnswer } from '../../src/node/signOnceMessages.ts';
 import { decodeRunAnswer } from '../../src/node/sync.ts';
 import {
   decodeBlock,
@@ -30,14 +31,12 @@ import {
   decodeHello,
   decodeNumbers,
   decodeProposal,
-  decodeVotes,
   encodeBlock,
   encodeEnvelopes,
   encodeEnvelopesRequest,
   encodeHello,
   encodeNumbers,
   encodeProposal,
-  encodeVotes,
   frameKinds,
   requestKinds,
 } from '../../src/node/wire.ts';
@@ -255,7 +254,9 @@ t.test('frames that only a liar sends: each closes the lane, and none does more'
   for (const name of honest) {
     t.ok(await connected(name), `${name} takes us back`);
     const before = await misbehaved(name);
-    hostile.send(name, 'urgent', frameKinds.yourVotes, encodeVotes(1, [vote('nullify', 0)]), { class: 'other' });
+    const answer = { epoch: 1, asker: 0, nonce: randomBytes(16), answerer: me, votes: [vote('nullify', 0)] };
+    const junk = encodeAnswer(answer, genesis.genesisHash, () => randomBytes(64));
+    hostile.send(name, 'urgent', frameKinds.yourVotes, junk, { class: 'other' });
     await sleep(100);
     t.equal(await misbehaved(name), before, `${name} passes over votes that are said to be its own`);
   }
@@ -326,7 +327,14 @@ t.test('decoders of all that peers say: a coded refusal, whatever the bytes', as
     [decodeHello, encodeHello({ chain: 'a', ruleset: 1, epoch: 1, view: 1, finalizedHeight: 1, finalizedView: 1 })],
     [(bytes) => decodeNumbers(bytes, 2), encodeNumbers(1, 2)],
     [decodeVote, encodeVote(vote)],
-    [decodeVotes, encodeVotes(1, [vote, vote])],
+    [
+      decodeAnswer,
+      encodeAnswer(
+        { epoch: 1, asker: 0, nonce: randomBytes(16), answerer: 1, votes: [vote, vote] },
+        '00'.repeat(32),
+        () => new Uint8Array(64),
+      ),
+    ],
     [
       decodeProposal,
       encodeProposal({

@@ -6,7 +6,7 @@ import { encodeCertificate } from '../../src/ledger/certificate.ts';
 import { blockIdOf, encodeHeader, type Header } from '../../src/ledger/header.ts';
 import type { PreparedTx } from '../../src/ledger/types.ts';
 import { encodeVote } from '../../src/ledger/votes.ts';
-import { encodeProposal, encodeVotes, frameKinds } from '../../src/node/wire.ts';
+import { encodeProposal, frameKinds } from '../../src/node/wire.ts';
 import { buildBlock, openInMemory } from '../ledger/fixtures.ts';
 import { certificate, genesis, leader, makeVictim, pause, vote } from './victim.ts';
 
@@ -135,7 +135,7 @@ t.test('answers to W11 are looked at once in a while, and not after it is settle
   t.equal(victim.consensus.voting, true, 'q - 1 others said that they know of no vote of mine');
   const before = victim.consensus.invalidSignatures;
   const forged = { ...mine, signature: new Uint8Array(64) };
-  t.equal(victim.frame(victim.others[0]!, frameKinds.yourVotes, encodeVotes(1, [forged])), undefined);
+  t.equal(victim.frame(victim.others[0]!, frameKinds.yourVotes, victim.answer(victim.others[0]!, [forged])), undefined);
   t.equal(victim.consensus.invalidSignatures, before, 'not even verified');
   t.same(victim.halted, []);
   await victim.close();

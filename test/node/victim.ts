@@ -5,7 +5,8 @@ import type { FrameVerdict, Network } from '../../src/net/types.ts';
 import { BlockPool } from '../../src/node/blocks.ts';
 import { Consensus } from '../../src/node/consensus.ts';
 import { Mempool } from '../../src/node/mempool.ts';
-import { encodeVotes, frameKinds } from '../../src/node/wire.ts';
+import { decodeQuestion, encodeAnswer } from '../../src/node/signOnceMessages.ts';
+import { frameKinds } from '../../src/node/wire.ts';
 import { makeGenesis, openInMemory, seedOf, signVote } from '../ledger/fixtures.ts';
 
 /** One honest validator without a network, for tests in which the others say whatever they like. */
@@ -37,7 +38,15 @@ export async function makeVictim(me: number, { answered = true } = {}) {
   const mempool = new Mempool();
   const halted: string[] = [];
   const apart: string[] = [];
-  const network = { broadcast() {}, send: () => true, askable: () => [] } as unknown as Network;
+  let nonce: Uint8Array = new Uint8Array(16);
+  const sent: { readonly to: string; readonly kind: number; readonly payload: Uint8Array }[] = [];
+  const network = {
+    broadcast(_lane: string, kind: number, payload: Uint8Array) {
+      if (kind === frameKinds.myVotes) nonce = decodeQuestion(payload).nonce;
+    },
+    send: (to: string, _lane: string, kind: number, payload: Uint8Array) => sent.push({ to, kind, payload }) > 0,
+    askable: () => [],
+  } as unknown as Network;
   const blocks = new BlockPool({
     pooled: (envelopeId) => mempool.get(envelopeId)?.prepared.tx.envelope,
     facts: (blockId, header, transactions) => ledger.factsOf(blockId, header, transactions),
@@ -54,6 +63,7 @@ export async function makeVictim(me: number, { answered = true } = {}) {
       chain: genesis.chain,
       me,
       signer: ed25519Signer(seedOf(`${names[me]}/vote`)),
+      listed: { index: me, signer: ed25519Signer(seedOf(`${names[me]}/vote`)) },
       timings: {
         blockIntervalMs: 20,
         buildBudgetMs: 40,
@@ -88,11 +98,17 @@ export async function makeVictim(me: number, { answered = true } = {}) {
     const name = names[from] ?? '';
     return consensus.onFrame({ peer: name, signer: name, relayed, lane: 'urgent', kind, payload });
   };
-  for (const other of answered ? others : []) frame(other, frameKinds.yourVotes, encodeVotes(epoch.epoch, []));
+  /** What `from` answers to the question of W11, or to another one. */
+  const answer = (from: number, votes: readonly Vote[] = [], other: { epoch?: number; nonce?: Uint8Array } = {}) => {
+    const told = { epoch: epoch.epoch, asker: me, nonce, answerer: from, votes, ...other };
+    const signer = ed25519Signer(seedOf(`${names[from]}/vote`));
+    return encodeAnswer(told, genesis.genesisHash, (bytes) => signer.sign(bytes));
+  };
+  for (const other of answered ? others : []) frame(other, frameKinds.yourVotes, answer(other));
   const close = async (): Promise<void> => {
     await consensus.stop();
     blocks.clear();
     await ledger.close();
   };
-  return { ledger, mempool, blocks, consensus, others, frame, halted, apart, close };
+  return { ledger, mempool, blocks, consensus, others, frame, answer, sent, halted, apart, close };
 }

@@ -3,6 +3,7 @@ import t from 'tap';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { decodeSentCosignature, encodeSentCosignature } from '../../src/log/sentCosignature.ts';
+import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from '../../src/node/signOnceMessages.ts';
 import { decodeBodies, decodeRunAnswer, encodeBodies, encodePruned, encodeRun } from '../../src/node/sync.ts';
 import {
   decodeBlock,
@@ -12,7 +13,6 @@ import {
   decodeNumbers,
   decodeProposal,
   decodeSubmitAnswer,
-  decodeVotes,
   encodeBlock,
   encodeEnvelopes,
   encodeEnvelopesRequest,
@@ -20,7 +20,6 @@ import {
   encodeNumbers,
   encodeProposal,
   encodeSubmitAnswer,
-  encodeVotes,
   isFormCode,
 } from '../../src/node/wire.ts';
 
@@ -31,6 +30,8 @@ const vote = {
   signer: 2,
   signature: new Uint8Array(64).fill(3),
 };
+
+const ownVotes = { epoch: 3, asker: 2, nonce: new Uint8Array(16).fill(4), answerer: 1, votes: [vote] };
 
 t.test('each message is read back as it was written', async (t) => {
   const hello = { chain: 'weft-dev-0123456789ab', ruleset: 1, epoch: 1, view: 9, finalizedHeight: 8, finalizedView: 8 };
@@ -43,7 +44,10 @@ t.test('each message is read back as it was written', async (t) => {
     bodies: [{ position: 1, envelope: new Uint8Array([5]) }],
   };
   t.same(decodeProposal(encodeProposal(proposal)), proposal);
-  t.same(decodeVotes(encodeVotes(3, [vote])), { epoch: 3, votes: [vote] });
+  const signature = new Uint8Array(64).fill(5);
+  const { votes: _votes, answerer: _answerer, ...question } = ownVotes;
+  t.same(decodeQuestion(encodeQuestion(question, id(8), () => signature)), { ...question, signature });
+  t.same(decodeAnswer(encodeAnswer(ownVotes, id(8), () => signature)), { ...ownVotes, signature });
   const line = { name: 'chain/v1', keyId: '01020304', blob: new Uint8Array(72).fill(1) };
   t.same(decodeSentCosignature(encodeSentCosignature({ size: 5, root: id(3), line })), { size: 5, root: id(3), line });
   const envelopes = [new Uint8Array([1]), new Uint8Array([2, 3])];
@@ -109,7 +113,8 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     decodeHello,
     (bytes) => decodeNumbers(bytes, 2),
     decodeProposal,
-    decodeVotes,
+    decodeQuestion,
+    decodeAnswer,
     decodeSentCosignature,
     (bytes) => decodeEnvelopes(bytes, { bytesMax: 1000, countMax: 10 }),
     decodeEnvelopesRequest,
@@ -117,7 +122,11 @@ t.test('any bytes are either read or refused with a code', async (t) => {
     decodeRunAnswer,
     decodeSubmitAnswer,
   ];
-  const valid = [encodeVotes(1, [vote]), encodeEnvelopesRequest(id(1), [1, 2]), encodeNumbers(1, 2)];
+  const valid = [
+    encodeAnswer(ownVotes, id(8), () => new Uint8Array(64)),
+    encodeEnvelopesRequest(id(1), [1, 2]),
+    encodeNumbers(1, 2),
+  ];
   const mutated = fc
     .tuple(fc.constantFrom(...valid), fc.nat(), fc.nat(255))
     .map(([bytes, at, value]) => bytes.map((byte, i) => (i === at % bytes.length ? value : byte)));

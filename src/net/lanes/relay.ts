@@ -5,8 +5,8 @@ import type { Presence } from './presence.ts';
 import { RelayMemory } from './relayMemory.ts';
 
 /**
- * The way round a missing lane: a validator that has not heard another directly for a while sends its votes,
- * certificates and compact proposals through those that do. A relay checks first, forwards once, one hop only; who is
+ * The way round a missing lane: a validator that has not heard another directly for a while sends its votes, certificates,
+ * compact proposals and what it asks and answers at a start through those that do. A relay checks first, forwards once, one hop only; who is
  * asked to relay rubbish blames the sender, who is brought rubbish blames the relay.
  */
 export type RelayOptions = { readonly name: string; readonly memory: number; readonly onceMs: number };
@@ -105,5 +105,5 @@ export class Relay {
 }
 
 function isRelayable(hint: SendHint): boolean {
-  return hint.class === 'vote' || hint.class === 'certificate' || hint.class === 'proposal';
+  return hint.class !== undefined && hint.class !== 'other';
 }

@@ -187,13 +187,17 @@ export const cases: readonly Case[] = [
   },
   ...(['held', 'reset'] as const).map(
     (state): Case => ({
-      name: `one dead and one link cut (${state}), 15 s`,
+      name: `one dead and one link cut (${state}), 15 s, and a start at that link`,
       fast: state === 'reset',
       async harm({ network, workload }) {
         network.relays.setBoth('v1', 'v2', { state });
         await network.signal('v4', 'SIGKILL');
         await forMs(15_000);
         // v1, v2 and v3 are just a quorum, and v1 and v2 reach each other through v3 alone.
+        await workload.fresh(20);
+        // Who starts at the cut link needs the answer of both others before it votes (W11), and nothing is final without it.
+        await network.signal('v1', 'SIGKILL');
+        network.start('v1');
         await workload.fresh(20);
       },
       async heal({ network }) {
