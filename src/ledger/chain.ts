@@ -228,6 +228,7 @@ export class Chain {
     block.layer.ground.state.apply(block.writes.values);
     block.layer.ground.height = block.header.height;
     block.layer.settle();
+    this.#preparer.finalized(block.transactions, block.epoch.ruleset);
     this.#tip = { ...positionOf(block) };
     this.#executed.delete(block.blockId);
     const kept = new Set([block.blockId]);

@@ -28,6 +28,8 @@ export type PreparerOptions = {
   readonly entriesMax?: number;
   /** Bytes of remembered envelopes; decoded they take about four times that. Default 16 MiB. */
   readonly bytesMax?: number;
+  /** Of those, bytes of envelopes whose blocks are final: the last copies of them come a moment later. Default 512 KiB. */
+  readonly finalBytesMax?: number;
 };
 
 /**
@@ -49,15 +51,21 @@ export class Preparer {
   readonly #verifier: SignatureVerifier;
   readonly #entriesMax: number;
   readonly #bytesMax: number;
+  readonly #finalBytesMax: number;
   /** By ruleset and envelopeId, least recently used first: what one ruleset accepts, another may refuse. */
   readonly #known = new Map<string, Known>();
   #bytes = 0;
+  /** Keys in `#known` of what is final, and their bytes, oldest first. */
+  readonly #final = new Map<string, number>();
+  #finalBytes = 0;
 
-  constructor({ chain, verifier, entriesMax = 32_768, bytesMax = 16 * 1024 * 1024 }: PreparerOptions) {
+  constructor(options: PreparerOptions) {
+    const { chain, verifier, entriesMax = 32_768, bytesMax = 16 * 1024 * 1024, finalBytesMax = 512 * 1024 } = options;
     this.#chain = chain;
     this.#verifier = verifier;
     this.#entriesMax = entriesMax;
     this.#bytesMax = bytesMax;
+    this.#finalBytesMax = finalBytesMax;
   }
 
   /**
@@ -126,6 +134,33 @@ export class Preparer {
     return prepared;
   }
 
+  /** Envelopes that are remembered. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** These stand in a final block, read under `ruleset`: no further block takes them, so they make room. */
+  finalized(transactions: readonly PreparedTx[], ruleset: number): void {
+    for (const { tx } of transactions) {
+      const id = `${ruleset}/${tx.envelopeId}`;
+      if (!this.#known.has(id) || this.#final.has(id)) continue;
+      this.#final.set(id, tx.envelope.length);
+      this.#finalBytes += tx.envelope.length;
+    }
+    for (const id of this.#final.keys()) {
+      if (this.#finalBytes <= this.#finalBytesMax) break;
+      this.#forget(id);
+    }
+  }
+
+  #forget(id: string): void {
+    const known = this.#known.get(id);
+    this.#known.delete(id);
+    this.#bytes -= known?.tx.envelope.length ?? 0;
+    this.#finalBytes -= this.#final.get(id) ?? 0;
+    this.#final.delete(id);
+  }
+
   #plan(known: Known, position: number, state: StateReader, memory: KeyMemory, jobs: Job[]): PreparedTx {
     const { tx, ruleset } = known;
     let message: Uint8Array | undefined;
@@ -173,10 +208,9 @@ export class Preparer {
     };
     this.#known.set(id, fresh);
     this.#bytes += envelope.length;
-    for (const [oldId, old] of this.#known) {
+    for (const oldId of this.#known.keys()) {
       if (this.#known.size <= this.#entriesMax && this.#bytes <= this.#bytesMax) break;
-      this.#known.delete(oldId);
-      this.#bytes -= old.tx.envelope.length;
+      this.#forget(oldId);
     }
     return fresh;
   }
