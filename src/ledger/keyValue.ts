@@ -35,8 +35,11 @@ export async function openLevel(folder: string): Promise<KeyValue> {
   const level = new Level<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    cacheSize: 32 * megabyte,
-    writeBufferSize: 16 * megabyte,
+    // Both fill up over hours and stay. State, the log's edge and recent bodies are in memory anyway.
+    cacheSize: 8 * megabyte,
+    writeBufferSize: 8 * megabyte,
+    // Each open table of 2 MB is mapped.
+    maxOpenFiles: 256,
   });
   try {
     await level.open();

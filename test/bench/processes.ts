@@ -20,6 +20,11 @@ export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
 }
 
+/** Of `residentBytes`, what is no mapped file (those pages are the system's file cache, and go when others need the room). */
+export function anonymousBytes(pid: number): number {
+  return Number(/RssAnon:\s+(\d+) kB/.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+}
+
 /** CPU seconds that all of the machine has been busy since it started, whoever used them. */
 export function machineBusySeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (

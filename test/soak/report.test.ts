@@ -19,7 +19,7 @@ t.test('growth is within lives, without their first minute', async (t) => {
     for (let ageS = 0; ageS < 600; ageS += 5) {
       // 36 MiB an hour, behind a steep beginning.
       const rssMiB = 100 + ageS / 100 + Math.min(ageS, 60);
-      samples.push({ name: 'v1', life, atS: beganS + ageS, ageS, rssMiB, heapMiB: 50 });
+      samples.push({ name: 'v1', life, atS: beganS + ageS, ageS, rssMiB, anonMiB: rssMiB, heapMiB: 50 });
     }
   }
   const [found] = growth(samples);

@@ -54,6 +54,7 @@ export type Growth = {
   readonly longestS: number;
   /** Over the last 40 minutes; one line with an intercept for each life. */
   readonly rssPerHour: number;
+  readonly anonPerHour: number;
   readonly heapPerHour: number;
   /** Mean RSS between the first and the second minute of a life, over when it began: what grows from life to life. */
   readonly youngRssPerHour: number;
@@ -87,6 +88,7 @@ export function growth(samples: readonly ProcessSample[]): Growth[] {
       lives: lives.length,
       longestS: Math.max(...own.map(({ ageS }) => ageS)),
       rssPerHour: pooledSlope(series(({ rssMiB }) => rssMiB)),
+      anonPerHour: pooledSlope(series(({ anonMiB }) => anonMiB)),
       heapPerHour: pooledSlope(series(({ heapMiB }) => heapMiB)),
       youngRssPerHour: slope(young),
       rssFirst: own.find(({ ageS }) => ageS >= youngS)?.rssMiB ?? Number.NaN,
@@ -142,7 +144,7 @@ export function table(run: Run): string {
   const one = (value: number): string => (Number.isFinite(value) ? value.toFixed(1) : '-');
   const rows = growth(run.samples).map(
     (g) =>
-      `  ${g.name}   ${g.lives} lives, longest ${Math.round(g.longestS)} s   RSS ${one(g.rssFirst)} -> ${one(g.rssLast)} MiB   growth of RSS ${one(g.rssPerHour)}, of heap ${one(g.heapPerHour)} MiB/h   of young lives ${one(g.youngRssPerHour)} MiB/h`,
+      `  ${g.name}   ${g.lives} lives, longest ${Math.round(g.longestS)} s   RSS ${one(g.rssFirst)} -> ${one(g.rssLast)} MiB   growth of RSS ${one(g.rssPerHour)}, without mapped files ${one(g.anonPerHour)}, of heap ${one(g.heapPerHour)} MiB/h   of young lives ${one(g.youngRssPerHour)} MiB/h`,
   );
   const faults = faultRows(run.faults).map(
     (f) =>
@@ -203,6 +205,7 @@ export function svg(run: Run): string {
     until,
     [
       { title: 'Resident memory', unit: 'MiB', lines: lines(({ rssMiB }) => rssMiB) },
+      { title: 'Of it, without mapped files', unit: 'MiB', lines: lines(({ anonMiB }) => anonMiB) },
       { title: 'JavaScript heap in use', unit: 'MiB', lines: lines(({ heapMiB }) => heapMiB) },
       {
         title: 'From submission to final, as clients see it',

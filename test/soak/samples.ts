@@ -1,4 +1,4 @@
-import { residentBytes } from '../bench/processes.ts';
+import { anonymousBytes, residentBytes } from '../bench/processes.ts';
 import type { TestNetwork } from '../e2e/network.ts';
 
 /** What one process used and how fast it finalized, at one moment. */
@@ -10,6 +10,8 @@ export type ProcessSample = {
   readonly atS: number;
   readonly ageS: number;
   readonly rssMiB: number;
+  /** Of it, without mapped files: the store's tables are mapped, and their pages are file cache. */
+  readonly anonMiB: number;
   /** Of JavaScript, and outside of it (buffers); absent when it did not answer. */
   readonly heapMiB?: number;
   readonly externalMiB?: number;
@@ -56,6 +58,7 @@ export class Sampler {
       atS: round(this.seconds),
       ageS: round((nowMs - life.sinceMs) / 1000),
       rssMiB,
+      anonMiB: Math.round((10 * anonymousBytes(pid)) / mebibyte) / 10,
     };
     let text: string;
     try {
