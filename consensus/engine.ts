@@ -253,7 +253,10 @@ function onJournaled(state: State, seq: number): void {
 }
 
 /** The floor rises to what the store durably holds, never further and never back (W1). */
-function onCommitted(state: State, view: number, block: BlockFacts): void {
+function onCommitted(state: State, provenIn: number, block: BlockFacts): void {
+  // A closing block is finalized in any view in which it stands (W9), and this engine may have ended with another one than
+  // the certificate that came with the block is of.
+  const view = state.ended && block.id === state.finalizedId ? Math.min(provenIn, state.finalizedView) : provenIn;
   if (view <= state.floor.view) return;
   assert(view <= state.finalizedView, 'only what is finalized is committed');
   const known = learnBlock(state, block, view);

@@ -290,6 +290,26 @@ t.test(
   },
 );
 
+t.test(
+  'W9, W10: the closing block comes with the certificate of another view than the engine ended with',
+  async (t) => {
+    for (const provenIn of [2, 4]) {
+      const made = afterFirstBlock();
+      const closing = block(2, made.first, { closing: true });
+      made.propose(2, 1, closing);
+      made.certificate(finalization(3, 2, 'b2'));
+      t.equal(made.state.ended, true, 'and an ancestor is not here yet');
+      // As the shell does after a run of blocks.
+      made.certificate(finalization(provenIn, 3, 'b2'));
+      made.give({ type: 'committed', view: provenIn, block: closing });
+      t.equal(made.state.halted, undefined);
+      t.same([made.state.floor.view, made.state.floor.block.id], [Math.min(3, provenIn), 'b2']);
+      made.give({ type: 'committed', view: 3, block: closing });
+      t.equal(made.state.floor.view, 3);
+    }
+  },
+);
+
 t.test('W10: the closing block of the epoch before is an ordinary parent', async (t) => {
   const before = { ...genesis, id: 'end', epoch: 1, height: 9, view: 44, closing: true, time: 5 };
   const made = bench(configOf({ epoch: 2, floor: { view: 0, block: before } }));
