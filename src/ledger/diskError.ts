@@ -13,6 +13,20 @@ export function isDiskFull(error: unknown): boolean {
   return false;
 }
 
+/** A disk that cannot read or write, or that the system let nobody write to any more. */
+const failedCodes: ReadonlySet<string> = new Set(['EIO', 'EROFS', 'ENXIO', 'ENODEV', 'ESTALE']);
+const failedWords = /input\/output error|read-only file system/i;
+
+/** DISK_FULL or DISK_FAILED when that is why something failed; '' for every other reason (rights, names, defects). */
+export function diskCodeOf(error: unknown): '' | 'DISK_FULL' | 'DISK_FAILED' {
+  if (isDiskFull(error)) return 'DISK_FULL';
+  for (let each = error, depth = 0; each instanceof Error && depth < 8; each = each.cause, depth += 1) {
+    const { code } = each as NodeJS.ErrnoException;
+    if (code === 'DISK_FAILED' || failedCodes.has(code ?? '') || failedWords.test(each.message)) return 'DISK_FAILED';
+  }
+  return '';
+}
+
 /**
  * What a failed write means: DISK_FULL passes when there is room again, DISK_FAILED is the disk's own fault. After either nobody
  * knows what the disk holds, so nothing more is written through what failed until it was opened and read anew.

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import { concat } from '../codec/utf8.ts';
-import { diskError } from './diskError.ts';
+import { diskCodeOf, diskError } from './diskError.ts';
 import type { AppendFile, Files } from './files.ts';
 import { decodeSegment, encodeFrame, encodeSegmentHead, segmentHeadBytes } from './journalFrame.ts';
 
@@ -58,8 +58,19 @@ export class Journal {
     this.#bytes = 0;
   }
 
-  /** `identity`: 32 bytes that every segment of this journal carries (the genesisHash). */
+  /**
+   * `identity`: 32 bytes that every segment of this journal carries (the genesisHash).
+   * @throws WeftError DISK_FULL, DISK_FAILED; as the file system does for what does not pass by itself (rights, names)
+   */
   static async open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
+    try {
+      return await Journal.#open(files, folder, identity);
+    } catch (error) {
+      throw diskCodeOf(error) === '' ? error : diskError(`The journal in ${folder}`, error);
+    }
+  }
+
+  static async #open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
     await files.makeFolder(folder);
     // Else the folder itself could be gone after a power loss, with all that was synced in it.
     await files.syncFolder(dirname(folder));

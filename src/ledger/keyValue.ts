@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { WeftError } from '../codec/error.ts';
 import { damaged } from './damage.ts';
-import { diskError, isDiskFull } from './diskError.ts';
+import { diskCodeOf, diskError } from './diskError.ts';
 
 export type WriteOp =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -28,7 +28,7 @@ type Compactable = { compactRange(from: Uint8Array, to: Uint8Array, options: { k
 /**
  * Level (LevelDB). Every batch is synced: LevelDB closes a full log file without syncing it, so a later synced batch says
  * nothing about earlier ones that were not. The sync runs on a thread, 0.2 ms on a quiet disk, and no vote waits for it.
- * @throws WeftError DATA_LOCKED (another process has the folder), DATA_DAMAGED, DISK_FULL, DATA_UNREADABLE
+ * @throws WeftError DATA_LOCKED (another process has the folder), DATA_DAMAGED, DISK_FULL, DISK_FAILED, DATA_UNREADABLE
  */
 export async function openLevel(folder: string): Promise<KeyValue> {
   await refuseHeadless(folder);
@@ -51,7 +51,7 @@ export async function openLevel(folder: string): Promise<KeyValue> {
         `Another process works on ${folder}: stop it first, or use another data folder.`,
       );
     }
-    if (isDiskFull(cause)) throw diskError(`The store in ${folder}`, cause);
+    if (diskCodeOf(cause) !== '') throw diskError(`The store in ${folder}`, cause);
     const why = cause?.message ?? String(error);
     // A file that is missing or cut, a checksum that does not fit; whatever else keeps it from opening is said as it is.
     if (cause?.code === 'LEVEL_CORRUPTION' || /No such file or directory/.test(why)) throw damaged(why);

@@ -44,6 +44,8 @@ export class DiskGuard {
   #resumedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   #toldUnknown = false;
+  /** While it resumes: the node that was opened has stopped for the disk already. */
+  #failedAgain = '';
   /** At the last look; undefined before the first, and when the system does not say. */
   freeBytes: number | undefined;
   /** How often the node was stopped for the disk. */
@@ -68,6 +70,7 @@ export class DiskGuard {
 
   /** A write failed and the node has stopped: DISK_FULL or DISK_FAILED. */
   failed(code: string): void {
+    if (this.#waiting !== undefined) this.#failedAgain = code;
     if (this.#waiting !== undefined || this.#closed) return;
     const now = this.#modules.monotonicMs();
     // A disk that fails again soon after it was trusted is trusted more slowly.
@@ -126,7 +129,11 @@ export class DiskGuard {
     try {
       await probe(this.#options.folder);
       if (this.#closed) return;
+      this.#failedAgain = '';
       await resume();
+      // What was opened may fail while this waits for it, and stops for good then: it is opened once more.
+      if (this.#failedAgain !== '')
+        throw new WeftError(this.#failedAgain, 'a write failed as soon as the node was back');
     } catch (error) {
       this.#pauseMs = Math.min(waitMsMax, this.#pauseMs * 2);
       this.#nextTryMs = monotonicMs() + this.#pauseMs;

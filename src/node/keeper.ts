@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { codeOf, WeftError } from '../codec/error.ts';
+import { WeftError } from '../codec/error.ts';
+import { diskCodeOf } from '../ledger/diskError.ts';
 import type { NodeApi, NodeStatus } from './api.ts';
 import { DiskGuard, freeBytesOf, probeDisk } from './diskGuard.ts';
 import { Fates } from './fates.ts';
@@ -104,7 +105,13 @@ export class NodeKeeper {
       this.#node = await this.#open();
       this.#last = undefined;
     } catch (error) {
-      if (!passing.has(codeOf(error))) this.#modules.fatal(error);
+      const code = diskCodeOf(error);
+      if (code === '') this.#modules.fatal(error);
+      else {
+        // For whatever reason it was closed, the disk is why there is none now, and the guard waits for it.
+        if (this.#last !== undefined) this.#last = { ...this.#last, code };
+        this.#guard.failed(code);
+      }
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import t from 'tap';
 import { DiskGuard, freeBytesOf, probeDisk } from '../../src/node/diskGuard.ts';
 
 function makeGuard(minFreeBytes = 1000) {
-  const world = { now: 0, free: 10_000 as number | Error, refuses: '', opens: true };
+  const world = { now: 0, free: 10_000 as number | Error, refuses: '', opens: true, failsOpened: '' };
   const said: string[] = [];
   const guard: DiskGuard = new DiskGuard(
     { folder: '/data', minFreeBytes, everyMs: 100 },
@@ -21,6 +21,7 @@ function makeGuard(minFreeBytes = 1000) {
       stop: (code) => said.push(`stop ${code}`),
       resume: async () => {
         said.push('resume');
+        if (world.failsOpened !== '') guard.failed(world.failsOpened);
         if (!world.opens) throw new Error('not yet');
       },
       log: { debug() {}, info() {}, warn: (_, message) => said.push(message), error() {} },
@@ -68,6 +69,18 @@ t.test('a write that failed: each attempt that fails doubles the wait, up to a m
   guard.failed('DISK_FULL');
   t.same(await at(600_100), [], 'a disk that fails again at once is trusted more slowly');
   t.same((await at(700_000)).slice(-1), ['resume']);
+});
+
+t.test('a node that fails again while it is being opened: it is opened once more, and later', async (t) => {
+  const { guard, world, at } = makeGuard();
+  guard.failed('DISK_FULL');
+  world.failsOpened = 'DISK_FAILED';
+  const tries: number[] = [];
+  for (let ms = 0; ms <= 3000; ms += 100) if ((await at(ms)).includes('resume')) tries.push(ms);
+  t.same(tries, [100, 300, 700, 1500]);
+  world.failsOpened = '';
+  t.same((await at(5000)).slice(-1), ['resume']);
+  t.same(await at(200_000), [], 'then it has come back');
 });
 
 t.test('without a watermark, or where the system does not say, only a write that fails stops', async (t) => {

@@ -191,6 +191,23 @@ for (const [what, change, code] of [
   });
 }
 
+for (const [refuses, code] of [
+  ['EIO', 'DISK_FAILED'],
+  ['ENOSPC', 'DISK_FULL'],
+] as const) {
+  t.test(`opened anew for another reason, on a disk that says ${refuses} then`, { timeout: 60_000 }, async (t) => {
+    const { keeper, api, disk, fatal, submit, final, notVoting } = await makeKept(t);
+    await final(await submit());
+    Object.assign(disk, { refuses, where: 'journal' });
+    await t.rejects(keeper.reopen('SNAPSHOT_LOADED'), { code });
+    t.same(api.ready(), { ready: false, reason: code });
+    t.same(fatal, [], 'the process need not end for it');
+    disk.refuses = '';
+    await notVoting('');
+    await final(await submit());
+  });
+}
+
 t.test('a disk that is nearly full stops the node before a write fails', { timeout: 60_000 }, async (t) => {
   const { api, disk, submit, final, notVoting } = await makeKept(t);
   await final(await submit());
