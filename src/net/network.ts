@@ -190,8 +190,8 @@ class LaneNetwork implements Network {
     return names;
   }
 
-  heardMs(validator: string): number {
-    return validator === this.name ? 0 : this.#presence.heardMs(validator, now());
+  heardMs(validator: string, directly?: 'directly'): number {
+    return validator === this.name ? 0 : this.#presence.heardMs(validator, now(), directly);
   }
 
   async publish(topic: GossipTopic, data: Uint8Array): Promise<number> {

@@ -234,8 +234,11 @@ export type Network = {
   connected(peer: string): boolean;
   /** Peers whose bulk lane is open: who can be asked. */
   askable(): readonly string[];
-  /** Milliseconds since this validator was last heard, directly or (without a living lane) through others; Infinity = never. Own name: 0. */
-  heardMs(validator: string): number;
+  /**
+   * Milliseconds since this validator was last heard, directly or (without a living lane) through others, whose word for it may
+   * be a lie; `directly`: on a lane of its own. Infinity = never. Own name: 0.
+   */
+  heardMs(validator: string, directly?: 'directly'): number;
   /** Publishes to the topic of this chain. Resolves to the number of neighbours that it went to; never rejects. */
   publish(topic: GossipTopic, data: Uint8Array): Promise<number>;
   /**

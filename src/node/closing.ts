@@ -47,6 +47,8 @@ type Missing = {
   readonly epoch: Epoch;
   readonly size: number;
   readonly root: string;
+  /** Milliseconds UTC, of the closing block. */
+  readonly time: number;
   readonly text: string;
   readonly policy: readonly Vkey[];
   readonly lines: Map<string, Cosignature>;
@@ -102,6 +104,7 @@ export class Closing {
       epoch,
       size: header.logSize,
       root: header.logRoot,
+      time: header.time,
       text: formatCheckpoint({ origin, size: header.logSize, root: fromHex(header.logRoot, 32) }),
       policy: epoch.validators.map((validator) => cosignerKeyOf(chain, validator)),
       lines: new Map(),
@@ -195,7 +198,9 @@ export class Closing {
     else if (await ledger.rememberCheckpoint(missing.size, missing.root)) {
       const signer = ed25519Signer(own.keys.cosigner.seed);
       const key = cosignerKeyOf(chain, own.validator);
-      const line = cosign(missing.text, Math.floor(wallMs() / 1000), key, (message) => signer.sign(message));
+      // Whoever catches up signs it as well: with the time at which it was the newest, so that it never looks fresh later.
+      const timeS = Math.floor(Math.min(wallMs(), missing.time) / 1000);
+      const line = cosign(missing.text, timeS, key, (message) => signer.sign(message));
       const signed = { size: missing.size, root: missing.root, line };
       await ledger.putNote(name, encodeSentCosignature(signed));
       missing.own = signed;

@@ -57,7 +57,14 @@ export type CosignerModules = {
   readonly wallMs: () => number;
   /** What decides when to sign again: a clock that is set must neither silence this node nor make it sign without end. */
   readonly monotonicMs: () => number;
+  /** Blocks that an honest validator has finalized and this node has not. */
+  readonly behind: () => number;
+  /** Since when the validator at this place of the policy is silent, by its own lane alone: milliseconds, own place 0. */
+  readonly silentMs: (index: number) => number;
 };
+
+/** Pings come twice a second: whoever is not heard for so long is not there. Longer where it is re-signed more seldom. */
+const presentMsMin = 2000;
 
 /** Sizes executed here for which cosignatures are kept, newest first; a node that is further behind gets newer ones anyway. */
 const sizesMax = 64;
@@ -143,7 +150,7 @@ export class Cosigner {
       block.time >= this.#chosenTime + this.#options.recosignMs;
     if (chosen) {
       this.#chosenTime = block.time;
-      this.#sign(block);
+      if (this.#isCurrent(block)) this.#sign(block);
     }
     this.#publish(block.logSize);
   }
@@ -151,7 +158,8 @@ export class Cosigner {
   /** Called every now and then: freshness must depend neither on blocks nor on their rate. */
   tick(): void {
     if (this.#stopped || this.#newest === undefined) return;
-    if (this.#modules.monotonicMs() - this.#signedAtMs >= this.#options.recosignMs) this.#sign(this.#newest);
+    const due = this.#modules.monotonicMs() - this.#signedAtMs >= this.#options.recosignMs;
+    if (due && this.#isCurrent(this.#newest)) this.#sign(this.#newest);
   }
 
   /** All cosignatures of this size that agree with what was executed here. */
@@ -205,6 +213,32 @@ export class Cosigner {
     await this.settle();
   }
 
+  /**
+   * Whether the present time may be put under this size. It says that nothing newer was final, or f liars and one honest node that
+   * catches up (or is cut off with them) would make an old checkpoint look fresh, and what was revoked since valid. So it takes a
+   * block of these moments, or the newest one and a quorum that is there to say so: heard by lane, or by a fresh cosignature of at
+   * least this size. What a peer says of others counts for nothing here.
+   */
+  #isCurrent(block: CosignedBlock): boolean {
+    const { policy, quorum, recosignMs, own } = this.#options;
+    const { wallMs, behind, silentMs } = this.#modules;
+    const presentMs = Math.max(presentMsMin, 2 * recosignMs);
+    if (policy.length === 1 || block.time >= wallMs() - presentMs) return true;
+    if (block !== this.#newest || behind() > 0) return false;
+    const present = policy.filter(
+      ({ name }, index) =>
+        name === own?.key.name || silentMs(index) <= presentMs || this.#signedSince(name, block, wallMs() - presentMs),
+    );
+    return present.length >= quorum;
+  }
+
+  #signedSince(name: string, block: CosignedBlock, sinceMs: number): boolean {
+    return [...this.#bySize].some(([size, { lines }]) => {
+      const line = size >= block.logSize ? lines.get(name)?.line : undefined;
+      return line !== undefined && timeOf(line) * 1000 >= sinceMs;
+    });
+  }
+
   #sign(block: CosignedBlock): void {
     const own = this.#options.own;
     this.#signedAtMs = this.#modules.monotonicMs();
@@ -229,6 +263,8 @@ export class Cosigner {
 
   async #signNow(block: CosignedBlock, own: { readonly key: Vkey; readonly sign: Sign }): Promise<void> {
     if (!(await this.#modules.remember(block.logSize, block.logRoot)) || this.#stopped) return;
+    // The disk may have taken its time.
+    if (!this.#isCurrent(block)) return;
     const text = this.#text(block.logSize, block.logRoot);
     const line = cosign(text, Math.floor(this.#modules.wallMs() / 1000), own.key, own.sign);
     const cosignature: Cosignature = { size: block.logSize, root: block.logRoot, line };

@@ -37,6 +37,8 @@ export type NodeParts = {
   readonly evidence: Evidence;
   readonly requests: Requests;
   readonly network: () => Network;
+  /** Blocks that an honest validator has finalized and this node has not. */
+  readonly behind: () => number;
   readonly timings: LocalTimings;
   readonly log: Log;
   readonly monotonicMs: () => number;
@@ -169,7 +171,7 @@ export class EpochRuntime {
   }
 
   #makeCosigner(): Cosigner {
-    const { ledger, evidence, log, monotonicMs, wallMs } = this.#parts;
+    const { ledger, evidence, network, behind, log, monotonicMs, wallMs } = this.#parts;
     const { keys } = this.standing;
     const { chain, origin } = ledger.genesis;
     const logSigner = ed25519Signer(keys.log.seed);
@@ -199,6 +201,8 @@ export class EpochRuntime {
           evidence.seen('cosignatures', this.epoch.epoch, encodeSentCosignature(a), encodeSentCosignature(b)),
         wallMs,
         monotonicMs,
+        behind,
+        silentMs: (index) => network().heardMs(this.epoch.validators[index]?.name ?? '', 'directly'),
       },
     );
   }

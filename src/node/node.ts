@@ -267,6 +267,7 @@ export class WeftNode {
       evidence: this.#duties.evidence,
       requests,
       network,
+      behind: () => this.#sync.behind,
       timings,
       log,
       monotonicMs,

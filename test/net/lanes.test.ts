@@ -106,6 +106,7 @@ t.test('pings tell who is alive', async (t) => {
   t.equal(a!.network.heardMs('v0'), 0, 'ourselves');
   await until('both hear v2', () => a!.network.heardMs('v2') < 300 && b!.network.heardMs('v2') < 300);
   await until('v0 hears v1 through v2', () => a!.network.heardMs('v1') < 300 && b!.network.heardMs('v0') < 300);
+  t.equal(a!.network.heardMs('v1', 'directly'), Number.POSITIVE_INFINITY);
   t.equal(a!.network.connected('v1'), false);
   t.ok(a!.heard.includes('v1'));
   await b!.network.close();

@@ -134,10 +134,11 @@ t.test('presence', async (t) => {
   t.same(presence.listed('b', ['a', 'b', 'x'], 1100), ['a']);
   t.same(presence.relaysTo('a', 1500), ['b']);
   t.equal(presence.heardMs('a', 1500), 400);
+  t.equal(presence.heardMs('a', 1500, 'directly'), Number.POSITIVE_INFINITY, 'it is the word of b alone');
   t.same(presence.relaysTo('a', 2050), [], 'the relay itself went silent');
   presence.direct('a', 2000);
   t.equal(presence.indirect('a', 2100), false, 'not counted while there is a living lane');
-  t.equal(presence.heardMs('a', 2100), 100);
+  t.same([presence.heardMs('a', 2100), presence.heardMs('a', 2100, 'directly')], [100, 100]);
   t.same(presence.heardDirectly(2100), ['a']);
   presence.watch(['a'], 2200);
   t.equal(presence.heardMs('b', 2200), Number.POSITIVE_INFINITY);

@@ -12,10 +12,19 @@ const chain = 'weft-test-0123456789ab';
 const origin = `${chain}/weft`;
 const signers = [1, 2, 3, 4].map((n) => ed25519Signer(new Uint8Array(32).fill(n)));
 const policy = signers.map(({ publicKey }, i) => createVkey(sha256, `${chain}/v${i + 1}`, algCosigner, publicKey));
+const from = 1_000_000;
 const root = (n: number): string => n.toString(16).padStart(64, '0');
 
 function setUp(own: number) {
-  const world = { now: 1_000_000, monotonic: 0, remembered: [] as string[], refuse: false };
+  const world = {
+    now: from + 8000,
+    monotonic: 0,
+    remembered: [] as string[],
+    refuse: false,
+    behind: 0,
+    /** Of each validator: since when it is not heard. */
+    silent: [0, 0, 0, 0],
+  };
   const sent: Cosignature[] = [];
   const notes: { note: string; size: number }[] = [];
   const conflicts: [Cosignature, Cosignature][] = [];
@@ -45,6 +54,8 @@ function setUp(own: number) {
       conflict: (_key, a, b) => conflicts.push([a, b]),
       wallMs: () => world.now,
       monotonicMs: () => world.monotonic,
+      behind: () => world.behind,
+      silentMs: (index) => (index === own ? 0 : world.silent[index]!),
     },
   );
   return { cosigner, world, sent, notes, conflicts };
@@ -52,7 +63,7 @@ function setUp(own: number) {
 
 const block = (height: number, time: number, logSize: number, closing = false) => ({
   height,
-  time,
+  time: from + time,
   logSize,
   logRoot: root(logSize),
   closing,
@@ -139,6 +150,101 @@ t.test('two roots of one size by one key are evidence, whichever comes first', a
   }
 });
 
+const old = 3_600_000;
+
+t.test('who catches up signs no old size with the present time, but the newest once it is there', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  world.now = from + old;
+  world.behind = 3;
+  for (let height = 10; height <= 100; height += 10) cosigner.committed(block(height, 5000 + height, height));
+  world.monotonic += 10_000;
+  cosigner.tick();
+  await cosigner.settle();
+  t.same(sent, [], 'f liars and this one would make it look fresh');
+  world.behind = 0;
+  cosigner.tick();
+  await cosigner.settle();
+  t.same(
+    sent.map(({ size }) => size),
+    [100],
+  );
+});
+
+t.test('a size that came late is not signed: the disk took its time, or the block is not of now', async (t) => {
+  const { cosigner, world, sent } = setUp(0);
+  world.behind = 1;
+  cosigner.committed(block(10, 7000, 30));
+  world.now = from + old;
+  await cosigner.settle();
+  t.same([sent.length, world.remembered.length], [0, 1]);
+  cosigner.committed(block(20, old - 4001, 40));
+  cosigner.committed(block(30, old - 4000, 50));
+  await cosigner.settle();
+  t.same(
+    sent.map(({ size }) => size),
+    [50],
+  );
+});
+
+t.test(
+  'an idle chain is cosigned again only with a quorum that is there: by lane, or by its own cosignature',
+  async (t) => {
+    const a = setUp(0);
+    a.cosigner.committed(block(10, 7000, 30));
+    await a.cosigner.settle();
+    t.equal(a.sent.length, 1);
+    a.world.now = from + old;
+    a.world.silent = [0, 0, 4001, Number.POSITIVE_INFINITY];
+    const again = async (): Promise<number> => {
+      a.world.monotonic += 2000;
+      a.cosigner.tick();
+      await a.cosigner.settle();
+      return a.sent.length;
+    };
+    t.equal(await again(), 1, 'two of four');
+    for (const late of [4001, 4000]) {
+      const other = setUp(2);
+      other.world.now = from + old - late;
+      other.cosigner.committed(block(10, 7000, 30));
+      other.world.monotonic += 2000;
+      other.cosigner.tick();
+      await other.cosigner.settle();
+      t.equal(a.cosigner.receive(other.sent[0]!), 'new');
+      t.equal(await again(), late === 4000 ? 2 : 1, `the third signed ${late} ms ago`);
+    }
+    a.world.now += 60_000;
+    t.equal(await again(), 2);
+    a.world.silent = [0, 4000, 4000, 4001];
+    t.equal(await again(), 3);
+  },
+);
+
+t.test('all restart at once on an idle chain: each signs again as soon as it hears the others', async (t) => {
+  const nodes = [0, 1, 2, 3].map((own) => setUp(own));
+  for (const { cosigner, world } of nodes) {
+    world.now = from + old;
+    world.silent.fill(Number.POSITIVE_INFINITY);
+    cosigner.committed(block(10, 5000, 30));
+    cosigner.tick();
+    await cosigner.settle();
+  }
+  t.same(
+    nodes.map(({ sent }) => sent.length),
+    [0, 0, 0, 0],
+  );
+  for (const { cosigner, world } of nodes) {
+    world.silent.fill(0);
+    world.monotonic += 250;
+    cosigner.tick();
+    await cosigner.settle();
+  }
+  for (const { cosigner } of nodes) for (const { sent } of nodes) cosigner.receive(sent[0]!);
+  t.same(
+    nodes.map(({ notes }) => notes.at(-1)?.size),
+    [30, 30, 30, 30],
+  );
+});
+
 t.test('an idle chain is cosigned again, with a newer time', async (t) => {
   const { cosigner, world, sent } = setUp(0);
   cosigner.committed(block(10, 5000, 30));
@@ -169,22 +275,23 @@ t.test('a cosigner that signs a future that never comes displaces nobody else', 
 
 t.test('a thousand blocks at once are not signed one by one: the newest are, and each closing one', async (t) => {
   const { cosigner, world, sent } = setUp(0);
+  world.behind = 1;
   for (let height = 10; height <= 10_000; height += 10)
-    cosigner.committed(block(height, height, height, height === 500));
+    cosigner.committed(block(height, height, height, height === 5000));
   await cosigner.settle();
   const sizes = sent.map(({ size }) => size);
-  t.same(sizes, [10, 500, 9970, 9980, 9990, 10_000]);
+  t.same(sizes, [4000, 5000, 9970, 9980, 9990, 10_000]);
   t.equal(world.remembered.length, 6);
 });
 
 t.test('stopping waits for what is being signed, not for what waits', async (t) => {
   const { cosigner, sent, world } = setUp(0);
-  for (let height = 10; height <= 50; height += 10) cosigner.committed(block(height, height, height, true));
+  for (let height = 10; height <= 50; height += 10) cosigner.committed(block(height, 8000, height, true));
   await cosigner.stop();
   t.same([sent.length, world.remembered.length], [0, 1]);
   world.monotonic += 10_000;
   cosigner.tick();
-  cosigner.committed(block(60, 60, 60));
+  cosigner.committed(block(60, 8000, 60));
   await cosigner.settle();
   t.equal(sent.length, 0);
 });

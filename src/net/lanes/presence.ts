@@ -79,9 +79,10 @@ export class Presence {
     return [...this.#seen.keys()].filter((name) => this.alive(name, nowMs));
   }
 
-  /** Milliseconds since the last sign of life; Infinity = never. */
-  heardMs(name: string, nowMs: number): number {
+  /** Milliseconds since the last sign of life, or the last one that nobody else can have made up; Infinity = never. */
+  heardMs(name: string, nowMs: number, directly?: 'directly'): number {
     const entry = this.#seen.get(name);
-    return entry === undefined ? Number.POSITIVE_INFINITY : nowMs - Math.max(entry.directMs, entry.indirectMs);
+    if (entry === undefined) return Number.POSITIVE_INFINITY;
+    return nowMs - (directly === undefined ? Math.max(entry.directMs, entry.indirectMs) : entry.directMs);
   }
 }

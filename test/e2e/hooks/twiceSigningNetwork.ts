@@ -62,7 +62,7 @@ export const createNetwork: CreateNetwork = async (options, modules) => {
     request: (peer, kind, payload, requestOptions) => network.request(peer, kind, payload, requestOptions),
     connected: (peer) => network.connected(peer),
     askable: () => network.askable(),
-    heardMs: (validator) => network.heardMs(validator),
+    heardMs: (validator, directly) => network.heardMs(validator, directly),
     publish: (topic, data) => network.publish(topic, data),
     setPeers: (peers, role) => network.setPeers(peers, role),
     stats: () => network.stats(),
