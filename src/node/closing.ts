@@ -65,13 +65,15 @@ const askAgainMaxMs = 30_000;
 const askingMax = 4;
 /** Of epochs before these it only asks: their cosigners have long stopped sending. */
 const collectingMax = 16;
+/** Of so many epochs it is known when they ended. */
+const endedMax = 16;
 
 export class Closing {
   readonly #modules: ClosingModules;
   readonly #missing = new Map<number, Missing>();
   #asking = 0;
-  /** The epoch that ended last, and when: milliseconds UTC, of its closing block. */
-  #last: { readonly epoch: number; readonly time: number } | undefined;
+  /** When the newest epochs ended: milliseconds UTC, of their closing blocks. */
+  readonly #ended = new Map<number, number>();
   /** The end of the queue of own signatures and of what is stored. */
   #writes: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -84,7 +86,7 @@ export class Closing {
   start(): Promise<void> {
     const newest = this.#modules.ledger.epoch.epoch - 1;
     for (let epoch = newest; epoch > 0; epoch -= 1) {
-      if (epoch < newest && this.note(epoch) !== undefined) continue;
+      if (epoch <= newest - endedMax && this.note(epoch) !== undefined) continue;
       const header = this.#closingHeader(epoch);
       // A ledger that began with a snapshot does not hold its first epochs.
       if (header === undefined) break;
@@ -96,10 +98,13 @@ export class Closing {
   /** This block closes its epoch, and is final. `lines`: what has been collected for it. */
   closed(header: Header, lines: readonly Cosignature[] = []): void {
     const epoch = this.#modules.ledger.epochOf(header.epoch);
-    if (header.epoch > (this.#last?.epoch ?? 0)) this.#last = { epoch: header.epoch, time: header.time };
+    this.#ended.set(header.epoch, header.time);
+    if (this.#ended.size > endedMax) this.#ended.delete(Math.min(...this.#ended.keys()));
     if (this.#stopped || epoch === undefined || this.#missing.has(epoch.epoch) || this.note(epoch.epoch) !== undefined)
       return;
     const { chain, origin } = this.#modules.ledger.genesis;
+    // Others collect the lines and hold the whole, while they can be asked; who makes a line waits for those of the others.
+    const waitMs = this.#modules.ownIn(epoch) === undefined ? 0 : epoch.consensus.recosignMs;
     const missing: Missing = {
       epoch,
       size: header.logSize,
@@ -110,7 +115,7 @@ export class Closing {
       lines: new Map(),
       own: undefined,
       sentMs: Number.NEGATIVE_INFINITY,
-      askAtMs: this.#modules.monotonicMs() + epoch.consensus.recosignMs,
+      askAtMs: this.#modules.monotonicMs() + waitMs,
       asked: 0,
     };
     this.#missing.set(epoch.epoch, missing);
@@ -142,7 +147,7 @@ export class Closing {
   /** A cosignature of whatever size: 'new' when it is a line of a closing checkpoint that is wanted here. */
   receive(cosignature: Cosignature): 'new' | 'dropped' {
     const { size, root, line } = cosignature;
-    const missing = [...this.#missing.values()].slice(-collectingMax).find((each) => each.size === size);
+    const missing = this.#newestMissing().find((each) => each.size === size);
     const key = missing?.policy.find(({ name, keyId }) => name === line.name && keyId === line.keyId);
     if (this.#stopped || missing === undefined || key === undefined) return 'dropped';
     const known = missing.lines.get(key.name);
@@ -166,18 +171,24 @@ export class Closing {
   }
 
   /**
-   * Validators that left with the last epoch still matter: its closing checkpoint is not here, or it ended less than `graceMs`
-   * ago (somebody else may lack it).
+   * Epochs whose validators still matter, newest first: the closing checkpoint is not here, or the epoch ended less than `graceMs`
+   * ago (somebody else may lack it). At most 32.
    */
-  needsRetired(graceMs: number): boolean {
-    const last = this.#last;
-    if (last === undefined) return false;
-    return this.#missing.has(last.epoch) || this.#modules.wallMs() - last.time < graceMs;
+  retiring(graceMs: number): number[] {
+    const now = this.#modules.wallMs();
+    const ended = [...this.#ended].filter(([, time]) => now - time < graceMs).map(([epoch]) => epoch);
+    const missing = this.#newestMissing().map(({ epoch }) => epoch.epoch);
+    return [...new Set([...missing, ...ended])].sort((a, b) => b - a);
   }
 
   /** Epochs that are over and whose closing checkpoint is not here yet. */
   get missing(): readonly number[] {
     return [...this.#missing.keys()];
+  }
+
+  /** A start takes them up newest first. */
+  #newestMissing(): Missing[] {
+    return [...this.#missing.values()].sort((a, b) => a.epoch.epoch - b.epoch.epoch).slice(-collectingMax);
   }
 
   async stop(): Promise<void> {

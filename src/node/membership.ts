@@ -1,4 +1,5 @@
 import { WeftError } from '../codec/error.ts';
+import { toHex } from '../codec/hex.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -56,7 +57,8 @@ export function standingOf(
   }
   if (validator === undefined && observer === undefined) {
     return {
-      ...part(undefined, 'observer', first),
+      // Those who let a retired validator in know it by the keys that it had.
+      ...part(undefined, 'observer', lastOwn(ledger, config, files)?.keys ?? first),
       code: 'NODE_UNKNOWN',
       words: unknownWords(name, ledger.epoch.epoch),
     };
@@ -80,18 +82,38 @@ export function ownIn(
   return validator === undefined || keys === undefined || config.role !== 'validator' ? undefined : { validator, keys };
 }
 
+/** The newest epoch before the present one in which this node was a validator, of the last few, and the keys that it had. */
+export function lastOwn(
+  ledger: Pick<Known, 'epoch' | 'epochOf'>,
+  config: Pick<Config, 'name' | 'role'>,
+  files: readonly ValidatorKeys[],
+): { readonly epoch: number; readonly keys: ValidatorKeys } | undefined {
+  const present = ledger.epoch.epoch;
+  for (let number = present - 1; number > 0 && number >= present - lookBackMax; number -= 1) {
+    const epoch = ledger.epochOf(number);
+    const own = epoch && ownIn(epoch, config, files);
+    if (own !== undefined) return { epoch: number, keys: own.keys };
+  }
+  return undefined;
+}
+
 /**
  * All that may connect, with the addresses that the configuration knows: validators and observers, candidates of open
- * proposals, and, while `letRetiredIn`, the validators that left with the epoch before.
+ * proposals, and who was a validator in one of the epochs `retiring` (closing.ts).
  */
-export function peersOf(ledger: Known, config: Config, ownPeerKey: Uint8Array, letRetiredIn: boolean): NetworkPeer[] {
+export function peersOf(
+  ledger: Known,
+  config: Config,
+  ownPeerKey: Uint8Array,
+  retiring: readonly number[],
+): NetworkPeer[] {
   const { epoch, observers, candidates } = ledger;
-  const retired = letRetiredIn ? (ledger.epochOf(epoch.epoch - 1)?.validators ?? []) : [];
   const peers: NetworkPeer[] = [];
+  const seen = new Set([toHex(ownPeerKey)]);
   const add = (role: Role, { name, peer }: { readonly name: string; readonly peer: Uint8Array }): void => {
-    const known = peers.some((each) => equalBytes(each.peerKey, peer));
-    if (known || (role === 'validator' && name === config.name) || equalBytes(peer, ownPeerKey)) return;
-    if (peers.length >= peersMax) return;
+    const key = toHex(peer);
+    if (seen.has(key) || (role === 'validator' && name === config.name) || peers.length >= peersMax) return;
+    seen.add(key);
     const addresses = config.peer.peers.filter((each) => each.name === name).map(({ address }) => address);
     // A name stands for its newest keys; under the others it is told apart.
     let alias = name;
@@ -101,11 +123,15 @@ export function peersOf(ledger: Known, config: Config, ownPeerKey: Uint8Array, l
   for (const validator of epoch.validators) add('validator', validator);
   for (const observer of observers) add('observer', observer);
   for (const candidate of candidates) add('observer', candidate);
-  for (const validator of retired) add('observer', validator);
+  for (const retired of retiring) {
+    for (const validator of ledger.epochOf(retired)?.validators ?? []) add('observer', validator);
+  }
   return peers;
 }
 
 const nameMax = 64;
+/** Epochs that a node looks back for itself. */
+const lookBackMax = 32;
 /** The network takes a few more. Who is listed comes before who would like to be. */
 const peersMax = 1000;
 

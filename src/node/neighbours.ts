@@ -7,7 +7,7 @@ import type { Closing } from './closing.ts';
 import type { Config } from './config.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
 import type { Log } from './log.ts';
-import { ownIn, peersOf, retiredGraceMs, standingOf } from './membership.ts';
+import { lastOwn, peersOf, retiredGraceMs, standingOf } from './membership.ts';
 import { encodeNumbers, frameKinds } from './wire.ts';
 
 /**
@@ -19,7 +19,7 @@ export type NeighboursModules = {
   readonly config: Config;
   /** Key files at hand, the present one first. */
   readonly files: readonly ValidatorKeys[];
-  readonly closing: Pick<Closing, 'needsRetired'>;
+  readonly closing: Pick<Closing, 'retiring' | 'missing'>;
   readonly runtime: () => EpochRuntime;
   /** Undefined until it is up. */
   readonly network: () => Network | undefined;
@@ -49,12 +49,14 @@ export class Neighbours {
   peers(): NetworkPeer[] {
     const { ledger, config, files, closing, runtime } = this.#modules;
     const { role, keys, code } = runtime().standing;
-    const letRetiredIn = closing.needsRetired(retiredGraceMs);
-    const before = ledger.epochOf(ledger.epoch.epoch - 1);
-    const retired = before !== undefined && ownIn(before, config, files) !== undefined;
-    // Who was a validator and is listed no more has said its last word.
-    if (code === 'NODE_UNKNOWN' && retired && !letRetiredIn && role === 'observer') return [];
-    return peersOf(ledger, config, keys.peer.publicKey, letRetiredIn);
+    const retiring = closing.retiring(retiredGraceMs);
+    if (code === 'NODE_UNKNOWN' && role === 'observer') {
+      const last = lastOwn(ledger, config, files);
+      // Who was a validator and is listed no more has said its last word, once nobody waits for it and it waits for nothing.
+      if (last !== undefined && closing.missing.length === 0 && !retiring.some((epoch) => epoch <= last.epoch))
+        return [];
+    }
+    return peersOf(ledger, config, keys.peer.publicKey, retiring);
   }
 
   /** After each change of epoch, and every second or so. */
