@@ -55,6 +55,8 @@ export class Inbox {
   readonly #names: readonly string[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #answeredMs = new Map<number, number>();
+  /** Who has answered this engine. */
+  readonly #answered = new Set<number>();
   /** Validator → with what it last asked for its votes. */
   readonly #asked = new Map<number, Uint8Array>();
   /** Votes, certificates, and W11's questions and answers, that did not verify. */
@@ -178,19 +180,22 @@ export class Inbox {
       }
       case frameKinds.yourVotes: {
         const me = this.#options.me;
-        if (me === undefined || this.#modules.voting()) return undefined;
+        if (me === undefined) return undefined;
         const answer = decodeAnswer(payload);
         const { answerer, votes } = answer;
         if (answer.epoch !== epoch.epoch) return undefined;
         if (this.#names[answerer] !== frame.signer) return 'invalid';
         // An answer to what was asked before a restart, or to somebody else, says nothing now.
         if (answer.asker !== me || !equalBytes(answer.nonce, this.#options.nonce)) return undefined;
+        // One that comes after the quorum of answers still counts against us, the first of each validator.
+        if (this.#modules.voting() && this.#answered.has(answerer)) return undefined;
         if (!this.#mayAnswer(answerer)) return undefined;
         if (!frame.relayed && !this.#verifyAnswer(answer)) return 'invalid';
         if (votes.some((vote) => vote.subject.epoch !== epoch.epoch)) return 'invalid';
         const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
         if (distinct.size !== votes.length) return 'invalid';
         if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
+        this.#answered.add(answerer);
         this.#modules.handle({ type: 'answered', peer: answerer, votes });
         return undefined;
       }
