@@ -76,7 +76,7 @@ async function recoverHome(options: Options): Promise<void> {
   if (options.json !== true) say(state, findings);
   const { rebuildStore = false, confirm = false } = options;
   const steps = recovery.planOf(state, { rebuildStore, confirm });
-  const readmits = state.refusal !== '' && !steps.some(({ name }) => name === 'confirm');
+  const readmits = recovery.needsReadmission(state, steps);
   if (options.json !== true) {
     for (const { name, says } of steps) print(`will     ${name}: ${says}`);
     if (readmits)

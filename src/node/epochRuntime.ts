@@ -32,6 +32,8 @@ export type NodeParts = {
   readonly signState: SignState;
   /** Vote keys (hex) whose journal this process has begun: it is whole, whatever was there when the ledger was opened. */
   readonly begun: Set<string>;
+  /** The ledger is at genesis, and the network has grown since (grown.ts). */
+  readonly outgrown?: () => boolean;
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly evidence: Evidence;
@@ -94,7 +96,8 @@ export class EpochRuntime {
     this.follower = index === undefined ? this.#makeFollower() : undefined;
     const voteKey = standing.keys.vote.publicKey;
     const begun = parts.begun.has(toHex(voteKey));
-    this.#voteKey = new VoteKey(parts.ledger, voteKey, this.epoch.epoch, parts.signState, begun);
+    const outgrown = parts.outgrown?.() ?? false;
+    this.#voteKey = new VoteKey(parts.ledger, voteKey, this.epoch.epoch, parts.signState, begun, outgrown);
     const refusal = index === undefined ? '' : this.#voteKey.refusal();
     const waits = index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
     if (waits !== '') this.#notVoting = waits;

@@ -9,9 +9,10 @@ import { type JournalReport, readJournal } from '../ledger/journalReport.ts';
 import { reportStore, type StoreReport } from '../ledger/storeReport.ts';
 import type { Epoch, Validator } from '../ledger/validatorSet.ts';
 import type { Config } from './config.ts';
-import { SignState, type SignStateEntry, signStatePath } from './signState.ts';
+import { newestEpochOf, unknownToGenesis } from './grown.ts';
+import { SignState, type SignStateEntry, signStatePaths } from './signState.ts';
 import { readStopMark, type StopMark } from './stopMark.ts';
-import { refusalOf, voteKeyNote } from './voteKey.ts';
+import { networkGrown, refusalOf, voteKeyNote } from './voteKey.ts';
 
 /** What lies in a stopped node's folders, and what is wrong with it: read for `weft recover`, without starting anything. */
 export type HomeState = VoteState & {
@@ -21,6 +22,10 @@ export type HomeState = VoteState & {
   readonly stopMark: StopMark | undefined;
   /** A rebuild of the store died between its two renames. */
   readonly halfRebuilt: boolean;
+  /** Of all that lies here. Above the store's: the store is behind, or is none. */
+  readonly newestEpoch: number;
+  /** As far as anything here says, this node is the only validator of its network. */
+  readonly alone: boolean;
 };
 
 export type VoteState = {
@@ -54,12 +59,18 @@ export async function readHome(config: Config, genesis: Genesis): Promise<HomeSt
   const { epoch, notes, height, journalRecords } = store;
   const words = { epoch, height, journalRecords, note: (name: string) => notes.get(name) };
   const votes = await readVoteState(config, genesis, words);
+  const newestEpoch = newestEpochOf(genesis, store, votes.journal, votes.signState);
+  // Without a whole store genesis speaks for it, and that is old.
+  const sure =
+    store.state === 'whole' || (!votes.signState.unreadable && unknownToGenesis(genesis, config).length === 0);
   return {
     config,
     genesis,
     store,
     stopMark,
     halfRebuilt: store.state === 'absent' && existsSync(join(config.data, 'store.new')),
+    newestEpoch,
+    alone: votes.entry !== undefined && epoch.validators.length === 1 && newestEpoch <= epoch.epoch && sure,
     ...votes,
   };
 }
@@ -79,9 +90,10 @@ export async function readVoteState(
   genesis: Genesis,
   { epoch, height, note, journalRecords }: StoreWords,
 ): Promise<VoteState> {
+  const paths = signStatePaths(config);
   const [journal, signState, present, next] = await Promise.all([
     readJournal(join(config.data, 'journal'), genesis.genesisHash),
-    SignState.open(nodeFiles, config.signState ?? signStatePath(config.keys)),
+    SignState.open(nodeFiles, paths.path, undefined, paths.others),
     voteKeyIn(config.keys),
     config.nextKeys === undefined ? undefined : voteKeyIn(config.nextKeys),
   ]);
@@ -104,7 +116,12 @@ export async function readVoteState(
     signState,
     beside,
     refusal:
-      entry === undefined ? '' : refusalOf(found, said === undefined ? '' : decodeUtf8(said), beside, epoch.epoch),
+      entry === undefined
+        ? ''
+        : refusalOf(found, said === undefined ? '' : decodeUtf8(said), beside, epoch.epoch, {
+            remembered: signState.remembers(genesis.genesisHash),
+            outgrown: height === 0 && unknownToGenesis(genesis, config).length > 0,
+          }),
     storeBehind: journal.state === 'complete' && (journal.epoch > epoch.epoch || journal.floorHeight > height),
   };
 }
@@ -123,9 +140,10 @@ export function findingsOf(state: HomeState): Finding[] {
   if (state.signState.unreadable)
     add(
       'SIGN_STATE_UNREADABLE',
-      `${state.signState.path} cannot be read, so every vote key counts as one that has signed`,
+      `${state.signState.path}, or the one beside another key file, cannot be read, so every vote key counts as one that has signed`,
     );
-  const why = refusals[refusal] ?? '';
+  if (refusal !== networkGrown && outgrown(state)) add(networkGrown, grownWords(state));
+  const why = refusal === networkGrown ? grownWords(state) : (refusals[refusal] ?? '');
   if (refusal !== '') {
     const journalIs = journal.state === 'absent' ? 'there is none' : `${journal.file} is ${journal.state}`;
     add(refusal, why.replace('JOURNAL', journalIs));
@@ -144,6 +162,24 @@ const refusals: Readonly<Record<string, string>> = {
   JOURNAL_ROLLED_BACK:
     'the other validators know votes of this key that its journal does not hold: it must not vote again',
 };
+
+/** Genesis lists one validator, and what lies here is of a later epoch than the store: nobody else can connect at genesis. */
+export function outgrown({ genesis, store, newestEpoch }: HomeState): boolean {
+  return (
+    genesis.epoch.validators.length === 1 &&
+    store.epoch.epoch === genesis.epoch.epoch &&
+    newestEpoch > store.epoch.epoch
+  );
+}
+
+function grownWords({ genesis, config, newestEpoch }: HomeState): string {
+  const others = unknownToGenesis(genesis, config);
+  const why =
+    newestEpoch > genesis.epoch.epoch
+      ? `epoch ${newestEpoch} has begun since`
+      : `the configuration knows ${others.join(', ')}`;
+  return `genesis lists this validator alone, and ${why}: the blocks come from the others, who can be reached only from a later state: weft start --snapshot FILE|URL, with a snapshot of a node that runs`;
+}
 
 async function voteKeyIn(path: string): Promise<Uint8Array> {
   const found = (await readPublicPart(path)).find(({ name }) => name === 'vote');

@@ -23,7 +23,9 @@ import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.
 import { Epochs } from './epochs.ts';
 import { Failure } from './failure.ts';
 import { Fates } from './fates.ts';
+import { folderIdentity } from './folderIdentity.ts';
 import { Gateway } from './gateway.ts';
+import { unknownToGenesis } from './grown.ts';
 import type { Log } from './log.ts';
 import { ownIn, standingOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
@@ -34,7 +36,7 @@ import { makeApi } from './nodeApi.ts';
 import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { Requests } from './requests.ts';
-import { folderIdentity, SignState, signStatePath } from './signState.ts';
+import { SignState, signStatePaths } from './signState.ts';
 import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
 import { Snapshots } from './snapshots.ts';
 import { Spread } from './spread.ts';
@@ -121,9 +123,10 @@ export class WeftNode {
     let node: WeftNode | undefined;
     try {
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
-      const { keys, signState, data } = options.config;
+      const { data } = options.config;
+      const { path, others } = signStatePaths(options.config);
       const files = options.files ?? nodeFiles;
-      const beside = await SignState.open(files, signState ?? signStatePath(keys), await folderIdentity(data));
+      const beside = await SignState.open(files, path, await folderIdentity(data), others);
       node = new WeftNode(options, ledger, verifier, beside, await readStopMark(data, options.files));
       await node.#start();
       return node;
@@ -262,6 +265,7 @@ export class WeftNode {
     this.#parts = {
       signState,
       begun: new Set(),
+      outgrown: () => ledger.finalized.header.height === 0 && unknownToGenesis(ledger.genesis, config).length > 0,
       ledger,
       mempool,
       evidence: this.#duties.evidence,

@@ -12,9 +12,10 @@ import { nodeFiles } from '../ledger/files.ts';
 import { beginStoreWithNotes } from '../ledger/storeReport.ts';
 import type { Validator } from '../ledger/validatorSet.ts';
 import { writeWholeFile } from '../ledger/wholeFile.ts';
-import { type HomeState, readHome } from './homeState.ts';
-import { confirmed } from './signState.ts';
+import { type HomeState, outgrown, readHome } from './homeState.ts';
+import { confirmed, nextKeysPath } from './signState.ts';
 import { stopMarkPath } from './stopMark.ts';
+import { networkGrown } from './voteKey.ts';
 
 /**
  * What `weft recover` does about what it finds, as steps. Each step may be repeated, and a crash between two, or in one, leaves
@@ -47,11 +48,10 @@ const healedByStore: ReadonlySet<string> = new Set(['STATE_DIVERGED', 'DATA_DAMA
 
 /** @throws WeftError DATA_LOCKED, RECOVER_CONFIRM (`--confirm` is needed, and what it means), RECOVER_STORE */
 export function planOf(state: HomeState, options: RecoveryOptions): Step[] {
-  const { store, stopMark, refusal, storeBehind, entry, config } = state;
+  const { store, stopMark, refusal, storeBehind, alone, genesis, config } = state;
   if (store.state === 'locked')
     throw new WeftError('DATA_LOCKED', `a process works on ${config.data}: stop that node, then run this again`);
   const steps: Step[] = [];
-  const alone = store.epoch.validators.length === 1 && entry !== undefined;
   const rebuilds =
     options.rebuildStore ||
     state.halfRebuilt ||
@@ -62,13 +62,13 @@ export function planOf(state: HomeState, options: RecoveryOptions): Step[] {
   if (rebuilds && alone) {
     needConfirm(
       options,
-      'this is the only validator, so nobody else has the blocks: put a backup of the data folder back instead. With --confirm the chain begins again at genesis, and what was promised on the old one no longer holds',
+      'this is the only validator, so nobody else has the blocks: put a backup of the data folder back instead. With --confirm the chain begins again at genesis, and what was promised on the old one no longer holds. If there are other validators by now, do not: weft start --snapshot',
     );
   }
   if (rebuilds)
     steps.push({
       name: 'rebuild-store',
-      says: `puts ${join(config.data, 'store')} aside and begins an empty one with the node's notes; the journal stays. The blocks come from the other nodes at the next start, and this node votes again once it has come to where its journal begins`,
+      says: `puts ${join(config.data, 'store')} aside and begins an empty one with the node's notes; the journal stays. The blocks come ${outgrown(state) ? 'with a snapshot of a node that runs (weft start --snapshot FILE|URL)' : 'from the other nodes at the next start'}, and this node votes again once it has come to where its journal begins`,
     });
   if (stopMark !== undefined) {
     if (!healedByStore.has(stopMark.code)) {
@@ -79,7 +79,16 @@ export function planOf(state: HomeState, options: RecoveryOptions): Step[] {
     }
     steps.push({ name: 'clear-stop', says: `removes the mark ${stopMarkPath(config.data)}` });
   }
-  if (refusal !== '' || (alone && (storeBehind || rebuilds))) {
+  const beginsAgain = alone && (storeBehind || rebuilds) && store.epoch.epoch === genesis.epoch.epoch;
+  if (refusal === networkGrown) {
+    // What is known is no matter of anybody's word.
+    if (outgrown(state)) return steps;
+    needConfirm(
+      options,
+      'genesis lists this validator alone, and the configuration knows others, so the chain has gone on elsewhere: begin with weft start --snapshot FILE|URL. With --confirm you answer for it that no block was ever made, and this node makes the first one',
+    );
+    steps.push({ name: 'confirm', says: 'notes beside the key file that you answer for it' });
+  } else if (refusal !== '' || beginsAgain) {
     if (alone) {
       needConfirm(
         options,
@@ -96,14 +105,20 @@ export function planOf(state: HomeState, options: RecoveryOptions): Step[] {
       }
       if (config.nextKeys === undefined)
         steps.push({ name: 'configure', says: 'sets nextKeys in the configuration; keys stays, to be known by' });
-      if (state.beside?.state !== refusal)
+      const damaged = damagedJournal(state);
+      if (state.beside?.state !== refusal || damaged)
         steps.push({
           name: 'retire',
-          says: `notes beside the key file that the old vote key never votes again (${refusal})`,
+          says: `notes beside the key file that the old vote key never votes again (${refusal})${damaged ? ', and puts its journal aside' : ''}`,
         });
     }
   }
   return steps;
+}
+
+/** Governance has to list a new vote key of this node before it votes again. */
+export function needsReadmission({ refusal }: HomeState, steps: readonly Step[]): boolean {
+  return refusal !== '' && refusal !== networkGrown && !steps.some(({ name }) => name === 'confirm');
 }
 
 /** Runs the steps in order. `done` hears of each that is done. */
@@ -145,8 +160,8 @@ export function readmissionBody(entry: Validator, expires: number): Record<strin
   return { change: { kind: 'validators', set, remove: [] }, notBefore: 0, expires };
 }
 
-export function nextKeysPath(keys: string): string {
-  return keys.endsWith('.json') ? `${keys.slice(0, -'.json'.length)}.next.json` : `${keys}.next`;
+function damagedJournal({ journal }: HomeState): boolean {
+  return journal.state === 'damaged' || journal.state === 'foreign';
 }
 
 function needConfirm({ confirm }: RecoveryOptions, why: string): void {
@@ -175,12 +190,13 @@ const runners: Readonly<Record<Step['name'], Runner>> = {
     await rm(stopMarkPath(config.data), { force: true });
     await nodeFiles.syncFolder(config.data);
   },
-  confirm: async ({ config, genesis, signState, voteKey, store }, { before, wallMs }) => {
+  confirm: async ({ config, genesis, signState, voteKey, newestEpoch }, { before, wallMs }) => {
     const journal = join(config.data, 'journal');
     before?.('confirm');
-    await signState.set(genesis.genesisHash, voteKey, store.epoch.epoch, confirmed);
+    await signState.set(genesis.genesisHash, voteKey, newestEpoch, confirmed);
     before?.('put the journal aside');
-    if (existsSync(journal)) await rename(journal, `${journal}.kept-${wallMs()}`);
+    if (!existsSync(journal)) return;
+    await rename(journal, `${journal}.kept-${wallMs()}`);
     await nodeFiles.syncFolder(config.data);
   },
   'new-key': async ({ config }, { before, passphrase }) => {
@@ -203,9 +219,16 @@ const runners: Readonly<Record<Step['name'], Runner>> = {
     before?.('write the configuration');
     await writeWholeFile(nodeFiles, configPath, encodeUtf8(withSetting(text, configPath, 'nextKeys', value)));
   },
-  retire: async ({ genesis, signState, voteKey, store, refusal, journal }, { before }) => {
+  retire: async (state, { before, wallMs }) => {
+    const { config, genesis, signState, voteKey, newestEpoch, refusal } = state;
     before?.('retire the old key');
-    await signState.set(genesis.genesisHash, voteKey, Math.max(store.epoch.epoch, journal.epoch), refusal);
+    await signState.set(genesis.genesisHash, voteKey, newestEpoch, refusal);
+    if (!damagedJournal(state)) return;
+    // What is broken may not say whose it was and of which epoch: it would speak against the new key, too.
+    before?.('put the damaged journal aside');
+    const journal = join(config.data, 'journal');
+    await rename(journal, `${journal}.damaged-${wallMs()}`);
+    await nodeFiles.syncFolder(config.data);
   },
 };
 

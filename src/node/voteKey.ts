@@ -16,12 +16,21 @@ export class VoteKey {
   readonly #signState: SignState | undefined;
   readonly #begun: boolean;
   readonly #note: string;
+  readonly #outgrown: boolean;
 
   /**
    * `signState`: absent only where nothing is signed (observers, tests). `begun`: this process has begun the journal of this key,
-   * so what was there before says nothing about it.
+   * so what was there before says nothing about it. `outgrown`: the network has grown since this ledger's genesis (grown.ts).
    */
-  constructor(ledger: Ledger, publicKey: Uint8Array, epoch = ledger.epoch.epoch, signState?: SignState, begun = false) {
+  constructor(
+    ledger: Ledger,
+    publicKey: Uint8Array,
+    epoch = ledger.epoch.epoch,
+    signState?: SignState,
+    begun = false,
+    outgrown = false,
+  ) {
+    this.#outgrown = outgrown;
     this.#begun = begun;
     this.#ledger = ledger;
     this.#publicKey = publicKey;
@@ -33,10 +42,14 @@ export class VoteKey {
   /** Why this key signs nothing, as a code; empty when it may ask the others whether it may vote. */
   refusal(): string {
     const note = this.#ledger.note(this.#note);
-    const beside = this.#signState?.of(this.#ledger.genesis.genesisHash, this.#publicKey);
+    const { genesisHash } = this.#ledger.genesis;
+    const beside = this.#signState?.of(genesisHash, this.#publicKey);
     const { replay } = this.#ledger.journal;
     const found = this.#begun ? { state: 'complete' as const, epoch: this.#epoch, rolledBack: false } : replay;
-    return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside, this.#epoch);
+    return refusalOf(found, note === undefined ? '' : decodeUtf8(note), beside, this.#epoch, {
+      remembered: this.#signState?.remembers(genesisHash) ?? false,
+      outgrown: this.#outgrown,
+    });
   }
 
   /**
@@ -69,7 +82,8 @@ export class VoteKey {
   async begin(): Promise<void> {
     const { genesisHash } = this.#ledger.genesis;
     const beside = this.#signState?.of(genesisHash, this.#publicKey);
-    const current = beside?.state === signs && beside.epoch >= this.#epoch && this.#signState?.unreadable === false;
+    const held = this.#signState?.holds(genesisHash, this.#publicKey, this.#epoch) === true;
+    const current = beside?.state === signs && held && this.#signState?.unreadable === false;
     const retired = beside !== undefined && beside.state !== signs && beside.state !== confirmed;
     if (!current && !retired) await this.#signState?.set(genesisHash, this.#publicKey, this.#epoch, signs);
     const note = this.#ledger.note(this.#note);
@@ -87,28 +101,39 @@ export class VoteKey {
   }
 }
 
+const none = { remembered: false, outgrown: false };
+
 /** Name of the note about a vote key in the store. */
 export function voteKeyNote(publicKey: Uint8Array): string {
   return `vote-key-${toHex(publicKey.subarray(0, 16))}`;
 }
 
-/** `said`: the store's note, '' without one; `beside`: the entry in the sign state; `epoch`: in which it would vote. */
+/** Nothing is known against the key, but the chain has gone on past where it would vote (grown.ts). */
+export const networkGrown = 'NETWORK_GROWN';
+
+/**
+ * `said`: the store's note, '' without one; `beside`: the entry in the sign state; `epoch`: in which it would vote. `remembered`:
+ * the sign state would name this key if it had signed; `outgrown`: the network is not the one of this genesis any more.
+ */
 export function refusalOf(
   journal: { readonly state: string; readonly epoch: number; readonly rolledBack: boolean },
   said: string,
   beside: SignStateEntry | undefined,
   epoch: number,
+  { remembered, outgrown }: { readonly remembered: boolean; readonly outgrown: boolean } = none,
 ): string {
-  if (beside?.state === confirmed) return '';
+  // What an operator answered for in a later epoch says nothing about this one.
+  if (beside?.state === confirmed) return beside.epoch > epoch ? 'JOURNAL_ROLLED_BACK' : '';
   for (const each of [said, beside?.state ?? '']) if (each !== '' && each !== signs) return each;
   const hasSigned = said === signs || beside !== undefined;
   if (journal.state === 'damaged') {
-    // A key that governance brought in for a later epoch owes nothing to the journal of one that is over.
-    const over = journal.epoch > 0 && journal.epoch < epoch;
+    // A key that governance brought in for a later epoch owes nothing to the journal of one that is over. Of which epoch it
+    // was, a damaged one may not say (0): then another key wrote it, if what lies beside the key files knows of others alone.
+    const over = journal.epoch > 0 ? journal.epoch < epoch : remembered;
     return over && !hasSigned ? '' : 'JOURNAL_DAMAGED';
   }
   // A key that is new here has no journal yet; one that has signed had one.
-  if (journal.state === 'absent') return hasSigned ? 'JOURNAL_LOST' : '';
+  if (journal.state === 'absent') return hasSigned ? 'JOURNAL_LOST' : outgrown ? networkGrown : '';
   if (journal.rolledBack && hasSigned) return 'JOURNAL_ROLLED_BACK';
   // It has voted in an epoch of which this journal knows nothing: an old one was put back.
   return beside !== undefined && beside.epoch > journal.epoch ? 'JOURNAL_ROLLED_BACK' : '';

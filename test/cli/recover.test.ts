@@ -23,7 +23,7 @@ import { nodeFiles } from '../../src/ledger/files.ts';
 import { type Genesis, loadGenesis } from '../../src/ledger/genesis.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
-import { findingsOf, readHome } from '../../src/node/homeState.ts';
+import { findingsOf, readHome, readVoteState } from '../../src/node/homeState.ts';
 import { planOf, recover } from '../../src/node/recovery.ts';
 import { SignState, signStatePath } from '../../src/node/signState.ts';
 import { writeStopMark } from '../../src/node/stopMark.ts';
@@ -154,6 +154,14 @@ t.test('a damaged journal, and one that was put back', { timeout }, async (t) =>
   const ran = JSON.parse((await weft(args(damaged, '--json'))).out);
   t.match(ran.findings, [{ code: 'JOURNAL_DAMAGED' }]);
   t.same(ran.done, ['new-key', 'configure', 'retire']);
+  t.ok(readdirSync(damaged.data).some((name) => /^journal\.damaged-[0-9]+$/.test(name)));
+  t.equal(await refusalAt(damaged), 'JOURNAL_DAMAGED', 'the old key stays retired');
+  const config = loadConfig(damaged.config);
+  const { epoch } = damaged.genesis;
+  const { vote: newKey } = validatorKeysFrom(await readKeyFile(config.nextKeys ?? '', null));
+  const validators = epoch.validators.map((each) => (each.name === 'v1' ? { ...each, vote: newKey.publicKey } : each));
+  const listed = { epoch: { ...epoch, epoch: 2, validators }, height: 10, journalRecords: 0, note: () => undefined };
+  t.equal((await readVoteState(config, damaged.genesis, listed)).refusal, '', 'the new one votes when it is listed');
 
   const old = await makeHome();
   const { keys } = loadConfig(old.config);
@@ -214,9 +222,77 @@ t.test('the only validator of its network: a person has to answer for it', { tim
   t.equal(await refusalAt(home), '', 'the same key votes on');
 });
 
+t.test(
+  'alone in genesis, in a network that has grown: nobody can answer for a second block 1',
+  { timeout },
+  async (t) => {
+    const damages: [string, (home: HomeOf) => void][] = [
+      ['store damaged', ({ data }) => rmSync(join(data, 'store', 'CURRENT'))],
+      ['store absent', ({ data }) => rmSync(join(data, 'store'), { recursive: true })],
+      ['all absent', ({ data }) => rmSync(data, { recursive: true })],
+      ['journal absent', ({ data }) => rmSync(join(data, 'journal'), { recursive: true })],
+    ];
+    for (const [what, damage] of damages) {
+      const home = await makeHome(1);
+      await (await Ledger.open({ dir: home.data, genesis: home.genesis })).close();
+      const config = loadConfig(home.config);
+      const { vote } = validatorKeysFrom(await readKeyFile(config.keys, null));
+      const path = signStatePath(config.keys);
+      const { genesisHash } = home.genesis;
+      await (await SignState.open(nodeFiles, path)).set(genesisHash, vote.publicKey, 5, 'SIGNS');
+      damage(home);
+      const state = await readHome(config, home.genesis);
+      t.same([state.newestEpoch, state.alone], [5, false], what);
+      t.match(
+        findingsOf(state).find(({ code }) => code === 'NETWORK_GROWN'),
+        { says: /weft start --snapshot/ },
+      );
+      const steps = planOf(state, { rebuildStore: false, confirm: true });
+      t.notOk(
+        steps.some(({ name }) => name === 'confirm'),
+        what,
+      );
+      await recover(state, steps, { configPath: home.config, passphrase: null, wallMs: () => 7 });
+      const after = (await SignState.open(nodeFiles, path)).of(genesisHash, vote.publicKey);
+      t.match(after, { epoch: 5, state: /^(SIGNS|JOURNAL_)/ });
+      t.match(await refusalAt(home), /^JOURNAL_/, `${what}: and it begins nothing`);
+    }
+  },
+);
+
+t.test('alone in genesis: who else is in the journal, the notes and the configuration', { timeout }, async (t) => {
+  const home = await makeHome(1);
+  const ledger = await Ledger.open({ dir: home.data, genesis: home.genesis });
+  await ledger.putNote('closing/2', new Uint8Array(1));
+  await ledger.close();
+  const config = loadConfig(home.config);
+  t.match(await readHome(config, home.genesis), { newestEpoch: 3, alone: false });
+
+  // Keys that were restored without what lay beside them, in an empty folder.
+  const restored = await makeHome(1);
+  rmSync(restored.data, { recursive: true });
+  rmSync(signStatePath(config.keys.replace(home.dir, restored.dir)));
+  const own = loadConfig(restored.config);
+  t.match(await readHome(own, restored.genesis), { refusal: '', alone: true }, 'a network that begins');
+  const peer = { ...own.peer, peers: [{ name: 'v2', address: '/ip4/127.0.0.1/tcp/1' }] };
+  const withPeers = { ...own, peer };
+  const state = await readHome(withPeers, restored.genesis);
+  t.match(state, { refusal: 'NETWORK_GROWN', alone: false });
+  t.match(findingsOf(state), [{ code: 'NETWORK_GROWN', says: /v2.*weft start --snapshot/ }]);
+  t.throws(() => planOf(state, { rebuildStore: false, confirm: false }), { code: 'RECOVER_CONFIRM' });
+  const steps = planOf(state, { rebuildStore: false, confirm: true });
+  t.same(
+    steps.map(({ name }) => name),
+    ['confirm'],
+  );
+  await recover(state, steps, { configPath: restored.config, passphrase: null, wallMs: () => 7 });
+  t.match(await readHome(withPeers, restored.genesis), { refusal: '' }, 'a person answered for it');
+});
+
 t.test('a crash at each step: the same command goes on from there', { timeout }, async (t) => {
   const damages: [string, (home: HomeOf) => void | Promise<void>][] = [
     ['journal', ({ data }) => rmSync(join(data, 'journal'), { recursive: true })],
+    ['damaged', (home) => writeFileSync(journalFile(home), 'no journal')],
     ['store', ({ data }) => rmSync(join(data, 'store', 'CURRENT'))],
     ['mark', ({ data }) => writeStopMark(data, { code: 'STATE_DIVERGED', detail: 'x', height: 1, time: 1 })],
     ['alone', ({ data }) => rmSync(join(data, 'journal'), { recursive: true })],
@@ -255,8 +331,23 @@ t.test('a crash at each step: the same command goes on from there', { timeout },
       const state = await readHome(loadConfig(home.config), home.genesis);
       t.same(planOf(state, options), [], `${what}: ${died === '' ? 'no crash' : `died before it would ${died}`}`);
       const codes = findingsOf(state).map(({ code }) => code);
-      t.same(codes, { journal: ['JOURNAL_LOST'], store: ['STORE_BEHIND'], mark: ['STORE_BEHIND'], alone: [] }[what]);
-      const votes = { journal: 'JOURNAL_LOST', store: 'STORE_BEHIND', mark: 'STORE_BEHIND', alone: '' }[what];
+      t.same(
+        codes,
+        {
+          journal: ['JOURNAL_LOST'],
+          damaged: ['JOURNAL_DAMAGED'],
+          store: ['STORE_BEHIND'],
+          mark: ['STORE_BEHIND'],
+          alone: [],
+        }[what],
+      );
+      const votes = {
+        journal: 'JOURNAL_LOST',
+        damaged: 'JOURNAL_DAMAGED',
+        store: 'STORE_BEHIND',
+        mark: 'STORE_BEHIND',
+        alone: '',
+      }[what];
       t.equal(await refusalAt(home), votes);
       if (what === 'journal') t.ok(state.nextVoteKey, 'there is a next key');
       if (died === '') break;

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Files, nodeFiles } from '../../src/ledger/files.ts';
+import { folderIdentity, sameFolder } from '../../src/node/folderIdentity.ts';
 import {
   decodeSignState,
   encodeSignState,
-  folderIdentity,
   SignState,
   signStatePath,
+  signStatePaths,
 } from '../../src/node/signState.ts';
 
 const chain = 'ab'.repeat(32);
@@ -84,10 +85,92 @@ t.test('another data folder than the one in which the key last voted', async (t)
   await copy.settle(chain, key);
   t.equal((await SignState.open(nodeFiles, path, '18')).moved(chain, key), false);
   t.equal((await SignState.open(nodeFiles, path, '17')).moved(chain, key), true);
-  const other = await folderIdentity(join(path, '..'));
-  t.match(other, /^[0-9]+$/);
-  t.equal(await folderIdentity(`${path}/none`), undefined);
 });
+
+t.test('a folder is told from its copy by inode, birth and machine, as far as they are known', async (t) => {
+  const path = fileIn(t);
+  const folder = join(path, '..');
+  writeFileSync(join(folder, 'x'), '');
+  const here = await folderIdentity(folder);
+  t.match(here, /^[0-9]+-[0-9]+-[0-9a-f]{16}$/);
+  t.equal(await folderIdentity(folder), here, 'a start later');
+  t.equal(await folderIdentity(`${path}/none`), undefined);
+  const elsewhere = (await folderIdentity(folder, async () => 'another machine')) ?? '';
+  t.equal(sameFolder(here ?? '', elsewhere), false, 'a disk that was copied whole');
+  t.equal(sameFolder(here ?? '', (await folderIdentity(folder, async () => '')) ?? ''), true);
+  for (const [a, b, same] of [
+    ['2', '2-17-ab', true],
+    ['2', '3-17-ab', false],
+    ['2-17-ab', '2-18-ab', false],
+    ['2-17-ab', '2-0-ab', true],
+    ['2-17-ab', '2-17-ac', false],
+    ['2-17-0', '2-17-ac', true],
+  ] as const)
+    t.same([sameFolder(a, b), sameFolder(b, a)], [same, same], `${a} and ${b}`);
+
+  const before = await SignState.open(nodeFiles, path, '2');
+  await before.set(chain, key, 1, 'SIGNS');
+  const after = await SignState.open(nodeFiles, path, '2-17-ab');
+  t.equal(after.moved(chain, key), false, 'the form of an older file');
+  await after.settle(chain, key);
+  t.equal((await SignState.open(nodeFiles, path, '2-18-ab')).moved(chain, key), true);
+});
+
+t.test(
+  'keys that are named otherwise now: what lies beside their other files counts, and is not written',
+  async (t) => {
+    const keys = fileIn(t).replace(/\.sign-state$/, '');
+    const next = keys.replace(/\.json$/, '.next.json');
+    t.same(signStatePaths({ keys, nextKeys: next }), {
+      path: signStatePath(keys),
+      others: [signStatePath(next)],
+    });
+    const { path, others } = signStatePaths({ keys: next });
+    t.equal(path, signStatePath(next));
+    t.ok(others.includes(signStatePath(keys)));
+    const away = signStatePaths({ keys, signState: join(keys, '..', 'elsewhere') });
+    t.ok(away.others.includes(signStatePath(keys)));
+
+    await (await SignState.open(nodeFiles, signStatePath(keys))).set(chain, key, 3, 'SIGNS');
+    const text = readFileSync(signStatePath(keys), 'utf8');
+    const now = await SignState.open(nodeFiles, path, undefined, others);
+    t.match(now.of(chain, key), { epoch: 3, state: 'SIGNS' });
+    t.same([now.newestEpoch(chain), now.remembers(chain), now.holds(chain, key, 3)], [3, true, false]);
+    await now.set(chain, key, 4, 'SIGNS');
+    t.match(now.of(chain, key), { epoch: 4 });
+    t.equal(now.holds(chain, key, 4), true);
+    t.equal(readFileSync(signStatePath(keys), 'utf8'), text);
+
+    // Two that disagree.
+    for (const [own, other, counts] of [
+      ['SIGNS 4', 'JOURNAL_LOST 3', 'JOURNAL_LOST 3'],
+      ['JOURNAL_LOST 3', 'SIGNS 4', 'JOURNAL_LOST 3'],
+      ['CONFIRMED 4', 'JOURNAL_LOST 4', 'CONFIRMED 4'],
+      ['CONFIRMED 3', 'SIGNS 4', 'SIGNS 4'],
+      ['SIGNS 4', 'CONFIRMED 5', 'SIGNS 5'],
+    ] as const) {
+      for (const [at, what] of [
+        [path, own],
+        [signStatePath(keys), other],
+      ] as const) {
+        const [state = '', epoch] = what.split(' ');
+        await (await SignState.open(nodeFiles, at)).set(chain, key, Number(epoch), state);
+      }
+      const found = (await SignState.open(nodeFiles, path, undefined, others)).of(chain, key);
+      t.equal(`${found?.state} ${found?.epoch}`, counts, `${own} here, ${other} there`);
+    }
+    writeFileSync(signStatePath(keys), 'x');
+    const unsure = await SignState.open(nodeFiles, path, undefined, others);
+    t.equal(unsure.unreadable, true);
+    t.match(
+      unsure.of(
+        chain,
+        key.map(() => 8),
+      ),
+      { state: 'SIGNS' },
+    );
+  },
+);
 
 t.test('a crash at each step of the write leaves the old or the new', async (t) => {
   const entry = (epoch: number) =>

@@ -131,6 +131,57 @@ t.test('an operator of a single validator answers for a lost journal, once', asy
   t.equal(lost.refusal(), 'JOURNAL_LOST', 'the next loss needs another word');
 });
 
+t.test('what an operator answered for in a later epoch says nothing about an earlier one', async (t) => {
+  const beside = await besideKey(t);
+  await beside.set(genesis.genesisHash, key, 5, 'CONFIRMED');
+  const ledger = await openInMemory(genesis, new MemoryDisk());
+  t.equal(new VoteKey(ledger, key, 1, beside).refusal(), 'JOURNAL_ROLLED_BACK');
+  t.equal(new VoteKey(ledger, key, 5, beside).refusal(), '');
+});
+
+t.test('a network that has grown since genesis: a key of which nothing is known does not begin it again', async (t) => {
+  const beside = await besideKey(t);
+  const disk = new MemoryDisk();
+  const ledger = await openInMemory(genesis, disk);
+  const first = new VoteKey(ledger, key, 1, beside, false, true);
+  t.equal(first.refusal(), 'NETWORK_GROWN');
+  await beside.set(genesis.genesisHash, key, 1, 'CONFIRMED');
+  t.equal(first.refusal(), '', 'it is a new network all the same');
+  await ledger.journal.restart(1, floorOf(ledger));
+  await first.begin();
+  await ledger.close();
+  const again = await openInMemory(genesis, disk);
+  t.equal(new VoteKey(again, key, 1, beside, false, true).refusal(), '', 'its journal is known');
+});
+
+t.test('a journal so damaged that it names no epoch speaks against the keys that signed, and no other', async (t) => {
+  const next = key.map(() => 9);
+  for (const at of [20, 60, 70, 100]) {
+    const beside = await besideKey(t);
+    const disk = new MemoryDisk();
+    const ledger = await openInMemory(genesis, disk);
+    await ledger.journal.restart(1, floorOf(ledger));
+    for (const view of [1, 2]) {
+      const signature = new Uint8Array(64);
+      const vote = { kind: 'nullify' as const, subject: { epoch: 1, view }, signer: 0, signature };
+      ledger.journal.appendRecord({ kind: 'vote', vote });
+      await ledger.journal.sync();
+    }
+    const noted = new VoteKey(ledger, key, 1);
+    await noted.begin();
+    await ledger.close();
+    const file = disk.journal();
+    file.bytes = file.bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
+    const damaged = await openInMemory(genesis, disk);
+    t.match(damaged.journal.replay, { state: 'damaged', epoch: 0 }, `byte ${at}`);
+    t.equal(new VoteKey(damaged, next, 2, beside).refusal(), 'JOURNAL_DAMAGED', 'nothing tells whose it was');
+    await beside.set(genesis.genesisHash, key, 1, 'SIGNS');
+    t.equal(new VoteKey(damaged, key, 1, beside).refusal(), 'JOURNAL_DAMAGED');
+    t.equal(new VoteKey(damaged, next, 2, beside).refusal(), '', 'a new key');
+    await damaged.close();
+  }
+});
+
 t.test('a journal that lost its end, or an old one: the store knows how far it had come', async (t) => {
   const disk = new MemoryDisk();
   const ledger = await openInMemory(genesis, disk);
