@@ -34,6 +34,8 @@ export type NodeParts = {
   readonly begun: Set<string>;
   /** The ledger is at genesis, and the network has grown since (grown.ts). */
   readonly outgrown?: () => boolean;
+  /** When the ledger was opened, its store ended below what the journal builds on (voteKey.ts). */
+  readonly storeWasBehind: boolean;
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly evidence: Evidence;
@@ -99,7 +101,7 @@ export class EpochRuntime {
     const outgrown = parts.outgrown?.() ?? false;
     this.#voteKey = new VoteKey(parts.ledger, voteKey, this.epoch.epoch, parts.signState, begun, outgrown);
     const refusal = index === undefined ? '' : this.#voteKey.refusal();
-    const waits = index !== undefined && refusal === '' && this.#voteKey.storeBehind ? storeBehind : refusal;
+    const waits = index !== undefined && refusal === '' && this.#mustOpenAnew ? storeBehind : refusal;
     if (waits !== '') this.#notVoting = waits;
     else if (this.#listensMs > 0) this.#notVoting = dataMoved;
     this.#consensus = this.#makeConsensus(waits === '' ? index : undefined);
@@ -109,6 +111,15 @@ export class EpochRuntime {
   get #listensMs(): number {
     const { validators, consensus } = this.epoch;
     return this.index !== undefined && validators.length > 1 && this.#voteKey.moved ? consensus.skipMs : 0;
+  }
+
+  /**
+   * The blocks of a journal are taken up when it is opened: one that was ahead of the store then is gone on with only by a process
+   * that opens both where they fit, also when this epoch begins exactly where it does.
+   */
+  get #mustOpenAnew(): boolean {
+    const { ledger, storeWasBehind } = this.#parts;
+    return this.#voteKey.storeBehind || (storeWasBehind && ledger.journal.replay.epoch === this.epoch.epoch);
   }
 
   get standing(): Standing {

@@ -45,6 +45,7 @@ import { readStopMark, type StopMark } from './stopMark.ts';
 import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
 import { runAnswerBytesMax, Sync } from './sync.ts';
+import { VoteKey } from './voteKey.ts';
 
 /** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
 
@@ -266,6 +267,7 @@ export class WeftNode {
       signState,
       begun: new Set(),
       outgrown: () => ledger.finalized.header.height === 0 && unknownToGenesis(ledger.genesis, config).length > 0,
+      storeWasBehind: new VoteKey(ledger, options.keys.vote.publicKey).storeBehind,
       ledger,
       mempool,
       evidence: this.#duties.evidence,

@@ -5,11 +5,12 @@ import t from 'tap';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { readHome } from '../../src/node/homeState.ts';
 import { WeftNode } from '../../src/node/node.ts';
 import { planOf, recover } from '../../src/node/recovery.ts';
-import { agree, EpochNet, work } from './epochNet.ts';
+import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
 
 const all = ['v1', 'v2', 'v3', 'v4'];
 const others = ['v1', 'v2', 'v3'];
@@ -34,9 +35,8 @@ t.test('a data folder is wiped while all the others restart, too', { timeout: 60
   await agree(t, net, all, 0);
 });
 
-t.test('a store that is rebuilt: the journal stays, and the same key votes on', { timeout: 60_000 }, async (t) => {
-  const net = await makeNet(t);
-  await net.stop('v4');
+/** v4, stopped, is to fetch its store anew beside its journal. */
+async function rebuildStore(t: Parameters<typeof EpochNet.make>[0], net: EpochNet): Promise<void> {
   const home = join(dirname(net.dataOf('v4')));
   const config = loadConfig(join(home, 'config.yaml'));
   const state = await readHome(config, loadGenesis(new Uint8Array(readFileSync(config.genesis))));
@@ -46,6 +46,12 @@ t.test('a store that is rebuilt: the journal stays, and the same key votes on', 
     ['rebuild-store'],
   );
   await recover(state, steps, { configPath: '', passphrase: null, wallMs: Date.now });
+}
+
+t.test('a store that is rebuilt: the journal stays, and the same key votes on', { timeout: 60_000 }, async (t) => {
+  const net = await makeNet(t);
+  await net.stop('v4');
+  await rebuildStore(t, net);
   await work(net, 'v1');
   await net.start('v4', { reopen: (why) => void net.reopen('v4', why) });
   t.equal(net.status('v4').notVoting, 'STORE_BEHIND');
@@ -54,6 +60,30 @@ t.test('a store that is rebuilt: the journal stays, and the same key votes on', 
   await work(net, 'v4');
   t.match(net.lines.join('\n'), /v4 reopened for STORE_BEHIND/);
   await agree(t, net, all, 0);
+});
+
+t.test('a rebuilt store that enters the epoch of its journal where that begins', { timeout: 60_000 }, async (t) => {
+  const net = await makeNet(t);
+  await net.change({ kind: 'parameters', parameters: { ...parametersOf(net, 'v1'), cosignEveryBlocks: 2 } });
+  await net.until('v4 votes in epoch 2', () => net.lines.some((line) => line === 'v4 info voting {"epoch":2}'));
+  await net.stop('v4');
+  await rebuildStore(t, net);
+  // As if it had committed no block of this epoch yet, and voted for the first.
+  const openLedger: typeof Ledger.open = async (options) => {
+    const ledger = await Ledger.open(options);
+    const { replay } = ledger.journal;
+    const from = replay.records.findIndex(({ kind }) => kind === 'floor');
+    const records = replay.records.filter(({ kind }, i) => kind !== 'floor' || i === from);
+    Object.assign(ledger.journal, { replay: { ...replay, records } });
+    return ledger;
+  };
+  await net.start('v4', { openLedger, reopen: (why) => void net.reopen('v4', why) });
+  t.equal(net.status('v4').notVoting, 'STORE_BEHIND');
+  await net.until('v4 is back', () => net.nodes.has('v4') && net.status('v4').notVoting === '');
+  t.match(net.lines.join('\n'), /v4 reopened for STORE_BEHIND/, 'its blocks are taken up with it');
+  await net.votes(...all);
+  await work(net, 'v4');
+  await agree(t, net, all, 1);
 });
 
 t.test(
