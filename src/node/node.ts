@@ -17,6 +17,7 @@ import type { NodeApi } from './api.ts';
 import { Clients } from './clients.ts';
 import { Closing } from './closing.ts';
 import type { Config } from './config.ts';
+import { clearLeftovers, takeIncoming } from './dataFolder.ts';
 import { Duties } from './duties.ts';
 import type { LocalTimings } from './engineConfig.ts';
 import { EpochRuntime, type NodeParts, validatorsAskable } from './epochRuntime.ts';
@@ -123,7 +124,9 @@ export class WeftNode {
     let ledger: Ledger | undefined;
     let node: WeftNode | undefined;
     try {
+      await takeIncoming(options.config.data, options.log);
       ledger = await open({ dir: options.config.data, genesis: options.genesis, verifier });
+      await clearLeftovers(options.config.data, options.log);
       const { data } = options.config;
       const { path, others } = signStatePaths(options.config);
       const files = options.files ?? nodeFiles;
@@ -233,6 +236,7 @@ export class WeftNode {
         requests,
         data: config.data,
         askable: () => this.#net.askable(),
+        keepsAll: config.keepBlocks === 0,
         reopen: (why) => options.reopen?.(why),
         log,
         monotonicMs,

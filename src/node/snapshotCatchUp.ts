@@ -1,5 +1,6 @@
-import { codeOf } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { dropIncoming } from '../ledger/replaceStore.ts';
 import type { Log } from './log.ts';
 import type { Requests } from './requests.ts';
 import { fetchSnapshot } from './snapshotFetch.ts';
@@ -15,6 +16,8 @@ export type SnapshotCatchUpModules = {
   readonly requests: Pick<Requests, 'snapshots' | 'snapshotPart'>;
   readonly data: string;
   readonly askable: () => readonly string[];
+  /** Nothing is pruned here: the store that is replaced stays beside the new one. */
+  readonly keepsAll: boolean;
   readonly reopen: (why: string) => void;
   readonly log: Log;
   readonly monotonicMs: () => number;
@@ -70,7 +73,7 @@ export class SnapshotCatchUp {
   }
 
   async #run(): Promise<boolean> {
-    const { ledger, snapshots, requests, data, askable, reopen, log } = this.#modules;
+    const { ledger, snapshots, requests, data, askable, keepsAll, reopen, log } = this.#modules;
     const fetched = await fetchSnapshot({
       genesis: ledger.genesis,
       data,
@@ -81,10 +84,18 @@ export class SnapshotCatchUp {
       height: () => ledger.finalized.header.height,
       blame: (peer, code) => log.warn({ peer, code }, 'a peer sent what is no snapshot of this chain'),
       stopped: () => this.#stopped,
+      keepOld: keepsAll,
       log,
     });
-    if (fetched === undefined || this.#stopped) return false;
-    await snapshots.take(fetched.path, fetched.height);
+    if (fetched === undefined) return false;
+    try {
+      if (this.#stopped) throw new WeftError('SNAPSHOT_STOPPED', 'The node stops before it goes on from the snapshot.');
+      await snapshots.take(fetched.path, fetched.height);
+    } catch (error) {
+      // The node goes on with its store, and comes further than the snapshot: no later start may take that.
+      await dropIncoming(data);
+      throw error;
+    }
     reopen('SNAPSHOT_LOADED');
     return true;
   }

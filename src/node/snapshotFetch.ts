@@ -38,6 +38,8 @@ export type FetchModules = {
   readonly height: () => number;
   readonly blame: (peer: string, code: string) => void;
   readonly stopped: () => boolean;
+  /** This node keeps everything: the store that the snapshot replaces stays beside it. */
+  readonly keepOld?: boolean;
   readonly log: Log;
   readonly freeBytes?: (folder: string) => Promise<number>;
 };
@@ -86,7 +88,7 @@ export async function fetchSnapshot(modules: FetchModules): Promise<FetchedSnaps
         await file.close();
       }
       if (modules.stopped() || offer.height <= modules.height()) return undefined;
-      await markIncoming(data);
+      await markIncoming(data, modules.keepOld);
       await removeDrafts(folder, new Set([draftName(offer.id)]));
       log.info({ height: offer.height, peer: offer.peer }, 'a snapshot is loaded: this node goes on from it');
       return { path, height: offer.height };

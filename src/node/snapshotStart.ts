@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { openLevel } from '../ledger/keyValue.ts';
-import { beginIncoming, markIncoming, settleIncoming } from '../ledger/replaceStore.ts';
+import { beginIncoming, markIncoming } from '../ledger/replaceStore.ts';
 import { SnapshotFile } from '../ledger/snapshotFile.ts';
 import { snapshotLimits } from '../ledger/snapshotFormat.ts';
 import { loadSnapshot } from '../ledger/snapshotLoad.ts';
 import { metaKey, readNumber } from '../ledger/storeKeys.ts';
+import { takeIncoming } from './dataFolder.ts';
 import type { Log } from './log.ts';
 
 const silentMs = 60_000;
@@ -17,6 +18,7 @@ const silentMs = 60_000;
  * `weft start --snapshot FILE|URL`: verifies the snapshot and puts it in place of the store, unless the store is as far already.
  * Run before the node opens its data folder.
  * @param from a file, or an http(s) URL of one
+ * @param keepOld a store that holds older blocks stays beside the new one
  * @returns its height, or undefined when the store needs it not
  * @throws WeftError SNAPSHOT_*, GENESIS_*, DATA_LOCKED
  */
@@ -25,10 +27,11 @@ export async function startFromSnapshot(
   genesisBytes: Uint8Array,
   from: string,
   log: Log,
+  keepOld = false,
 ): Promise<number | undefined> {
   const genesis = loadGenesis(genesisBytes);
   await mkdir(join(data, 'snapshots'), { recursive: true });
-  await settleIncoming(data);
+  await takeIncoming(data, log);
   const remote = /^https?:\/\//.test(from);
   const path = remote ? join(data, 'snapshots', 'download.tmp') : from;
   if (remote) await download(from, path);
@@ -46,8 +49,8 @@ export async function startFromSnapshot(
     } finally {
       await database.close();
     }
-    await markIncoming(data);
-    await settleIncoming(data);
+    await markIncoming(data, keepOld);
+    await takeIncoming(data, log);
     log.info({ height, from }, 'begun from a snapshot');
     return height;
   } finally {

@@ -50,7 +50,8 @@ export async function startNode(
     options.fatal ??
     ((error: unknown): void => log.error({ error: String(error) }, 'the data folder cannot be opened anew'));
   const { snapshot } = options;
-  if (typeof snapshot === 'string') await startFromSnapshot(config.data, genesis, snapshot, log);
+  if (typeof snapshot === 'string')
+    await startFromSnapshot(config.data, genesis, snapshot, log, config.keepBlocks === 0);
   const wish = snapshot === true ? { snapshotFirst: { pending: true } } : {};
   const version = options.version ?? '0.1.0';
   return NodeKeeper.start({ config, genesis, keys, ...nextKeys, ...wish, version, log }, { fatal });

@@ -71,6 +71,8 @@ const fruitlessMax = 20;
 const brokenMax = 3;
 /** Without news from so many validators that one of them is honest, for so long, nobody knows whether this node follows. */
 const lonelyMs = 10_000;
+/** So long after the first validator has let go of the next block others may still say that they hold it. */
+const lastCallMs = 3000;
 /** A block or two come by consensus; what has not come by then is fetched. */
 const stuckMs = 3000;
 /** Says nothing about a run or its sender: the same run will do in a moment. */
@@ -106,6 +108,8 @@ export class Sync {
   #ahead: Ahead | undefined;
   #heardMs: number;
   #tip = { height: -1, sinceMs: 0 };
+  /** The first time that a validator had let go of the block that is needed. */
+  #prunedSince = { from: -1, sinceMs: 0 };
   /** Whoever waits, to be told when everything is over. */
   readonly #waiting = new Set<() => void>();
 
@@ -209,7 +213,7 @@ export class Sync {
       const peer = this.#ahead?.from === from ? this.#ahead.peer : this.#choose(from);
       const answer = peer === undefined ? undefined : await this.#fetch(peer, from);
       if (this.#stopped) return;
-      if (answer?.kind === 'pruned' && this.#nobodyHolds(from)) break;
+      if (answer?.kind !== 'run' && this.#nobodyHolds(from)) break;
       const blocks = peer === undefined || answer?.kind !== 'run' ? [] : await this.#import(peer, answer.run);
       if (this.#stopped) return;
       if (blocks.length > 0) {
@@ -226,17 +230,25 @@ export class Sync {
     this.#wanted = 0;
   }
 
-  /** Everybody who can be asked has let go of these blocks, an honest validator among them as far as can be told. */
+  /**
+   * The validators have let go of these blocks: so many said so that one of them is honest, and a moment after the first nobody who
+   * shows blocks holds them. A snapshot costs this node its history: no single word may decide that.
+   */
   #nobodyHolds(from: number): boolean {
-    const askable = this.#modules.askable().filter((peer) => (this.#heights.get(peer) ?? 0) >= from);
-    const without = askable.filter((peer) => this.#conductOf(peer).holdsFrom > from);
-    if (without.length === 0 || without.length < askable.length) return false;
-    const lowest = Math.min(...without.map((peer) => this.#conductOf(peer).holdsFrom));
-    this.#modules.log.info(
-      { needed: from, held: lowest },
-      'no peer holds the next block any more: a snapshot is needed',
+    const { askable, isValidator, faults, others, monotonicMs, log, snapshotNeeded } = this.#modules;
+    const known = askable().filter(
+      (peer) => (this.#heights.get(peer) ?? 0) >= from && this.#conductOf(peer).broken < brokenMax,
     );
-    this.#modules.snapshotNeeded(from);
+    const without = known.filter((peer) => this.#conductOf(peer).holdsFrom > from);
+    const validators = without.filter(isValidator);
+    if (validators.length === 0) return false;
+    const now = monotonicMs();
+    if (this.#prunedSince.from !== from) this.#prunedSince = { from, sinceMs: now };
+    if (without.length < known.length || validators.length < Math.min(faults() + 1, others())) return false;
+    if (now - this.#prunedSince.sinceMs < lastCallMs) return false;
+    const lowest = Math.min(...without.map((peer) => this.#conductOf(peer).holdsFrom));
+    log.info({ needed: from, held: lowest }, 'no peer holds the next block any more: a snapshot is needed');
+    snapshotNeeded(from);
     return true;
   }
 

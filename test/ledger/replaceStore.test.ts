@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,6 +9,7 @@ import { beginIncoming, markIncoming } from '../../src/ledger/replaceStore.ts';
 import { SnapshotFile } from '../../src/ledger/snapshotFile.ts';
 import { loadSnapshot } from '../../src/ledger/snapshotLoad.ts';
 import { writeSnapshot } from '../../src/ledger/snapshotWrite.ts';
+import { metaKey, readNumber } from '../../src/ledger/storeKeys.ts';
 import { checkpointOf } from './checkpoints.ts';
 import { addBlock, makeGenesis, openInMemory, packetsTx } from './fixtures.ts';
 
@@ -74,7 +75,6 @@ t.test('a crash between any two steps: the next start finishes, or begins again'
     if (!state.store) rmSync(join(data, 'store'), { recursive: true });
     if (!state.incoming) {
       rmSync(join(data, 'store'), { recursive: true });
-      const { renameSync } = await import('node:fs');
       renameSync(join(data, 'store-incoming'), join(data, 'store'));
     }
     const after = await Ledger.open({ dir: data, genesis });
@@ -95,4 +95,41 @@ t.test('a store that does not open gives way, one that another process works on 
   const after = await Ledger.open({ dir: data, genesis });
   t.equal(after.finalized.header.height, 100);
   await after.close();
+});
+
+t.test('a node that keeps everything keeps the store that held more', async (t) => {
+  const { data, snapshot } = await setUp('history');
+  await buildIncoming(data, snapshot);
+  await markIncoming(data, true);
+  const after = await Ledger.open({ dir: data, genesis });
+  t.equal(after.finalized.header.height, 100);
+  t.ok(after.floor.height > 1);
+  await after.close();
+  const stores = readdirSync(data).filter((name) => name.startsWith('store'));
+  t.strictSame(stores.sort(), ['store', 'store-before-3']);
+  const old = await openLevel(join(data, 'store-before-3'));
+  t.equal(readNumber(old.get(metaKey('tip'))!), 3, 'whole');
+  await old.close();
+  await (await Ledger.open({ dir: data, genesis })).close();
+  t.ok(existsSync(join(data, 'store-before-3')), 'and no later start removes it');
+});
+
+t.test('a store that has come further meanwhile is not rolled back by one that was built before', async (t) => {
+  const { data, snapshot } = await setUp('stale');
+  await buildIncoming(data, snapshot);
+  await markIncoming(data);
+  const parked = join(folder, 'parked');
+  for (const name of ['store-incoming', 'store-incoming.ready']) renameSync(join(data, name), `${parked}-${name}`);
+  const ledger = await Ledger.open({ dir: data, genesis });
+  while (ledger.finalized.header.height < 100) await addBlock(ledger, []);
+  await ledger.close();
+  for (const name of ['store-incoming', 'store-incoming.ready']) renameSync(`${parked}-${name}`, join(data, name));
+  const after = await Ledger.open({ dir: data, genesis });
+  t.equal(after.finalized.header.height, 100);
+  t.equal(after.floor.height, 1, 'its own store');
+  await after.close();
+  t.strictSame(
+    readdirSync(data).filter((name) => name.startsWith('store')),
+    ['store'],
+  );
 });

@@ -279,7 +279,7 @@ t.test('blocks that every peer has pruned: a snapshot is asked for, and for noth
   sync.catchUpTo(900);
   await until(() => state.snapshots.length > 0);
   t.same(state.snapshots, [1]);
-  t.equal(state.asked.length, 3, 'each was asked');
+  t.same(new Set(state.asked), new Set(['a 1', 'b 1', 'c 1']), 'each was asked');
   t.ok(sync.catchingUp);
   t.equal(sync.behind, 900);
   await idle(sync);
@@ -290,6 +290,25 @@ t.test('blocks that every peer has pruned: a snapshot is asked for, and for noth
   t.equal(one.state.height, 5, 'one of them still has them');
   t.same(one.state.snapshots, []);
   await idle(one.sync);
+});
+
+t.test('one validator that has let go of blocks, or says so, costs no node its history', async (t) => {
+  const pruned = (): RunAnswer => ({ kind: 'pruned', fromHeight: 500_000 });
+  const alone = setUp({ liar: pruned, b: () => undefined, c: () => undefined }, undefined, 1);
+  alone.sync.heard('liar', 500_001, 1);
+  await until(() => alone.state.now > 60_000, 500);
+  t.same(alone.state.snapshots, [], 'the others are connected, and have said nothing yet');
+  await idle(alone.sync);
+  const two = setUp({ a: pruned, b: pruned, mute: () => undefined, observer: pruned }, undefined, 1);
+  for (const peer of ['a', 'b', 'mute']) two.sync.heard(peer, 900, never);
+  for (let i = 0; i < 20 && two.state.snapshots.length === 0; i += 1) {
+    two.sync.catchUpTo(900);
+    await until(() => two.state.snapshots.length > 0, 200);
+    two.state.now += 1000;
+  }
+  t.same(two.state.snapshots.slice(0, 1), [1], 'one of two is honest, and who shows nothing holds nothing');
+  t.ok(two.state.now >= 3000, 'after whoever holds them had a moment to say so');
+  await idle(two.sync);
 });
 
 t.test('a lone liar about its height: not believed for ever, and never taken for the live chain', async (t) => {
