@@ -1,4 +1,5 @@
 import type { Finalization } from '../../consensus/types.ts';
+import { codeOf } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { ed25519Signer, verifyFast } from '../crypto/ed25519.ts';
 import { type Header, isClosing } from '../ledger/header.ts';
@@ -294,16 +295,19 @@ export class EpochRuntime {
     }
     this.#notVoting = code;
     if (code !== 'JOURNAL_ROLLED_BACK') return;
-    this.#voteKey.retire(code).catch((error: unknown) => {
+    // Without it the next start could ask anew, and others may have forgotten: such a node stops, and opened anew it tries again.
+    const retired = this.#voteKey.retire(code).catch((error: unknown) => {
       log.error({ error: String(error) }, 'that this key votes no more could not be stored');
+      this.#hooks.failed(codeOf(error), `that the vote key is retired (${code}) could not be stored: ${String(error)}`);
     });
     // It follows on without a vote: only a new vote key may vote again (W11).
     const halted = this.#consensus;
     this.#consensus = this.#makeConsensus(undefined);
-    this.#replaced = halted
+    const follows = halted
       .stop()
       .then(() => (this.#stopped ? undefined : this.#consensus.start()))
       .catch((error: unknown) => log.error({ error: String(error) }, 'cannot follow'));
+    this.#replaced = Promise.all([retired, follows]).then(() => undefined);
   }
 
   /** To all validators, and to whoever gossips: observers, and validators that have retired. */

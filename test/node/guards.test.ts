@@ -1,15 +1,18 @@
 // Networks in this process, and what may happen to the data folder of one validator (W11, W4).
 import { cpSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
+import { type Files, nodeFiles } from '../../src/ledger/files.ts';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { readHome } from '../../src/node/homeState.ts';
 import { WeftNode } from '../../src/node/node.ts';
 import { planOf, recover } from '../../src/node/recovery.ts';
+import { signStatePath } from '../../src/node/signState.ts';
 import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
 
 const all = ['v1', 'v2', 'v3', 'v4'];
@@ -88,33 +91,61 @@ t.test('a rebuilt store that enters the epoch of its journal where that begins',
 
 t.test(
   'a folder that is copied: the copy listens first, and hears the other one vote',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (t) => {
     const net = await makeNet(t);
-    await net.stop('v4');
-    const home = dirname(net.dataOf('v4'));
-    const copy = `${home}-copy`;
-    cpSync(home, copy, { recursive: true });
+    // The others keep to their connection with the first one, unless it is for this key to dial: the lowest dials all.
+    const peerKeys = all.map((name) => Buffer.from(String(net.entry(name)['peer']), 'base64url'));
+    const lowest = peerKeys.reduce((least, key) => (Buffer.compare(key, least) < 0 ? key : least));
+    const name = all[peerKeys.indexOf(lowest)] ?? 'v4';
+    await net.stop(name);
+    const home = dirname(net.dataOf(name));
+    const copies = ['plain', 'slow', 'unwritable'].map((kind) => `${home}-${kind}`);
+    for (const copy of copies) cpSync(home, copy, { recursive: true });
+    const [plain = '', slow = '', unwritable = ''] = copies;
     // The one that is where it was votes at once.
-    await net.start('v4');
-    const config = loadConfig(join(copy, 'config.yaml'), {}, { 'peer.listen': ['/ip4/127.0.0.1/tcp/0'] });
+    await net.start(name);
     const said: string[] = [];
     const hear = (details: object, message: string): void => void said.push(`${message} ${JSON.stringify(details)}`);
-    const twin = await WeftNode.start({
-      config,
-      genesis: readFileSync(config.genesis),
-      keys: validatorKeysFrom(await readKeyFile(config.keys, null)),
-      version: '0',
-      log: { debug() {}, info: hear, warn: hear, error: hear },
+    const startTwin = async (copy: string, openAppend: Files['openAppend'] = nodeFiles.openAppend) => {
+      const config = loadConfig(join(copy, 'config.yaml'), {}, { 'peer.listen': ['/ip4/127.0.0.1/tcp/0'] });
+      const twin = await WeftNode.start({
+        config,
+        genesis: readFileSync(config.genesis),
+        keys: validatorKeysFrom(await readKeyFile(config.keys, null)),
+        version: '0',
+        log: { debug() {}, info: hear, warn: hear, error: hear },
+        files: { ...nodeFiles, openAppend },
+      });
+      t.teardown(() => twin.close());
+      const says = (code: string) => net.until(`the copy says ${code}`, () => twin.api.status().notVoting === code);
+      const beside = () => readFileSync(signStatePath(config.keys), 'utf8');
+      return { twin, says, beside };
+    };
+    const first = await startTwin(plain);
+    t.equal(first.twin.api.status().notVoting, 'DATA_MOVED');
+    await first.says('JOURNAL_ROLLED_BACK');
+    await first.twin.close();
+    t.match(first.beside(), /JOURNAL_ROLLED_BACK/);
+
+    const second = await startTwin(slow, async (path) => {
+      await sleep(3000);
+      return nodeFiles.openAppend(path);
     });
-    t.teardown(() => twin.close());
-    t.equal(twin.api.status().notVoting, 'DATA_MOVED');
-    await net.until('the copy has heard', () => twin.api.status().notVoting === 'JOURNAL_ROLLED_BACK');
+    await second.says('JOURNAL_ROLLED_BACK');
+    await second.twin.close();
+    t.match(second.beside(), /JOURNAL_ROLLED_BACK/, 'it is stored before the node has stopped');
+
+    const third = await startTwin(unwritable, async () => {
+      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+    });
+    await third.says('SIGN_STATE_UNWRITABLE');
+    t.equal(third.twin.api.healthy(), false);
+    await third.twin.close();
     t.notOk(
       said.some((line) => line.startsWith('voting')),
       'it never voted',
     );
-    await twin.close();
     await net.votes(...all);
     t.same(
       net.cries.filter((line) => !/lane|peer/.test(line)),
