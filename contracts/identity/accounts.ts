@@ -1,7 +1,7 @@
 // Accounts in state, and what must stay true of them whatever changes.
 import type { AccountRecord } from '../../schemas/types/account-record.ts';
 import { asJson, isSorted } from '../contract.ts';
-import { nodeKeyPath } from '../governance/state.ts';
+import { nodeKeyPath, readAgenda, readGoverned, readPending } from '../governance/state.ts';
 import { accountPath, readAccount } from '../signatures.ts';
 import type { BlockContext, Json, StateReader } from '../types.ts';
 import { keyPath, type NamedKey, signs } from './keys.ts';
@@ -66,4 +66,30 @@ export function councilHolds(state: StateReader, changed: AccountRecord): boolea
     if (account !== undefined && account.status === 'active' && account.keys.some(signs)) able += 1;
   }
   return able >= council.threshold;
+}
+
+/**
+ * `ACCOUNT_GOVERNED` when somebody else would change an account that sits in the council or speaks for a validator. Whatever
+ * policy says: if one member could rotate a key of his own into the account of another one, a single stolen key would be all
+ * of them. Where such an account has lost its key, m of n put another account in its place.
+ */
+export function checkSovereign(state: StateReader, account: string, sender: string): string | undefined {
+  if (account === sender) return undefined;
+  const { council, validators } = readGoverned(state);
+  const isGoverned = council.members.includes(account) || validators.some((validator) => validator.account === account);
+  return isGoverned ? 'ACCOUNT_GOVERNED' : undefined;
+}
+
+/**
+ * The same for the keys of an account that a proposal would give such a place: the council agrees to whoever holds the account
+ * when it approves. It may still be stopped: then it takes no place.
+ */
+export function checkKeysSovereign(state: StateReader, account: string, sender: string): string | undefined {
+  const isNamed = (id: string): boolean => {
+    const change = readPending(state, id)?.change;
+    if (change?.kind === 'council') return change.members.includes(account);
+    return change?.kind === 'validators' && change.set.some((entry) => entry.account === account);
+  };
+  if (account !== sender && readAgenda(state).some(isNamed)) return 'ACCOUNT_GOVERNED';
+  return checkSovereign(state, account, sender);
 }

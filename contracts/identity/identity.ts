@@ -9,7 +9,17 @@ import { accountUid, serviceUid } from '../authorisation.ts';
 import { asJson, type Contract, isSorted, type Question, type Refusal, recordHead, refuse, rule } from '../contract.ts';
 import { readAccount } from '../signatures.ts';
 import type { Json, StateReader } from '../types.ts';
-import { checkRoles, checkUnregistered, councilHolds, KEYS_MAX, newAccount, putAccount, putKey } from './accounts.ts';
+import {
+  checkKeysSovereign,
+  checkRoles,
+  checkSovereign,
+  checkUnregistered,
+  councilHolds,
+  KEYS_MAX,
+  newAccount,
+  putAccount,
+  putKey,
+} from './accounts.ts';
 import { checkKeys, isProven, signs } from './keys.ts';
 import { ROLES_MAX, reservedRoles } from './roles.ts';
 import { redeem, ticket } from './tickets.ts';
@@ -49,6 +59,8 @@ const rotate = rule<IdentityRotateBody>('identity.rotate', {
     const { state, block, tx } = context;
     const present = readAccount(state, account);
     if (present === undefined) return refuse('ACCOUNT_UNKNOWN');
+    const governed = checkKeysSovereign(state, account, tx.account);
+    if (governed !== undefined) return refuse(governed);
     if (add.length + remove.length === 0) return refuse('NOTHING_TO_DO');
     if (!isSorted(remove)) return refuse('LIST_UNSORTED');
     const removed = present.keys.filter(({ keyid }) => remove.includes(keyid));
@@ -84,6 +96,8 @@ const revoke = rule<IdentityRevokeBody>('identity.revoke', {
     const { state, block, tx } = context;
     const present = readAccount(state, account);
     if (present === undefined) return refuse('ACCOUNT_UNKNOWN');
+    const governed = checkSovereign(state, account, tx.account);
+    if (governed !== undefined) return refuse(governed);
     const revoked = present.keys.find((key) => key.keyid === keyid);
     if (revoked === undefined) return refuse('KEY_UNKNOWN');
     // The last key of an account may go: a stolen key must be stoppable. Who may rotate in a new one is for policy to say.
@@ -109,6 +123,8 @@ const roles = rule<IdentityRolesBody>('identity.roles', {
     const { state, tx } = context;
     const present = readAccount(state, account);
     if (present === undefined) return refuse('ACCOUNT_UNKNOWN');
+    const governed = checkSovereign(state, account, tx.account);
+    if (governed !== undefined) return refuse(governed);
     const wrong = checkRoles(wanted);
     if (wrong !== undefined) return refuse(wrong);
     const { granted, withdrawn } = difference(present.roles, wanted);
@@ -143,6 +159,8 @@ const suspend = rule<IdentitySuspendBody>('identity.suspend', {
     const { state, tx } = context;
     const present = readAccount(state, account);
     if (present === undefined) return refuse('ACCOUNT_UNKNOWN');
+    const governed = checkSovereign(state, account, tx.account);
+    if (governed !== undefined) return refuse(governed);
     if (present.status === 'suspended') return refuse('ACCOUNT_SUSPENDED');
     const changed = { ...present, status: 'suspended' as const };
     if (!councilHolds(state, changed)) return refuse('LAST_COUNCIL_KEY');

@@ -13,7 +13,6 @@ type SetOptions = Options & {
   readonly add: readonly string[];
   readonly replace: readonly string[];
   readonly remove: readonly string[];
-  readonly rotateAccount?: boolean;
 };
 
 export function proposeCommand(governance: Command): void {
@@ -31,16 +30,12 @@ export function proposeCommand(governance: Command): void {
   const many = (each: string, all: string[]): string[] => [...all, each];
   kind(
     'validators',
-    'Adds, replaces and removes validators, several at once. Registers the account of a new one first.',
+    'Adds, replaces and removes validators, several at once. Registers the accounts that are new first.',
     '--add v5.json --remove v2',
   )
     .option('--add <file>', 'public record of a new validator: weft init prints it (repeatable)', many, [])
     .option('--replace <file>', 'new keys of a validator: its new public record (repeatable)', many, [])
     .option('--remove <name>', 'a validator (repeatable)', many, [])
-    .option(
-      '--rotate-account',
-      'with --replace, where the account key is lost too: the account gets the key of the record, and only that',
-    )
     .action((options: SetOptions) => propose_(options, (sender, status) => validators(options, sender, status)));
   kind('observers', 'Adds and removes nodes that follow and do not vote.', '--add o1.json')
     .option('--add <file>', 'public record of an observer: weft init --observer prints it (repeatable)', many, [])
@@ -103,7 +98,7 @@ async function validators(options: SetOptions, sender: Sender, status: Governanc
   checkNames(options, names(added), names(replaced), new Set(status.validators.map(({ name }) => name)));
   for (const record of [...added, ...replaced]) {
     refuseOtherNetwork(record.network, record.validator.name, sender.status.chain);
-    const said = await bringAccount(sender, record, options.rotateAccount === true);
+    const said = await bringAccount(sender, record);
     if (said !== '') note(said);
   }
   const set = [...added, ...replaced].map(

@@ -2,6 +2,8 @@ import { WeftError } from '../codec/error.ts';
 
 /** What the ledger's refusals mean to who sent the command, and what to do. */
 const hints: Readonly<Record<string, string>> = {
+  ACCOUNT_GOVERNED:
+    'that account sits in the council or speaks for a validator (or a proposal would have it so): only it can change its keys, roles and status; where its key is lost, the council puts another account in its place (weft governance propose)',
   ACCOUNT_TAKEN: 'that account speaks for another validator already; each has one of its own',
   ACCOUNT_UNKNOWN: 'an account that is named does not exist; the council registers it with identity.register',
   AGENDA_FULL: '16 proposals wait, or too many of this account; approve or withdraw some (weft governance list)',

@@ -14,6 +14,7 @@ import { configText } from './testnet.ts';
 type Options = {
   home: string;
   name: string;
+  account?: string;
   network?: string;
   join?: string;
   chain?: string;
@@ -36,6 +37,7 @@ export function initCommand(program: Command): void {
     .option('--network <name>', 'a new network, by the name that all validators agree on: a-z 0-9 . -, 3-40')
     .option('--join <url|file>', 'a network that runs: the RPC address of a node, or the genesis document')
     .option('--chain <id>', 'with --join: the chain id that another operator told you; any other is refused')
+    .option('--account <name>', 'with --join: the account that speaks for it (default: of its name)')
     .option('--observer', 'with --join: a node that follows and does not vote')
     .option(
       '--peer <name=multiaddr>',
@@ -93,20 +95,22 @@ async function init(options: Options): Promise<void> {
   const record =
     options.observer === true
       ? observerRecord(network, name, keys)
-      : validatorRecord(network, name, keys, { url, address }, joined?.chain);
+      : validatorRecord(network, name, keys, { url, address }, options.account);
   print(options.json ? JSON.stringify(record) : JSON.stringify(record, null, 2));
   note(`Keys: ${own.keys}  configuration: ${own.config}`);
   note(joined === undefined ? forGenesis(options, home.genesis, own.config) : forCouncil(options, joined));
 }
 
-function checkOptions({ name, network, join, chain, observer, peer, url }: Options): void {
+function checkOptions({ name, account, network, join, chain, observer, peer, url }: Options): void {
   if (!/^[a-z0-9-]{1,32}$/.test(name)) throw usage('--name takes 1-32 characters of a-z 0-9 -');
   if ((network === undefined) === (join === undefined))
     throw usage('give --network (a new one) or --join (one that runs)');
   if (network !== undefined && !/^[a-z0-9.-]{3,40}$/.test(network))
     throw usage('--network takes 3-40 characters of a-z 0-9 . -');
-  if (join === undefined && (chain !== undefined || observer === true || peer.length > 0))
-    throw usage('--chain, --observer and --peer go with --join');
+  if (join === undefined && (chain !== undefined || account !== undefined || observer === true || peer.length > 0))
+    throw usage('--chain, --account, --observer and --peer go with --join');
+  if (account !== undefined && (observer === true || !/^[a-z0-9._-]{1,63}$/.test(account)))
+    throw usage('--account takes the name of the account of a validator: a-z 0-9 . _ -, up to 63');
   if (!URL.canParse(url) || !/^https?:/.test(url)) throw usage('--url takes an http or https URL');
 }
 

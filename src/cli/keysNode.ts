@@ -3,7 +3,7 @@ import { dirname, relative } from 'node:path';
 import type { Command } from 'commander';
 import { WeftError } from '../codec/error.ts';
 import { generateSeed } from '../crypto/ed25519.ts';
-import { writeKeyFile } from '../crypto/keyfile.ts';
+import { readKeyFile, writeKeyFile } from '../crypto/keyfile.ts';
 import { keyPairOf, type ValidatorKeys, validatorKeysFrom, validatorSecrets } from '../crypto/validatorKeys.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { loadConfig } from '../node/config.ts';
@@ -32,6 +32,7 @@ export function nodeKeysCommands(keys: Command): void {
     'Prints the public record of a node, with proofs for the chain of its home: what weft governance propose takes.',
   )
     .option('--next', 'of the keys that weft keys next has made')
+    .option('--account <name>', 'account that speaks for it (default: of its name)')
     .option('--url <url>', 'public base URL of its RPC (default: as in the genesis document)')
     .option('--address <multiaddr>', 'where other nodes reach it (default: where it listens)')
     .option('--json', 'print one line of JSON')
@@ -61,20 +62,25 @@ function nodeOf({ home, validator }: Options): { readonly name: string; readonly
 }
 
 async function publicRecord(
-  options: Options & { readonly next?: boolean; readonly url?: string; readonly address?: string },
+  options: Options & {
+    readonly next?: boolean;
+    readonly account?: string;
+    readonly url?: string;
+    readonly address?: string;
+  },
 ): Promise<void> {
   const { name, own } = nodeOf(options);
   const config = loadConfig(own.config);
   const path = options.next === true ? config.nextKeys : config.keys;
   if (path === undefined)
     throw new WeftError('KEY_FILE_MISSING', `${own.config} names no nextKeys; make them with weft keys next`);
-  const { document, chain } = loadGenesis(new Uint8Array(readFileSync(config.genesis)));
+  const { document } = loadGenesis(new Uint8Array(readFileSync(config.genesis)));
   const keys = validatorKeysFrom(await openKeys(path));
   const url = options.url ?? document.validators.find((validator) => validator.name === name)?.url;
   const address = options.address ?? config.peer.listen[0] ?? '';
   if (config.role === 'observer') return show(observerRecord(document.name, name, keys), options);
   if (url === undefined) throw usage(`the genesis document does not list ${name}: give its --url`);
-  show(validatorRecord(document.name, name, keys, { url, address }, chain), options);
+  show(validatorRecord(document.name, name, keys, { url, address }, options.account), options);
 }
 
 function show(record: object, { json }: Options): void {
@@ -95,12 +101,12 @@ async function nextKeys(options: Options & { readonly roles: string }): Promise<
       `${name} has next keys already (${config.nextKeys ?? path}); once they are in use: move that file over ${config.keys} and take nextKeys out of ${own.config}`,
     );
   }
-  const current = validatorKeysFrom(await openKeys(config.keys));
+  // One answer opens the old file and closes the new one: a slip in a second one would show only when the keys are needed.
+  const passphrase = await passphraseOf(config.keys, `Passphrase of ${config.keys}, also for the new file: `);
+  const current = validatorKeysFrom(await readKeyFile(config.keys, passphrase));
   const fresh = Object.fromEntries(roles.map((role) => [role, keyPairOf(generateSeed())]));
   const keys: ValidatorKeys = { ...current, ...fresh };
-  await writeKeyFile(path, validatorSecrets(keys), {
-    passphrase: await passphraseOf(config.keys, 'The passphrase again, for the new file: '),
-  });
+  await writeKeyFile(path, validatorSecrets(keys), { passphrase });
   const value = relative(dirname(own.config), path);
   writeFileSync(own.config, withSetting(readFileSync(own.config, 'utf8'), own.config, 'nextKeys', value));
   if (options.json) return printJson({ name, file: path, config: own.config, roles });

@@ -6,13 +6,13 @@ import type { ValidatorRecord } from './nodeRecord.ts';
 import type { Sender } from './sender.ts';
 
 /**
- * Sees to it that the account of a validator's record is there and has the key of the record: registers a new one; with
- * `rotate` gives an existing one that key and takes all others away.
+ * Sees to it that the account of a validator's record is there and has the key of the record: registers a new one. Nobody can
+ * give a key to an account that speaks for a validator but itself: who has lost its key takes another account.
  * @returns what was done, in words; '' when nothing was to be done
  * @throws WeftError ACCOUNT_KEY_DIFFERS, RECORD_INVALID, or the refusal's code
  */
-export async function bringAccount(sender: Sender, record: ValidatorRecord, rotate: boolean): Promise<string> {
-  const { account, validator, accountProof } = record;
+export async function bringAccount(sender: Sender, record: ValidatorRecord): Promise<string> {
+  const { account, validator } = record;
   const [key] = account.keys;
   if (key === undefined || key.alg !== 'ed25519' || account.name !== validator.account)
     throw new WeftError('RECORD_INVALID', `the record of ${validator.name} names no Ed25519 key of its account`);
@@ -28,22 +28,9 @@ export async function bringAccount(sender: Sender, record: ValidatorRecord, rota
   }
   const keyid = keyId(ALG_ED25519, fromBase64Url(key.publicKey));
   if (present.keys.some((each) => each.keyid === keyid)) return '';
-  if (!rotate) {
-    throw new WeftError(
-      'ACCOUNT_KEY_DIFFERS',
-      `the account ${account.name} is there and has other keys than the record; if the validator has lost them, repeat with --rotate-account, which gives it the key of the record and takes the others away`,
-      { account: account.name },
-    );
-  }
-  if (accountProof?.chain !== sender.status.chain)
-    throw new WeftError(
-      'RECORD_INVALID',
-      `the record of ${validator.name} was not made with weft init --join on this chain`,
-    );
-  const { height } = await sender.send('identity.rotate', {
-    account: account.name,
-    add: [{ alg: key.alg, publicKey: key.publicKey, proof: accountProof.proof }],
-    remove: present.keys.map((each) => each.keyid).sort(),
-  });
-  return `the account ${account.name} has the key of the record since block ${height}, and no other`;
+  throw new WeftError(
+    'ACCOUNT_KEY_DIFFERS',
+    `the account ${account.name} is there and has other keys than the record; if these are lost, make the record with another account: weft init --join URL --name ${validator.name} --account ${validator.name}.2`,
+    { account: account.name },
+  );
 }

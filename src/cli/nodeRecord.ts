@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import type { Genesis, Validator } from '../../schemas/types/genesis.ts';
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
-import { sign } from '../crypto/ed25519.ts';
 import { provePossession, type ValidatorKeys } from '../crypto/validatorKeys.ts';
 
 /** What the operator of a node gives to the others: public keys with proofs, and where it is found. */
@@ -14,8 +12,6 @@ export type ValidatorRecord = {
   readonly address: string;
   readonly validator: Validator;
   readonly account: GenesisAccount;
-  /** For a chain that runs: the account key's own word that it belongs to this account there, as identity.rotate wants it. */
-  readonly accountProof?: { readonly chain: string; readonly proof: string };
 };
 
 export type ObserverRecord = {
@@ -27,14 +23,15 @@ export type ObserverRecord = {
 export type GenesisAccount = Genesis['accounts'][number];
 
 /**
- * `network` is the name without the hash: the chain id depends on these proofs. `chain`: of a network that runs already.
+ * `network` is the name without the hash: the chain id depends on these proofs. `account`: what speaks for the validator; another
+ * name than the validator's where the key of that account is lost.
  */
 export function validatorRecord(
   network: string,
   name: string,
   keys: ValidatorKeys,
   places: { readonly url: string; readonly address: string },
-  chain?: string,
+  account = name,
 ): ValidatorRecord {
   const proof = (role: 'peer' | 'vote' | 'log' | 'cosigner'): string =>
     toBase64Url(provePossession(network, name, role, keys[role].seed));
@@ -49,19 +46,11 @@ export function validatorRecord(
       vote: toBase64Url(keys.vote.publicKey),
       log: toBase64Url(keys.log.publicKey),
       cosigner: toBase64Url(keys.cosigner.publicKey),
-      account: name,
+      account,
       url: places.url,
       proofs: { peer: proof('peer'), vote: proof('vote'), log: proof('log'), cosigner: proof('cosigner') },
     },
-    account: { name, roles: [], keys: [accountKey] },
-    ...(chain === undefined
-      ? {}
-      : {
-          accountProof: {
-            chain,
-            proof: toBase64Url(sign(keyProofMessage(chain, name, accountKey), keys.account.seed)),
-          },
-        }),
+    account: { name: account, roles: [], keys: [accountKey] },
   };
 }
 
@@ -75,7 +64,7 @@ export function observerRecord(network: string, name: string, keys: ValidatorKey
 
 /** @throws WeftError RECORD_INVALID */
 export function readValidatorRecord(path: string): ValidatorRecord {
-  const { format, network, validator, account, address, accountProof } = readMembers<ValidatorRecord>(path);
+  const { format, network, validator, account, address } = readMembers<ValidatorRecord>(path);
   if (
     format !== 'weft/validator-record/v1' ||
     typeof network !== 'string' ||
@@ -85,7 +74,7 @@ export function readValidatorRecord(path: string): ValidatorRecord {
   ) {
     throw new WeftError('RECORD_INVALID', `${path} is no public record of a validator; weft init prints it`);
   }
-  return { format, network, address, validator, account, ...(accountProof === undefined ? {} : { accountProof }) };
+  return { format, network, address, validator, account };
 }
 
 /** @throws WeftError RECORD_INVALID */

@@ -94,7 +94,7 @@ t.test('approve, withdraw, ready: what they refuse about the proposal', async (t
   t.equal(validate('record/governance.withdrawn', records[0]), undefined);
   t.strictSame(network.state.get('governance/agenda/current'), { proposals: [] });
   const stale = propose(network, faster, { by: 'femto' });
-  network.send('admin', 'identity.suspend', { account: 'femto', reason: '' });
+  network.send('femto', 'identity.suspend', { account: 'femto', reason: '' });
   t.equal(say('v1', 'governance.withdraw', stale), 'NOT_PROPOSER');
   t.equal(say('admin', 'governance.withdraw', stale), undefined, 'what a suspended member left behind');
 });
@@ -376,6 +376,21 @@ t.test('one key, one purpose: what a validator has or had is no account’s', as
   t.equal(refusedChange(network, validatorsChange('v5')), 'KEY_USED');
 });
 
+t.test('a validator whose account is lost too gets another one; the old account is nobody’s any more', async (t) => {
+  const network = new Network();
+  const keys = [plainKey('v2.2')];
+  t.equal(network.send('admin', 'identity.register', { account: 'v2.2', roles: [], keys }).refused, undefined);
+  const id = propose(network, validatorsChange(entry('v2', 1, { account: 'v2.2' })));
+  ready(network, id, ['v1', 'v3', 'v4']);
+  t.equal(network.send('admin', 'governance.approve', { proposal: id }).refused, undefined);
+  const suspend = () => network.send('admin', 'identity.suspend', { account: 'v2', reason: 'lost' }).refused;
+  t.equal(suspend(), 'ACCOUNT_GOVERNED', 'until the effect');
+  t.strictSame(types(network.next().records), ['governance.effective', 'epoch']);
+  t.match(network.state.get('identity/account/v2'), { roles: [] });
+  t.match(network.state.get('identity/account/v2.2'), { roles: ['validator'] });
+  t.equal(suspend(), undefined);
+});
+
 t.test('an observer becomes a validator, a validator an observer', async (t) => {
   const network = new Network();
   network.state.set('identity/account/o1', { account: 'o1', status: 'active', roles: [], keys: [] });
@@ -417,11 +432,11 @@ t.test('the council: roles follow it, and approvals of those who left do not cou
   t.match(network.next().records, [{ type: 'governance.lapsed', proposal: late, code: 'GOVERNANCE_NOT_APPROVED' }]);
   const again = propose(network, faster, { notBefore: network.block.height + 1 });
   for (const by of ['scanner', 'oracle.weave', 'admin']) network.send(by, 'governance.approve', { proposal: again });
-  network.send('admin', 'identity.suspend', { account: 'scanner', reason: '' });
+  network.send('scanner', 'identity.suspend', { account: 'scanner', reason: '' });
   network.next();
   t.strictSame(types(network.next().records), ['governance.effective', 'epoch'], 'a third approval made up for it');
   t.equal(
-    network.send('admin', 'identity.suspend', { account: 'oracle.weave', reason: '' }).refused,
+    network.send('oracle.weave', 'identity.suspend', { account: 'oracle.weave', reason: '' }).refused,
     'LAST_COUNCIL_KEY',
   );
 });

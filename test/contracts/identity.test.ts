@@ -1,9 +1,11 @@
 import t from 'tap';
+import type { Change } from '../../contracts/governance/state.ts';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { activeKey } from '../../contracts/signatures.ts';
 import { validate } from '../../schemas/validators.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
+import { entry, propose, threeMembers, validatorsChange } from './governance.samples.ts';
 import { keyOf, Network, p256Key, plainKey, provenKey, seedOf } from './network.ts';
 
 const new1 = { account: 'new.one', roles: ['agent'], keys: [plainKey('new.one')] };
@@ -192,10 +194,60 @@ t.test('the council always keeps enough keys to decide', async (t) => {
   ]);
 });
 
+t.test('no member of the council takes another one over, nor a validator, whatever policy says', async (t) => {
+  const network = threeMembers();
+  const take = (account: string, by = 'admin'): (string | undefined)[] => {
+    const { keyid } = keyOf(account);
+    const stolen = provenKey(network.chain, account, `the thief’s key of ${account}`);
+    return [
+      network.send(by, 'identity.rotate', { account, add: [stolen], remove: [keyid] }).refused,
+      network.send(by, 'identity.revoke', { account, keyid, reason: '' }).refused,
+      network.send(by, 'identity.suspend', { account, reason: '' }).refused,
+      network.send(by, 'identity.roles', { account, roles: ['sentinel'] }).refused,
+    ];
+  };
+  for (const [account, by] of [
+    ['femto', 'admin'],
+    ['v1', 'admin'],
+    ['v1', 'v2'],
+    ['femto', 'misty.weave'],
+  ] as const)
+    t.strictSame(take(account, by), Array(4).fill('ACCOUNT_GOVERNED'), `${by} takes ${account}`);
+  t.strictSame(network.asked.at(-1)!.action, 'identity.roles', 'policy has agreed');
+
+  const fresh = provenKey(network.chain, 'femto', 'femto-2');
+  const own = { account: 'femto', add: [fresh], remove: [] };
+  t.equal(network.send('femto', 'identity.rotate', own).refused, undefined, 'its own keys');
+  const { keyid } = keyOf('femto-2');
+  t.equal(network.send('femto', 'identity.revoke', { account: 'femto', keyid, reason: '' }).refused, undefined);
+  t.equal(network.send('femto', 'identity.suspend', { account: 'femto', reason: 'stolen' }).refused, undefined);
+  t.equal(network.send('admin', 'identity.resume', { account: 'femto', reason: 'found' }).refused, undefined);
+  t.strictSame(take('misty.weave').slice(2), [undefined, undefined], 'others are the council’s to stop');
+});
+
+t.test('an account that is to sit in the council, or to speak for a validator, gets no keys of others', async (t) => {
+  const changes: readonly Change[] = [
+    { kind: 'council', threshold: 2, members: ['admin', 'misty.weave', 'scanner'] },
+    validatorsChange(entry('v1', 1, { account: 'misty.weave' })),
+  ];
+  for (const change of changes) {
+    const network = threeMembers();
+    const id = propose(network, change);
+    const stolen = provenKey(network.chain, 'misty.weave', 'the thief’s key');
+    const rotate = (by: string) =>
+      network.send(by, 'identity.rotate', { account: 'misty.weave', add: [stolen], remove: [] }).refused;
+    const suspend = () => network.send('admin', 'identity.suspend', { account: 'misty.weave', reason: '' }).refused;
+    t.equal(rotate('admin'), 'ACCOUNT_GOVERNED', change.kind);
+    t.equal(suspend(), undefined, 'it may be stopped');
+    network.send('admin', 'governance.withdraw', { proposal: id });
+    t.equal(rotate('admin'), undefined, 'it is an account like any other');
+  }
+});
+
 t.test('roles: the difference is what policy is asked about; what the ledger gave stays', async (t) => {
   const network = new Network();
-  const roles = (account: string, wanted: string[]) =>
-    network.send('admin', 'identity.roles', { account, roles: wanted });
+  const roles = (account: string, wanted: string[], by = 'admin') =>
+    network.send(by, 'identity.roles', { account, roles: wanted });
   t.equal(roles('nobody', []).refused, 'ACCOUNT_UNKNOWN');
   t.equal(roles('misty.weave', ['b', 'a']).refused, 'LIST_UNSORTED');
   t.equal(roles('misty.weave', ['council']).refused, 'ROLE_RESERVED');
@@ -204,6 +256,7 @@ t.test('roles: the difference is what policy is asked about; what the ledger gav
     roles(
       'v1',
       Array.from({ length: 16 }, (_, i) => `r${String(i).padStart(2, '0')}`),
+      'v1',
     ).refused,
     'ROLES_TOO_MANY',
   );
