@@ -121,6 +121,7 @@ export class Host {
   /**
    * A new connection with the lane's stream on it. Dials of one peer must not overlap: libp2p would join them into one
    * connection. Rejects when the peer cannot be reached, is somebody else, or refuses.
+   * @throws WeftError NET_CUT: the connection was there and ended before it carried anything
    */
   async dial(peer: KnownPeer, lane: Lane): Promise<{ stream: Stream; connection: Connection }> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
@@ -131,7 +132,8 @@ export class Host {
       return { stream, connection };
     } catch (error) {
       connection.abort(error instanceof Error ? error : new Error('no stream'));
-      throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new WeftError('NET_CUT', `the peer ended the connection at once: ${why}`);
     }
   }
 

@@ -136,6 +136,26 @@ t.test('a newcomer whose address the others do not know comes by itself, whateve
   );
 });
 
+t.test('two processes with one peer key: both sides say so, and the first stays connected', async (t) => {
+  const members = await startMesh(['validator', 'validator']);
+  const [a, b] = members;
+  t.teardown(() => closeAll(members));
+  await until('both lanes are up', () =>
+    members.every(({ network }) => network.stats().urgent.lanes === 1 && network.stats().bulk.lanes === 1),
+  );
+  t.same([a!.warnings, b!.warnings], [[], []]);
+  // It is for v0 to dial, and v0 dials the one that it knows.
+  const twin = await startMember('v1', 'validator', b!.seed, [entry(a!)]);
+  t.teardown(() => twin.network.close());
+  await until('v0 says it', () => a!.warnings.length > 0, 20_000);
+  await until('the second says it', () => twin.warnings.length > 0, 20_000);
+  t.match(a!.warnings, [/two processes.*"peer":"v1"/]);
+  t.match(twin.warnings, [/peer key of this node.*"peer":"v0"/]);
+  t.same(b!.warnings, []);
+  t.equal(b!.network.stats().urgent.lanes, 1);
+  t.equal(twin.network.connected('v0'), false);
+});
+
 t.test('the permitted set', async (t) => {
   const members = await startMesh(['validator', 'validator', 'validator', 'observer'], { introduce: false });
   const [a, b, c, d] = members;

@@ -1,6 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface';
+import { codeOf } from '../../codec/error.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { Lane, NetworkLimits, NetworkLog, NetworkTimings } from '../types.ts';
+import { Doubt } from './doubt.ts';
 import type { LaneLink } from './link.ts';
 import { Backoff, Budget, Penalty } from './pace.ts';
 
@@ -31,6 +33,9 @@ type Slot = {
 
 /** So long the peer has time to come by itself where it should. */
 const eitherAfterMs = 1000;
+/** One lane after the other comes twice at a restart, or at a change of epoch; whoever comes so often in a minute is there twice. */
+const twiceTimes = 8;
+const briefMs = 1000;
 
 export class PeerLanes {
   /** Replaced when its addresses change. */
@@ -38,6 +43,10 @@ export class PeerLanes {
   readonly #options: PeerLanesOptions;
   readonly #modules: PeerLanesModules;
   readonly #slots = new Map<Lane, Slot>();
+  /** It comes while it is here. */
+  readonly #twice = new Doubt(twiceTimes);
+  /** It cuts what has just been opened. */
+  readonly #cut = new Doubt(twiceTimes);
   #timer: NodeJS.Timeout | undefined;
   #dialling = false;
   #stopped = false;
@@ -97,6 +106,11 @@ export class PeerLanes {
             : this.links().some((link) => link.connection === connection)
               ? 'each lane needs a connection of its own'
               : undefined;
+    if (slot?.link?.isOpen === true && this.#twice.again(this.#modules.nowMs()))
+      this.#modules.log.warn(
+        { peer: this.peer.name, lane },
+        'this peer connects again and again while it is connected: two processes may be running with its peer key',
+      );
     if (refusal !== undefined || slot === undefined) {
       this.#modules.log.debug({ peer: this.peer.name, lane, refusal }, 'lane refused');
       connection.abort(new Error(refusal ?? 'refused'));
@@ -113,6 +127,7 @@ export class PeerLanes {
     if (misbehaved) slot.penalty.strike(nowMs);
     if (slot.link !== link) return false;
     slot.link = undefined;
+    if (!misbehaved && nowMs - link.openedMs < briefMs) this.#wasCut(link.lane);
     if (nowMs - link.openedMs > this.#options.timings.reconnectMaxMs) slot.backoff.reset();
     slot.dialAtMs = nowMs + Math.max(slot.backoff.next(), this.#patienceMs());
     this.#schedule();
@@ -148,6 +163,14 @@ export class PeerLanes {
     this.#timer = setTimeout(() => void this.#dial(lane, slot), waitMs);
   }
 
+  #wasCut(lane: Lane): void {
+    if (this.#stopped || !this.#cut.again(this.#modules.nowMs())) return;
+    this.#modules.log.warn(
+      { peer: this.peer.name, lane },
+      'this peer ends each connection as soon as it is there: another process may be running with the peer key of this node, or the peer does not list it',
+    );
+  }
+
   #patienceMs(): number {
     return this.peer.dials === 'either' ? eitherAfterMs : 0;
   }
@@ -163,6 +186,7 @@ export class PeerLanes {
         connection.abort(new Error('not wanted any more'));
       else this.#install(slot, lane, stream, connection);
     } catch (error) {
+      if (codeOf(error) === 'NET_CUT') this.#wasCut(lane);
       slot.dialAtMs = nowMs() + Math.max(slot.backoff.next(), this.#patienceMs());
       log.debug(
         { peer: peer.name, lane, reason: error instanceof Error ? error.message : String(error) },
