@@ -13,19 +13,44 @@ import { decodeSentCosignature, type SentCosignature } from '../../src/log/sentC
 import { algCosigner, createVkey } from '../../src/log/vkey.ts';
 import { serviceUid } from '../authorisation.ts';
 import { recordHead, refuse, rule } from '../contract.ts';
-import type { BlockContext } from '../types.ts';
+import type { BlockContext, Json, StateReader } from '../types.ts';
 import type { EpochValue } from './epochs.ts';
 import { epochPath } from './state.ts';
 import { decodeVote, verifyVote, voteBytes } from './votes.ts';
 
 export type EvidenceKind = GovernanceEvidenceBody['kind'];
 
-/** Who did it, and in which view, or at which size. */
-export type Guilt = { readonly offender: string; readonly at: number };
+/** Who did it, in which view, or at which size, and the public key that signed, base64url. */
+export type Guilt = { readonly offender: string; readonly at: number; readonly key: string };
 
-/** `governance/evidence/<kind>-<epoch>-<view or size>-<offender>`: recorded once. */
-export function evidencePath(kind: EvidenceKind, epoch: number, { offender, at }: Guilt): string {
-  return `governance/evidence/${kind}-${epoch}-${at}-${offender}`;
+/** Recorded of one offender in one epoch: one is enough to decide on, and whoever wants to can sign without end. */
+export const EVIDENCE_OF_ONE_MAX = 16;
+/** Evidence of earlier epochs is taken no more: those keys are retired, and may have leaked. */
+export const EVIDENCE_EPOCHS_BACK = 3;
+
+/**
+ * `governance/evidence/votes-<epoch>-<view>-<offender>` or `governance/evidence/cosignatures-<size>-<key>`: recorded once. A
+ * cosignature names no epoch, and its key may serve in many.
+ */
+export function evidencePath(kind: EvidenceKind, epoch: number, { offender, at, key }: Guilt): string {
+  return `governance/evidence/${kind === 'votes' ? `votes-${epoch}-${at}-${offender}` : `cosignatures-${at}-${key}`}`;
+}
+
+/** `{offender, epoch, count}`: what is recorded of one offender in one epoch. */
+export function accusedPath(epoch: number, offender: string): string {
+  return `governance/accused/${epoch}-${offender}`;
+}
+
+/** The ledger takes no more of one offender in one epoch, or nothing of that epoch. */
+export function isClosed(state: StateReader, epoch: number, offender: string): boolean {
+  // The value of the epoch after the last that is asked for is there.
+  if (state.get(epochPath(epoch + EVIDENCE_EPOCHS_BACK + 1)) !== undefined) return true;
+  return countOf(state, epoch, offender) >= EVIDENCE_OF_ONE_MAX;
+}
+
+function countOf(state: StateReader, epoch: number, offender: string): number {
+  const accused = state.get(accusedPath(epoch, offender)) as { readonly count: number } | undefined;
+  return accused?.count ?? 0;
 }
 
 /**
@@ -65,7 +90,7 @@ function guiltOfVotes(
   const keys = epoch.validators.map(({ vote }) => ({ vote: fromBase64Url(vote) }));
   if (offender === undefined || !verifyVote(a, genesisHash, keys) || !verifyVote(b, genesisHash, keys))
     return undefined;
-  return { offender: offender.name, at };
+  return { offender: offender.name, at, key: offender.vote };
 }
 
 /** Two different votes of one kind in a view, or nullify and finalize. Notarize goes with either of the others. */
@@ -91,7 +116,7 @@ function guiltOfCosignatures(
     const text = formatCheckpoint({ origin: `${chain}/weft`, size, root: fromHex(root, 32) });
     return verifyCosignature(text, line, key, verifyConsensus) !== undefined;
   };
-  return holds(a) && holds(b) ? { offender: offender.name, at: a.size } : undefined;
+  return holds(a) && holds(b) ? { offender: offender.name, at: a.size, key: offender.cosigner } : undefined;
 }
 
 export const evidence = rule<GovernanceEvidenceBody>('governance.evidence', {
@@ -101,11 +126,14 @@ export const evidence = rule<GovernanceEvidenceBody>('governance.evidence', {
     const { kind, epoch: number } = body;
     const epoch = state.get(epochPath(number)) as unknown as EpochValue | undefined;
     if (epoch === undefined) return refuse('EPOCH_UNKNOWN');
+    if (number < block.epoch - EVIDENCE_EPOCHS_BACK) return refuse('EVIDENCE_TOO_OLD');
     const guilt = guiltOf(body, epoch, block);
     if (guilt === undefined) return refuse('EVIDENCE_INVALID');
     const path = evidencePath(kind, number, guilt);
     if (state.get(path) !== undefined) return refuse('EVIDENCE_KNOWN');
     const { offender, at } = guilt;
+    const count = countOf(state, number, offender);
+    if (count >= EVIDENCE_OF_ONE_MAX) return refuse('EVIDENCE_ENOUGH');
     const record = {
       ...recordHead('governance.evidence', context),
       by: tx.account,
@@ -115,6 +143,13 @@ export const evidence = rule<GovernanceEvidenceBody>('governance.evidence', {
       at,
     };
     const value = { kind, offender, epoch: number, at, tx: tx.txId, by: tx.account, height: block.height };
-    return { records: [record], changes: new Map([[path, value]]) };
+    const accused = { offender, epoch: number, count: count + 1 };
+    return {
+      records: [record],
+      changes: new Map<string, Json | null>([
+        [path, value],
+        [accusedPath(number, offender), accused],
+      ]),
+    };
   },
 });

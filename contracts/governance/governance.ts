@@ -65,14 +65,19 @@ const propose = rule<GovernanceProposeBody>('governance.propose', {
   },
 });
 
-/** Nobody fills the agenda alone, and nobody outside the council can keep the council from it. */
+/**
+ * Nobody fills the agenda alone, and nobody outside the council can keep the council from it; nor can members, whose keys may be
+ * stolen: one that has nothing on it always finds a place. (What those left there who are no members any more can be withdrawn.)
+ */
 function hasRoom(state: StateReader, account: string): boolean {
   const agenda = readAgenda(state);
-  if (agenda.length >= AGENDA_MAX) return false;
   const { members } = readCouncil(state);
   const proposers = agenda.map((id) => readProposal(state, id)?.proposer ?? '');
   const own = proposers.filter((proposer) => proposer === account).length;
-  if (members.includes(account)) return own < MEMBER_PROPOSALS_MAX;
+  const isMember = members.includes(account);
+  if (isMember && own === 0) return agenda.length < AGENDA_MAX + members.length;
+  if (agenda.length >= AGENDA_MAX) return false;
+  if (isMember) return own < MEMBER_PROPOSALS_MAX;
   const outside = proposers.filter((proposer) => !members.includes(proposer)).length;
   return own < OUTSIDER_PROPOSALS_MAX && outside < OUTSIDERS_MAX;
 }

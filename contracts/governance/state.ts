@@ -10,7 +10,7 @@ export type ObserverEntry = { readonly name: string; readonly peer: string };
 export type Parameters = Consensus;
 export type Council = { readonly threshold: number; readonly members: readonly string[] };
 
-/** Open or approved proposals at a time. */
+/** Open or approved proposals at a time; and one more for each member of the council that has none. */
 export const AGENDA_MAX = 16;
 /** Of these, so many by accounts outside the council, so that they cannot keep it from deciding. */
 export const OUTSIDERS_MAX = 8;

@@ -13,8 +13,13 @@ export type KeyValue = {
   get(key: Uint8Array): Uint8Array | undefined;
   /** All or nothing; survives a power loss once it resolves. */
   write(ops: readonly WriteOp[]): Promise<void>;
-  /** Entries with `from` ≤ key < `to`, ascending, as they are when the first one is read. */
-  range(from: Uint8Array, to: Uint8Array, limit?: number): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** Entries with `from` ≤ key < `to`, ascending (`reverse`: descending), as they are when the first one is read. */
+  range(
+    from: Uint8Array,
+    to: Uint8Array,
+    limit?: number,
+    reverse?: boolean,
+  ): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   /** Gives the disk back what was deleted between the two keys. Off the event loop; absent where there is nothing to give. */
   compact?(from: Uint8Array, to: Uint8Array): Promise<void>;
   close(): Promise<void>;
@@ -66,9 +71,9 @@ export async function openLevel(folder: string): Promise<KeyValue> {
       }
     },
     write: (ops) => level.batch(ops as WriteOp[], { sync: true }),
-    async *range(from, to, limit) {
+    async *range(from, to, limit, reverse = false) {
       try {
-        yield* level.iterator({ gte: from, lt: to, ...(limit === undefined ? {} : { limit }) });
+        yield* level.iterator({ gte: from, lt: to, reverse, ...(limit === undefined ? {} : { limit }) });
       } catch (error) {
         throw readError(level.status, error);
       }

@@ -425,6 +425,11 @@ export class Ledger {
       : this.#store.indexes('account', filter.account, from, limit);
   }
 
+  /** Log indexes of the last records of a type, newest first. */
+  newestRecords(type: string, limit: number): Promise<number[]> {
+    return this.#store.newest(type, limit);
+  }
+
   /**
    * Makes durable what the cosigner is about to sign. False for a smaller size than before, or another root of the same size:
    * then nothing may be signed.

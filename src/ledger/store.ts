@@ -240,6 +240,14 @@ export class Store {
     return found;
   }
 
+  /** The last ones of a type, newest first. */
+  async newest(type: string, limit: number): Promise<number[]> {
+    const found: number[] = [];
+    const [from, to] = [typeKey(type, 0), typeKey(type, Number.MAX_SAFE_INTEGER)];
+    for await (const [key] of this.#database.range(from, to, limit, true)) found.push(indexOfKey(key));
+    return found;
+  }
+
   /** Is there an entry for this log index? */
   hasIndex(by: 'type' | 'account', name: string, index: number): boolean {
     return this.#database.get((by === 'type' ? typeKey : accountKey)(name, index)) !== undefined;

@@ -1,3 +1,4 @@
+import { EVIDENCE_EPOCHS_BACK, EVIDENCE_OF_ONE_MAX } from '../../contracts/governance/evidence.ts';
 import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { toHex } from '../codec/hex.ts';
 import { sha256Hex } from '../crypto/hash.ts';
@@ -30,15 +31,16 @@ export type KeptEvidence = {
   /** Where the ledger records it: `governance/evidence/<id>`. */
   readonly id: string;
   readonly offender: string;
+  /** Its key that signed, base64url. */
+  readonly key: string;
   /** The view of two votes, the size of two cosignatures. */
   readonly at: number;
   readonly pair: EvidencePair;
 };
 
-/** Of one offender in one epoch: one is enough to decide on, and a liar without end fills neither disk nor ledger. */
-export const evidenceOfOneMax = 16;
-/** Evidence of earlier epochs is taken up no more: those keys are retired, and may have leaked. */
-const epochsBack = 3;
+/** What the ledger takes, and no more: a liar without end fills neither. */
+export const evidenceOfOneMax = EVIDENCE_OF_ONE_MAX;
+const epochsBack = EVIDENCE_EPOCHS_BACK;
 const indexBytesMax = 16 * 1024;
 
 export class Evidence {

@@ -22,6 +22,8 @@ export type EvidencePair = {
 export type PairClaim = {
   /** Name in the epoch. */
   readonly offender: string;
+  /** Its key that signed, base64url. */
+  readonly key: string;
   /** The view of two votes, the size of two cosignatures. */
   readonly at: number;
 };
@@ -53,8 +55,8 @@ export function decodePair(payload: Uint8Array): EvidencePair {
 }
 
 /** One offence has one id, whoever found it and with whichever of several messages. */
-export function evidenceIdOf({ kind, epoch }: EvidencePair, { offender, at }: PairClaim): string {
-  return evidencePath(kind, epoch, { offender, at }).slice('governance/evidence/'.length);
+export function evidenceIdOf({ kind, epoch }: EvidencePair, claim: PairClaim): string {
+  return evidencePath(kind, epoch, claim).slice('governance/evidence/'.length);
 }
 
 /** Who is accused of what; undefined when the two messages do not contradict each other. @throws WeftError VOTE_INVALID, COSIGNATURE_INVALID, CBOR_* */
@@ -62,7 +64,7 @@ export function claimOf(pair: EvidencePair, epoch: Epoch, { chain }: PairNames):
   if (pair.kind === 'votes') {
     const a = decodeVote(pair.a);
     const b = decodeVote(pair.b);
-    const offender = epoch.validators[a.signer]?.name;
+    const offender = epoch.validators[a.signer];
     const together =
       a.signer === b.signer &&
       a.subject.epoch === epoch.epoch &&
@@ -71,15 +73,15 @@ export function claimOf(pair: EvidencePair, epoch: Epoch, { chain }: PairNames):
     if (!together || !excludeEachOther(a, b) || offender === undefined) return undefined;
     // One encoding of each: else one offence could be stated in many ways.
     if (!equalBytes(encodeVote(a), pair.a) || !equalBytes(encodeVote(b), pair.b)) return undefined;
-    return { offender, at: a.subject.view };
+    return { offender: offender.name, key: toBase64Url(offender.vote), at: a.subject.view };
   }
   const a = decodeSentCosignature(pair.a);
   const b = decodeSentCosignature(pair.b);
-  const offender = epoch.validators.find((validator) => cosignerKeyOf(chain, validator).name === a.line.name)?.name;
+  const offender = epoch.validators.find((validator) => cosignerKeyOf(chain, validator).name === a.line.name);
   if (a.line.name !== b.line.name || a.line.keyId !== b.line.keyId || offender === undefined) return undefined;
   if (a.size !== b.size || a.root === b.root) return undefined;
   if (!equalBytes(encodeSentCosignature(a), pair.a) || !equalBytes(encodeSentCosignature(b), pair.b)) return undefined;
-  return { offender, at: a.size };
+  return { offender: offender.name, key: toBase64Url(offender.cosigner), at: a.size };
 }
 
 /** By the rule of the contract, both signatures included: what is kept is what the ledger will record. */

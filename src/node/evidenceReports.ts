@@ -1,3 +1,4 @@
+import { isClosed } from '../../contracts/governance/evidence.ts';
 import type { StateReader } from '../../contracts/types.ts';
 import { toBase64 } from '../codec/base64.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
@@ -44,9 +45,9 @@ export class EvidenceReports {
     this.#modules = modules;
   }
 
-  /** What is kept here and not in the ledger. */
+  /** What is kept here, not in the ledger, and may come there. */
   open(): readonly KeptEvidence[] {
-    return this.#modules.kept().filter((evidence) => !this.isRecorded(evidence));
+    return this.#modules.kept().filter((evidence) => !this.isRecorded(evidence) && !this.#isClosed(evidence));
   }
 
   /** Is it in the ledger? */
@@ -66,10 +67,15 @@ export class EvidenceReports {
         recorded(evidence);
         continue;
       }
-      if (!able()) continue;
+      if (!able() || this.#isClosed(evidence)) continue;
       const report = this.#reports.get(evidence.id) ?? this.#begin(evidence);
       if (report !== undefined && !report.underWay && monotonicMs() >= report.dueMs) void this.#send(evidence, report);
     }
+  }
+
+  /** The ledger has enough of that offender already, or its epoch is long gone. */
+  #isClosed({ offender, pair }: KeptEvidence): boolean {
+    return isClosed(this.#modules.state(), pair.epoch, offender);
   }
 
   stop(): void {

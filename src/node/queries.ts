@@ -1,4 +1,5 @@
-import { toBase64 } from '../codec/base64.ts';
+import { evidencePath } from '../../contracts/governance/evidence.ts';
+import { toBase64, toBase64Url } from '../codec/base64.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -155,20 +156,20 @@ function recordIndex(ledger: Ledger, tx: string, record: number | undefined): nu
 }
 
 const evidenceMax = 256;
-/** Indexes that are looked through for the newest ones. */
-const evidenceRecordsMax = 100_000;
 
 /** Evidence on the ledger, newest first, and what is kept here beyond that. */
 export async function evidenceOf(ledger: Ledger, open: readonly KeptEvidence[]): Promise<EvidenceList> {
-  const indices = await ledger.recordsOf({ type: 'governance.evidence' }, 0, evidenceRecordsMax);
-  const recorded = indices.slice(-evidenceMax).flatMap((index) => {
+  const indices = await ledger.newestRecords('governance.evidence', evidenceMax);
+  const recorded = indices.flatMap((index) => {
     const leaf = ledger.entry(index)?.leaf;
     if (leaf === undefined) return [];
     const { offender, kind, epoch, at, by, height } = JSON.parse(decodeUtf8(leaf)) as EvidenceList['recorded'][number];
-    return { id: `${kind}-${epoch}-${at}-${offender}`, offender, kind, epoch, at, by, height, index };
+    const key = ledger.epochOf(epoch)?.validators.find(({ name }) => name === offender)?.cosigner ?? new Uint8Array();
+    const id = evidencePath(kind, epoch, { offender, at, key: toBase64Url(key) }).slice('governance/evidence/'.length);
+    return { id, offender, kind, epoch, at, by, height, index };
   });
   return {
-    recorded: recorded.reverse(),
+    recorded,
     open: open.map(({ id, offender, at, pair }) => ({
       id,
       offender,

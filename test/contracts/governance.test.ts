@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { epochRecord, epochRecordBytes } from '../../contracts/governance/epochs.ts';
+import { EVIDENCE_OF_ONE_MAX, isClosed } from '../../contracts/governance/evidence.ts';
 import { wrongWithSet } from '../../contracts/governance/nodeSet.ts';
 import { READY_LIFETIME_MS } from '../../contracts/governance/ready.ts';
 import { AGENDA_MAX, type Change, type Proposal, readGoverned } from '../../contracts/governance/state.ts';
@@ -113,10 +114,13 @@ t.test('the agenda has room for 16, and nobody takes all of it', async (t) => {
     for (let i = 0; i < times; i += 1) propose(network, at(100 + i), { by, expires: soon });
     if (by !== 'femto') t.equal(full(by), 'AGENDA_FULL', by);
   }
-  t.equal(full('scanner'), 'AGENDA_FULL', 'sixteen in all');
+  t.equal(full('femto'), 'AGENDA_FULL', 'sixteen in all');
+  t.equal(full('v3'), 'AGENDA_FULL', 'for those outside too');
   t.equal((network.state.get('governance/agenda/current') as { proposals: string[] }).proposals.length, AGENDA_MAX);
+  propose(network, at(150), { by: 'scanner', expires: soon });
+  t.equal(full('scanner'), 'AGENDA_FULL', 'the place of a member that had none, once');
   network.next();
-  t.equal(network.next().records.length, 16, 'they expire together');
+  t.equal(network.next().records.length, 17, 'they expire together');
   for (const by of ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7', 'misty.weave']) propose(network, at(200), { by });
   t.equal(full('oracle.weave'), 'AGENDA_FULL', 'half of it is the council’s');
   t.equal(full('admin'), undefined);
@@ -126,6 +130,23 @@ t.test('the agenda has room for 16, and nobody takes all of it', async (t) => {
   t.equal(late(0), 'PROPOSAL_EXPIRES');
   t.equal(late(30 * 24 * 3_600_000 + 1), 'PROPOSAL_EXPIRES');
   t.equal(late(30 * 24 * 3_600_000), undefined);
+});
+
+t.test('members below the threshold do not keep the others from a council without them', async (t) => {
+  const members = ['admin', 'femto', 'oracle.weave', 'scanner', 'v1'];
+  const network = new Network({ ...genesisDocument(), council: { threshold: 3, members } } as unknown as Json);
+  const at = (ms: number): Change => ({ kind: 'parameters', parameters: { ...parameters, fetchMs: ms } });
+  for (const by of ['admin', 'femto']) for (let i = 0; i < 8; i += 1) propose(network, at(100 + i), { by });
+  const without: Change = { kind: 'council', threshold: 2, members: ['oracle.weave', 'scanner', 'v1'] };
+  t.equal(refusedChange(network, at(99), 'admin'), 'AGENDA_FULL');
+  const id = propose(network, without, { by: 'oracle.weave' });
+  for (const by of ['oracle.weave', 'scanner', 'v1'])
+    t.equal(network.send(by, 'governance.approve', { proposal: id }).refused, undefined);
+  network.next();
+  t.equal(readGoverned(network.reader()).council.members.length, 3);
+  // What the two left behind is nobody's but the council's: it clears its own agenda.
+  const [left = ''] = (network.state.get('governance/agenda/current') as { proposals: string[] }).proposals;
+  t.equal(network.send('scanner', 'governance.withdraw', { proposal: left }).refused, undefined);
 });
 
 t.test('what stands against a set', async (t) => {
@@ -538,6 +559,40 @@ t.test('evidence: what contradicts itself, by whom, once', async (t) => {
   ]);
   t.equal(bring('cosignatures', cosigned(), cosigned({ root: 'c' })).refused, 'EVIDENCE_KNOWN');
 });
+
+t.test(
+  'evidence: of one offender sixteen an epoch; a cosignature once, whatever epoch is said; not of long ago',
+  async (t) => {
+    const network = new Network();
+    const votes = (view: number, epoch = 1, by = 'v3') => {
+      const [a, b] = (['nullify', 'finalize'] as const).map((kind) => sampleVote(network, kind, { view, epoch, by }));
+      return network.send('v1', 'governance.evidence', { kind: 'votes', epoch, a, b }).refused;
+    };
+    for (let view = 1; view <= EVIDENCE_OF_ONE_MAX; view += 1) t.equal(votes(9_000_000_000_000 + view), undefined);
+    t.equal(votes(78), 'EVIDENCE_ENOUGH', 'views that never were fill no state');
+    t.equal(votes(9_000_000_000_001), 'EVIDENCE_KNOWN');
+    t.match(network.state.get('governance/accused/1-v3'), { offender: 'v3', epoch: 1, count: EVIDENCE_OF_ONE_MAX });
+    t.equal(votes(78, 1, 'v4'), undefined, 'of another one');
+
+    const cosigned = (epoch: number, size = 912) => {
+      const [a, b] = ['a', 'b'].map((root) => sampleCosignature(network, { by: 'v2', root, size }));
+      return network.send('v1', 'governance.evidence', { kind: 'cosignatures', a, b, epoch }).refused;
+    };
+    t.equal(cosigned(1), undefined);
+    for (let epoch = 2; epoch <= 5; epoch += 1) {
+      const id = propose(network, { kind: 'parameters', parameters: { ...parameters, fetchMs: 900 + epoch } });
+      network.send('admin', 'governance.approve', { proposal: id });
+      t.equal(isClosed(network.reader(), 1, 'v2'), false, 'until the fourth epoch after it begins');
+      network.next();
+      t.equal(cosigned(epoch), 'EVIDENCE_KNOWN', 'one offence, whatever epoch the key served in');
+    }
+    t.equal(network.block.epoch, 5);
+    t.equal(cosigned(1, 913), 'EVIDENCE_TOO_OLD');
+    t.ok(isClosed(network.reader(), 1, 'v2'), 'a node knows by the same state');
+    t.equal(cosigned(2, 913), undefined);
+    t.equal(votes(79, 5), undefined, 'a new epoch counts anew');
+  },
+);
 
 t.test('evidence is judged by the keys of its epoch, long after', async (t) => {
   const network = new Network();

@@ -320,7 +320,7 @@ export class MemoryDisk {
         this.before('batch');
         this.#apply(ops);
       },
-      range: (from, to, limit) => this.#range(from, to, limit ?? Number.POSITIVE_INFINITY),
+      range: (from, to, limit, reverse) => this.#range(from, to, limit ?? Number.POSITIVE_INFINITY, reverse === true),
       close: async () => undefined,
     };
   }
@@ -350,9 +350,14 @@ export class MemoryDisk {
     return file;
   }
 
-  async *#range(from: Uint8Array, to: Uint8Array, limit: number): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+  async *#range(
+    from: Uint8Array,
+    to: Uint8Array,
+    limit: number,
+    reverse: boolean,
+  ): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
     let left = limit;
-    for (const entry of [...this.#entries]) {
+    for (const entry of reverse ? this.#entries.toReversed() : [...this.#entries]) {
       if (compareKeys(entry[0], from) < 0 || compareKeys(entry[0], to) >= 0) continue;
       if (left <= 0) return;
       left -= 1;

@@ -146,6 +146,9 @@ t.test('commit, reads, restart', async (t) => {
     const carols = await ledger.recordsOf({ account: 'carol' }, 0, 1000);
     t.equal(carols.length, 120);
     t.strictSame(await ledger.recordsOf({ account: 'carol' }, carols[5]!, 2), carols.slice(5, 7));
+    const packets = await ledger.recordsOf({ type: 'packets.committed' }, 0, 1000);
+    t.ok(packets.length > 3);
+    t.strictSame(await ledger.newestRecords('packets.committed', 3), packets.slice(-3).reverse());
     t.equal((await ledger.recordsOf({ account: 'caro' }, 0, 1000)).length, 0, 'a name is not a prefix');
     t.same(ledger.blockBytes(ledger.block(3)!.blockId)?.body, ledger.body(3));
   };

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { Vote } from '../../consensus/types.ts';
-import { fromBase64 } from '../../src/codec/base64.ts';
+import type { Json } from '../../contracts/types.ts';
+import { fromBase64, toBase64Url } from '../../src/codec/base64.ts';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { fromHex } from '../../src/codec/hex.ts';
 import { sign } from '../../src/crypto/ed25519.ts';
@@ -128,13 +129,14 @@ t.test('what others pass on is verified before it is kept, and junk costs them',
 const kept: KeptEvidence = {
   id: 'votes-1-7-v03',
   offender: 'v03',
+  key: toBase64Url(epoch.validators[2]!.vote),
   at: 7,
   pair: makePair('votes', 1, notarize(2, 7, 1), notarize(2, 7, 2)),
 };
 
 /** The validators of one network with one ledger between them, on a clock that the test moves. */
 function reporters(answer: (by: string) => Outcome, alive = epoch.validators.map(({ name }) => name)) {
-  const state = new Map<string, { readonly id: string }>();
+  const state = new Map<string, Json>();
   const sent: string[] = [];
   const recorded: string[] = [];
   let nowMs = 0;
@@ -166,7 +168,7 @@ function reporters(answer: (by: string) => Outcome, alive = epoch.validators.map
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { sent, recorded, pass, reports };
+  return { sent, recorded, pass, reports, state };
 }
 
 t.test('one of the validators sends it, never the accused; the others see it recorded', async (t) => {
@@ -196,4 +198,24 @@ t.test('refused or lost on the way: sent again, ever more seldom, until the ledg
   await never.pass(24 * 3_600_000);
   t.ok(never.sent.length < 160, `${never.sent.length} in a day`);
   t.ok(never.sent.length > 20, 'it does not give up');
+});
+
+t.test('what the ledger takes no more of is not sent, nor open', async (t) => {
+  for (const [path, value] of [
+    ['governance/accused/1-v03', { offender: 'v03', epoch: 1, count: evidenceOfOneMax }],
+    ['governance/epoch/5', { epoch: 5 }],
+  ] as const) {
+    const { sent, pass, reports, state } = reporters(() => ({ applied: false, code: 'EVIDENCE_ENOUGH' }));
+    t.equal(reports[0]!.open().length, 1);
+    state.set(path, value);
+    await pass(60_000);
+    t.same(sent, [], path);
+    t.same(reports[0]!.open(), []);
+  }
+});
+
+t.test('one pair of cosignatures has one id, in whatever epoch it is found', async (t) => {
+  const { evidence, found } = setUp(t, new Map(), { ...epoch, epoch: 2 });
+  for (const number of [1, 2]) evidence.seen('cosignatures', number, cosignature(1, 40, 1), cosignature(1, 40, 2));
+  t.same(found, ['v02 cosignatures 40']);
 });

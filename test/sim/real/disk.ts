@@ -150,17 +150,18 @@ export class SimDisk {
         this.#batches.delete(ops);
         this.#apply(ops);
       },
-      range: (from, to, limit) => this.#range(from, to, limit ?? Number.POSITIVE_INFINITY),
+      range: (from, to, limit, reverse) => this.#range(from, to, limit ?? Number.POSITIVE_INFINITY, reverse === true),
       close: async () => undefined,
     };
   }
 
-  async *#range(from: Uint8Array, to: Uint8Array, limit: number): AsyncGenerator<Entry> {
+  async *#range(from: Uint8Array, to: Uint8Array, limit: number, reverse: boolean): AsyncGenerator<Entry> {
     this.#sorted ??= [...this.#entries.values()].sort((a, b) => Buffer.compare(a[0], b[0]));
     let left = limit;
-    for (const entry of this.#sorted) {
-      if (Buffer.compare(entry[0], from) < 0) continue;
-      if (Buffer.compare(entry[0], to) >= 0 || left <= 0) return;
+    for (const entry of reverse ? this.#sorted.toReversed() : this.#sorted) {
+      const [before, after] = [Buffer.compare(entry[0], from) < 0, Buffer.compare(entry[0], to) >= 0];
+      if (reverse ? after : before) continue;
+      if (left <= 0 || (reverse ? before : after)) return;
       left -= 1;
       yield entry;
     }
