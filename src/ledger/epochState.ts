@@ -9,6 +9,8 @@ export type Observer = { readonly name: string; readonly peer: Uint8Array };
 
 const validatorsPath = 'governance/validators/current';
 const consensusPath = 'governance/consensus/current';
+/** All that `epochFromState` reads. */
+export const epochPaths: ReadonlySet<string> = new Set([validatorsPath, consensusPath]);
 
 /** As genesis and governance write them: keys in base64url. */
 type ValidatorsValue = {

@@ -30,6 +30,16 @@ export const snapshotLimits = {
   /** Of all parts: what a peer can make us store before the state root shows that it lied. */
   bytesMax: 8 * 1024 * 1024 * 1024,
   partItemsMax: 262_144,
+  /** Of the parts that prove the block, which are looked at before anything else: thousands of epochs. */
+  walkBytesMax: 64 * 1024 * 1024,
+  /** A log entry, as in a tlog-tiles bundle. */
+  leafBytesMax: 65_535,
+  /** Of a block's entries: they are held together until the block ends. */
+  blockLeavesBytesMax: 256 * 1024 * 1024,
+  /** No contract writes a value near it: a transaction has 32 KiB, a list of 128 validators about 64. */
+  stateValueBytesMax: 1024 * 1024,
+  /** Paths of state: what a tree of hashes in memory allows. */
+  stateItemsMax: 4_194_304,
 } as const;
 const manifestTag = encodeUtf8('weft/snapshot/v1');
 const levelsMax = 7;
@@ -79,7 +89,7 @@ export function encodeManifest(manifest: SnapshotManifest): Uint8Array {
 
 /** Form and bounds only. @throws WeftError SNAPSHOT_INVALID, SNAPSHOT_TOO_LARGE */
 export function decodeManifest(bytes: Uint8Array): SnapshotManifest {
-  const { manifestBytesMax, partsMax, bytesMax, partBytesMax } = snapshotLimits;
+  const { manifestBytesMax, partsMax, bytesMax, partBytesMax, walkBytesMax } = snapshotLimits;
   const value = read(bytes, { bytesMax: manifestBytesMax, itemsMax: 4 * partsMax + 256, depthMax: 4 });
   if (value.length !== 10 || value[0] !== 1) throw invalidSnapshot('its manifest is of another version');
   const [, chain, genesisHash, height, header, finalization, baseFields, checkpoint, consistency, rows] = value;
@@ -114,6 +124,8 @@ export function decodeManifest(bytes: Uint8Array): SnapshotManifest {
   if (parts.some(({ kind }, i) => kind < (parts[i - 1]?.kind ?? 0)))
     throw invalidSnapshot('its parts are out of order');
   if (bytesOf(parts) > bytesMax) throw new WeftError('SNAPSHOT_TOO_LARGE', 'A snapshot is larger than is accepted.');
+  if (bytesOf(parts.filter(({ kind }) => kind === partKinds.walk)) > walkBytesMax)
+    throw new WeftError('SNAPSHOT_TOO_LARGE', 'The walk of a snapshot is longer than is accepted.');
   return {
     chain,
     genesisHash,

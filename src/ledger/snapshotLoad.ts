@@ -9,7 +9,7 @@ import { sha256 } from '../crypto/hash.ts';
 import { StateTree, stateKey } from '../log/stateTree.ts';
 import { frontierFromNodes, levelWidth, storeNodeReader, TileWriter, tileWidth } from '../log/tiles.ts';
 import { treeHasher } from './body.ts';
-import { epochFromState } from './epochState.ts';
+import { epochFromState, epochPaths } from './epochState.ts';
 import { encodeFloor } from './floor.ts';
 import type { Genesis } from './genesis.ts';
 import { type Header, isClosing } from './header.ts';
@@ -23,6 +23,7 @@ import {
   type PartKind,
   partKinds,
   type SnapshotManifest,
+  snapshotLimits,
 } from './snapshotFormat.ts';
 import { checkSnapshotCheckpoint, HeaderChain, Walk } from './snapshotProof.ts';
 import { dataVersion, encodeEpoch } from './store.ts';
@@ -64,30 +65,54 @@ export async function loadSnapshot(
   try {
     return await loader.load();
   } catch (error) {
-    // Whatever a decoder below says of bytes from outside, it says it of the snapshot.
-    const ofBytes =
-      error instanceof WeftError
-        ? /^(CBOR|JSON|UTF8|STATE_PATH|ENVELOPE|LOG)_/.test(error.code)
-        : error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError;
-    throw ofBytes ? invalidSnapshot(error instanceof WeftError ? error.code : 'an entry cannot be read') : error;
+    throw saidOfSnapshot(error);
   }
 }
 
+/** Whatever a decoder says of bytes from outside, it says it of the snapshot; what disk and store say is left as it is. */
+function saidOfSnapshot(error: unknown): unknown {
+  if (error instanceof WeftError)
+    return /^(SNAPSHOT|DISK|DATA)_/.test(error.code) ? error : invalidSnapshot(error.code);
+  const ofBytes = error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError;
+  return ofBytes ? invalidSnapshot('an entry cannot be read') : error;
+}
+
 /**
- * Only that the snapshot is of a finalized block of this chain, with a checkpoint over it: reads nothing but its walk.
- * @throws WeftError SNAPSHOT_OTHER_CHAIN, _INVALID, _PART, _WALK, _CHECKPOINT
+ * Shows that a snapshot is of a finalized block of this chain, with a checkpoint over it: takes the parts of its walk one after
+ * the other, and refuses at the first step that does not hold, before more is fetched.
  */
-export async function proveSnapshot(source: SnapshotSource, genesis: Genesis): Promise<Header> {
-  const { manifest } = source;
-  checkChain(manifest, genesis);
-  const walk = new Walk(genesis);
-  for (const [i, { kind }] of manifest.parts.entries()) {
-    if (kind !== partKinds.walk) continue;
-    for (const step of decodePart(await source.part(i))) walk.take(step);
+export class SnapshotProof {
+  readonly #manifest: SnapshotManifest;
+  readonly #genesis: Genesis;
+  readonly #walk: Walk;
+
+  /** @throws WeftError SNAPSHOT_OTHER_CHAIN */
+  constructor(manifest: SnapshotManifest, genesis: Genesis) {
+    checkChain(manifest, genesis);
+    this.#manifest = manifest;
+    this.#genesis = genesis;
+    this.#walk = new Walk(genesis);
   }
-  const header = walk.prove(manifest);
-  checkSnapshotCheckpoint(manifest, header, walk.epoch, genesis);
-  return header;
+
+  /** The next part of kind walk. @throws WeftError SNAPSHOT_INVALID, SNAPSHOT_WALK */
+  take(part: Uint8Array): void {
+    try {
+      for (const step of decodePart(part)) this.#walk.take(step);
+    } catch (error) {
+      throw saidOfSnapshot(error);
+    }
+  }
+
+  /** When all of them were taken. @throws WeftError SNAPSHOT_INVALID, SNAPSHOT_WALK, SNAPSHOT_CHECKPOINT */
+  finish(): Header {
+    try {
+      const header = this.#walk.prove(this.#manifest);
+      checkSnapshotCheckpoint(this.#manifest, header, this.#walk.epoch, this.#genesis);
+      return header;
+    } catch (error) {
+      throw saidOfSnapshot(error);
+    }
+  }
 }
 
 function checkChain(manifest: SnapshotManifest, genesis: Genesis): void {
@@ -95,7 +120,8 @@ function checkChain(manifest: SnapshotManifest, genesis: Genesis): void {
   throw new WeftError('SNAPSHOT_OTHER_CHAIN', `The snapshot is of ${manifest.chain}, not of ${genesis.chain}.`);
 }
 
-const opsPerBatch = 4096;
+/** What is held for the database before it is written: no lie is held whole until its hashes show it. */
+const batchMax = { ops: 4096, bytes: 4 * 1024 * 1024 } as const;
 
 class Loader {
   readonly #source: SnapshotSource;
@@ -104,6 +130,7 @@ class Loader {
   readonly #database: KeyValue;
   readonly #options: LoadOptions;
   #ops: WriteOp[] = [];
+  #opsBytes = 0;
   #bytes = 0;
 
   constructor(source: SnapshotSource, genesis: Genesis, database: KeyValue, options: LoadOptions) {
@@ -184,20 +211,26 @@ class Loader {
     let index = base.logSize;
     let block = 0;
     let leaves: Uint8Array[] = [];
+    let heldBytes = 0;
     for await (const leaf of this.#items(partKinds.entries)) {
       if (!isBytes(leaf) || index >= header.logSize) throw wrongLog('it has another number of entries');
+      if (leaf.length > snapshotLimits.leafBytesMax) throw wrongLog(`an entry has ${leaf.length} bytes`);
+      heldBytes += leaf.length;
+      if (heldBytes > snapshotLimits.blockLeavesBytesMax) throw wrongLog('the entries of a block have too many bytes');
       for (const { level, n, bytes } of writer.append([treeHasher.leafHash(leaf)])) this.#put(tileKey(level, n), bytes);
       this.#put(leafKey(index), leaf);
       leaves.push(leaf);
       index += 1;
+      await this.#flushWhenFull();
       const at = blocks[block];
       if (at === undefined || at.header.logSize > index) continue;
       if (at.header.logSize !== index) throw wrongLog('a block has no entry');
       const { ops, transactions } = factsOfEntries(at.header.height, index - leaves.length, leaves);
-      for (const op of ops) this.#ops.push(op);
+      for (const op of ops) this.#push(op);
       this.#put(blockKey(at.header.height), encodeCbor([at.bytes, transactions]));
       this.#put(blockIdKey(at.blockId), numberBytes(at.header.height));
       leaves = [];
+      heldBytes = 0;
       block += 1;
       await this.#flushWhenFull();
     }
@@ -209,26 +242,31 @@ class Loader {
     let tree = StateTree.empty(sha256);
     let before = '';
     // Only what an epoch is made of is read from it here; the rest is read when the ledger opens.
-    const governance = new Map<string, Json>();
+    const read = new Map<string, Json>();
+    let count = 0;
     let changes: [Uint8Array, Uint8Array][] = [];
     for await (const item of this.#items(partKinds.state)) {
       const [path, value, ...more] = Array.isArray(item) ? (item as readonly Cbor[]) : [];
       if (typeof path !== 'string' || !isBytes(value) || more.length > 0) throw invalidSnapshot('an item of its state');
       if (path <= before) throw wrongState('its paths do not ascend');
       before = path;
+      count += 1;
+      if (count > snapshotLimits.stateItemsMax)
+        throw new WeftError('SNAPSHOT_TOO_LARGE', 'The state of the snapshot has more paths than are accepted.');
+      if (value.length > snapshotLimits.stateValueBytesMax) throw wrongState(`a value has ${value.length} bytes`);
       const json = JSON.parse(decodeUtf8(value)) as Json;
       if (canonicalJson(json) !== decodeUtf8(value)) throw wrongState(`${path} is not canonical`);
       changes.push([stateKey(sha256, path), sha256(value)]);
-      if (path.startsWith('governance/')) governance.set(path, json);
+      if (epochPaths.has(path)) read.set(path, json);
       this.#put(stateKeyOf(path), value);
+      await this.#flushWhenFull();
       if (changes.length < 512) continue;
       tree = tree.update(changes);
       changes = [];
-      await this.#flushWhenFull();
     }
     tree = tree.update(changes);
     if (toHex(tree.root()) !== header.stateRoot) throw wrongState('it has another root than its block names');
-    return governance;
+    return read;
   }
 
   async *#items(kind: PartKind): AsyncGenerator<Cbor> {
@@ -244,16 +282,22 @@ class Loader {
   }
 
   #put(key: Uint8Array, value: Uint8Array): void {
-    this.#ops.push({ type: 'put', key, value });
+    this.#push({ type: 'put', key, value });
+  }
+
+  #push(op: WriteOp): void {
+    this.#ops.push(op);
+    this.#opsBytes += op.key.length + (op.type === 'put' ? op.value.length : 0);
   }
 
   async #flushWhenFull(): Promise<void> {
-    if (this.#ops.length >= opsPerBatch) await this.#flush();
+    if (this.#ops.length >= batchMax.ops || this.#opsBytes >= batchMax.bytes) await this.#flush();
   }
 
   async #flush(): Promise<void> {
     const ops = this.#ops;
     this.#ops = [];
+    this.#opsBytes = 0;
     if (ops.length > 0) await this.#database.write(ops);
   }
 }

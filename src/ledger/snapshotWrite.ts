@@ -72,7 +72,11 @@ export async function writeSnapshot(
     for await (const [, leaf] of store.range(leafKey(base.logSize), leafKey(header.logSize))) {
       await writer.add(partKinds.entries, leaf);
     }
+    let items = 0;
     for await (const [key, value] of captured.state) {
+      items += 1;
+      if (items > snapshotLimits.stateItemsMax)
+        throw new WeftError('SNAPSHOT_TOO_LARGE', 'The state has more paths than a snapshot of this format holds.');
       await writer.add(partKinds.state, [decodeUtf8(key.subarray(1)), value]);
     }
     await writer.close();

@@ -4,6 +4,7 @@ import { dropIncoming } from '../ledger/replaceStore.ts';
 import type { Log } from './log.ts';
 import type { Requests } from './requests.ts';
 import { fetchSnapshot } from './snapshotFetch.ts';
+import { SnapshotRefusals } from './snapshotRefusals.ts';
 import type { Snapshots } from './snapshots.ts';
 
 /**
@@ -31,6 +32,8 @@ const againMs = { first: 2000, longest: 120_000 } as const;
 export class SnapshotCatchUp {
   readonly #modules: SnapshotCatchUpModules;
   readonly #wish: SnapshotWish | undefined;
+  /** Over all attempts. */
+  readonly #refusals = new SnapshotRefusals();
   #running: Promise<void> | undefined;
   #failures = 0;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -73,7 +76,7 @@ export class SnapshotCatchUp {
   }
 
   async #run(): Promise<boolean> {
-    const { ledger, snapshots, requests, data, askable, keepsAll, reopen, log } = this.#modules;
+    const { ledger, snapshots, requests, data, askable, keepsAll, reopen, log, monotonicMs } = this.#modules;
     const fetched = await fetchSnapshot({
       genesis: ledger.genesis,
       data,
@@ -85,6 +88,8 @@ export class SnapshotCatchUp {
       blame: (peer, code) => log.warn({ peer, code }, 'a peer sent what is no snapshot of this chain'),
       stopped: () => this.#stopped,
       keepOld: keepsAll,
+      refusals: this.#refusals,
+      monotonicMs,
       log,
     });
     if (fetched === undefined) return false;

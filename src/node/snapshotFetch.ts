@@ -15,8 +15,9 @@ import {
   type SnapshotManifest,
   snapshotLimits,
 } from '../ledger/snapshotFormat.ts';
-import { loadSnapshot, proveSnapshot } from '../ledger/snapshotLoad.ts';
+import { loadSnapshot, SnapshotProof } from '../ledger/snapshotLoad.ts';
 import type { Log } from './log.ts';
+import { SnapshotRefusals } from './snapshotRefusals.ts';
 import type { SnapshotOffer } from './snapshots.ts';
 
 /**
@@ -41,6 +42,9 @@ export type FetchModules = {
   /** This node keeps everything: the store that the snapshot replaces stays beside it. */
   readonly keepOld?: boolean;
   readonly log: Log;
+  /** What earlier attempts found. */
+  readonly refusals?: SnapshotRefusals;
+  readonly monotonicMs?: () => number;
   readonly freeBytes?: (folder: string) => Promise<number>;
 };
 
@@ -51,57 +55,88 @@ const atOnce = 4;
 /** Answers in a row that a peer may leave out. */
 const missesMax = 3;
 
+/** What a whole download may take: a slow line has it, a liar who brings a part now and then has no more. Doubles with each time. */
+const allowed = { beginMs: 120_000, bytesPerMs: 1024 } as const;
+
 /** A peer's offer, taken for what it says until it is proven. */
 type Offered = SnapshotOffer & { readonly peer: string };
+
+/** One attempt. */
+type Attempt = FetchModules & { readonly refusals: SnapshotRefusals; readonly monotonicMs: () => number };
 
 /**
  * Downloads, verifies and loads the best snapshot above what is here into the store that the next start takes (replaceStore.ts).
  * Undefined when nobody has one that holds. @throws WeftError SNAPSHOT_NO_ROOM
  */
 export async function fetchSnapshot(modules: FetchModules): Promise<FetchedSnapshot | undefined> {
-  const { genesis, data, folder, log } = modules;
+  const attempt: Attempt = {
+    ...modules,
+    refusals: modules.refusals ?? new SnapshotRefusals(),
+    monotonicMs: modules.monotonicMs ?? (() => performance.now()),
+  };
+  const { folder, log, refusals, monotonicMs } = attempt;
   await mkdir(folder, { recursive: true });
-  const refused = new Set<string>();
-  const offers = await offersAbove(modules, modules.height());
+  const offers = await offersAbove(attempt, modules.height());
   await removeDrafts(folder, new Set(offers.map(({ id }) => draftName(id))));
+  // An offer that does not hold does not hold from another peer either.
+  const wrong = new Set<string>();
+  let noRoom: WeftError | undefined;
   for (const offer of offers) {
+    const { peer, height } = offer;
     if (modules.stopped()) return undefined;
-    if (refused.has(offer.peer)) continue;
+    if (refusals.isRefused(peer, monotonicMs()) || wrong.has(nameOf(offer))) continue;
     try {
-      const path = await download(modules, offer, refused);
-      const file = await SnapshotFile.open(path);
-      try {
-        const database = await openLevel(await beginIncoming(data));
-        try {
-          await loadSnapshot(file, genesis, database, {
-            onProgress: () => {
-              if (modules.stopped()) throw absent(offer);
-            },
-          });
-        } finally {
-          await database.close();
-        }
-      } catch (error) {
-        await unlink(path).catch(() => undefined);
-        throw error;
-      } finally {
-        await file.close();
-      }
-      if (modules.stopped() || offer.height <= modules.height()) return undefined;
-      await markIncoming(data, modules.keepOld);
-      await removeDrafts(folder, new Set([draftName(offer.id)]));
-      log.info({ height: offer.height, peer: offer.peer }, 'a snapshot is loaded: this node goes on from it');
-      return { path, height: offer.height };
+      const fetched = await tryOffer(attempt, offer);
+      if (fetched !== undefined) log.info({ height, peer }, 'a snapshot is loaded: this node goes on from it');
+      return fetched;
     } catch (error) {
-      if (!(error instanceof WeftError) || !error.code.startsWith('SNAPSHOT_') || error.code === 'SNAPSHOT_NO_ROOM')
-        throw error;
-      log.warn({ peer: offer.peer, height: offer.height, code: error.code, reason: error.message }, 'snapshot refused');
-      if (error.code === 'SNAPSHOT_ABSENT') continue;
-      refused.add(offer.peer);
-      modules.blame(offer.peer, error.code);
+      if (!(error instanceof WeftError) || !error.code.startsWith('SNAPSHOT_')) throw error;
+      log.warn({ peer, height, code: error.code, reason: error.message }, 'snapshot refused');
+      if (error.code === 'SNAPSHOT_NO_ROOM') noRoom = error;
+      else if (error.code === 'SNAPSHOT_SLOW') refusals.slow(peer);
+      else if (error.code !== 'SNAPSHOT_ABSENT') {
+        if (error.code !== 'SNAPSHOT_PART') wrong.add(nameOf(offer));
+        refusals.refuse(peer, monotonicMs());
+        modules.blame(peer, error.code);
+      }
     }
   }
+  // Only when nothing smaller helps: what a single peer calls the size of its snapshot says nothing about the others.
+  if (noRoom !== undefined) throw noRoom;
   return undefined;
+}
+
+/** Undefined when the node stops, or came as far by itself. @throws WeftError SNAPSHOT_* */
+async function tryOffer(attempt: Attempt, offer: Offered): Promise<FetchedSnapshot | undefined> {
+  const { genesis, data, folder } = attempt;
+  const path = await download(attempt, offer);
+  const file = await SnapshotFile.open(path);
+  try {
+    const database = await openLevel(await beginIncoming(data));
+    try {
+      await loadSnapshot(file, genesis, database, {
+        onProgress: () => {
+          if (attempt.stopped()) throw absent(offer);
+        },
+      });
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    await unlink(path).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
+  if (attempt.stopped() || offer.height <= attempt.height()) return undefined;
+  await markIncoming(data, attempt.keepOld);
+  await removeDrafts(folder, new Set([draftName(offer.id)]));
+  return { path, height: offer.height };
+}
+
+/** The whole of what a peer claimed: the same id with another height or size is another lie. */
+function nameOf({ id, height, bytes }: SnapshotOffer): string {
+  return `${id} ${height} ${bytes}`;
 }
 
 function draftName(id: string): string {
@@ -116,12 +151,14 @@ async function removeDrafts(folder: string, wanted: ReadonlySet<string>): Promis
 }
 
 /**
- * The newest first; of those about as new the smallest: a lie that is cheap to find out costs little, and a large one is looked
- * at only after all that are smaller.
+ * The newest first, of peers that were not too slow before; then what several peers offer, then the smallest: a lie that is cheap
+ * to find out costs little, and a large one is looked at only after all that are smaller.
  */
-async function offersAbove({ askable, offersOf }: FetchModules, aboveHeight: number): Promise<Offered[]> {
+async function offersAbove(attempt: Attempt, aboveHeight: number): Promise<Offered[]> {
+  const { askable, offersOf, refusals, monotonicMs } = attempt;
+  const peers = askable().filter((peer) => !refusals.isRefused(peer, monotonicMs()));
   const answers = await Promise.all(
-    askable().map(async (peer) => (await offersOf(peer))?.slice(0, 4).map((offer) => ({ ...offer, peer })) ?? []),
+    peers.map(async (peer) => (await offersOf(peer))?.slice(0, 4).map((offer) => ({ ...offer, peer })) ?? []),
   );
   const offers = answers
     .flat()
@@ -132,28 +169,46 @@ async function offersAbove({ askable, offersOf }: FetchModules, aboveHeight: num
   // A height is a claim like any other: the middle one is what "new" means here.
   const middle = heights[Math.floor(heights.length / 2)] ?? 0;
   const fresh = (offer: Offered): boolean => offer.height >= middle;
-  return offers.sort((a, b) => Number(fresh(b)) - Number(fresh(a)) || a.bytes - b.bytes || b.height - a.height);
+  const backers = (offer: Offered): number =>
+    new Set(offers.filter((each) => nameOf(each) === nameOf(offer)).map(({ peer }) => peer)).size;
+  const ranked = offers.map((offer) => ({ offer, backers: backers(offer), slow: refusals.slowness(offer.peer) }));
+  return ranked
+    .sort(
+      (a, b) =>
+        a.slow - b.slow ||
+        Number(fresh(b.offer)) - Number(fresh(a.offer)) ||
+        b.backers - a.backers ||
+        a.offer.bytes - b.offer.bytes ||
+        b.offer.height - a.offer.height,
+    )
+    .map(({ offer }) => offer);
 }
 
-async function download(modules: FetchModules, offer: Offered, refused: Set<string>): Promise<string> {
-  const { folder, genesis } = modules;
-  const manifestBytes = await modules.fetchPart(offer.peer, fromHex(offer.id, 32));
+async function download(attempt: Attempt, offer: Offered): Promise<string> {
+  const { folder, genesis, refusals, monotonicMs } = attempt;
+  const factor = 2 ** refusals.slowness(offer.peer);
+  const endMs = monotonicMs() + factor * (allowed.beginMs + offer.bytes / allowed.bytesPerMs);
+  const manifestBytes = await attempt.fetchPart(offer.peer, fromHex(offer.id, 32));
   if (manifestBytes === undefined) throw absent(offer);
   if (manifestId(manifestBytes) !== offer.id)
     throw new WeftError('SNAPSHOT_PART', 'The manifest is not the one that was offered.');
   const manifest = decodeManifest(manifestBytes);
   if (manifest.height !== offer.height)
     throw new WeftError('SNAPSHOT_INVALID', 'The manifest is of another height than was offered.');
+  if (bytesOf(manifest.parts) + manifestBytes.length !== offer.bytes)
+    throw new WeftError('SNAPSHOT_INVALID', 'The snapshot is of another size than was offered.');
+  const proof = new SnapshotProof(manifest, genesis);
+  // Before the first byte is kept.
+  await checkRoom(attempt, offer.bytes);
   const path = join(folder, draftName(offer.id));
   const draft = await SnapshotDraft.open(path, true);
   try {
-    const get = partGetter(modules, manifest, offer, draft, refused);
-    // What proves the block, before anything large is fetched for it.
-    const walk = new Map<number, Uint8Array>();
-    for (const [i, { kind }] of manifest.parts.entries()) if (kind === partKinds.walk) walk.set(i, await get(i));
-    await proveSnapshot({ manifest, part: async (i) => walk.get(i) ?? get(i) }, genesis);
-    await checkRoom(modules, bytesOf(manifest.parts));
-    const left = manifest.parts.map((_, i) => i).filter((i) => !walk.has(i));
+    const get = partGetter(attempt, manifest, offer, draft, endMs);
+    // What proves the block, step by step, before anything large is fetched for it.
+    const walk = manifest.parts.flatMap(({ kind }, i) => (kind === partKinds.walk ? [i] : []));
+    for (const i of walk) await get(i, (bytes) => proof.take(bytes));
+    proof.finish();
+    const left = manifest.parts.map((_, i) => i).slice(walk.length);
     const worker = async (): Promise<void> => {
       try {
         for (let i = left.shift(); i !== undefined; i = left.shift()) await get(i);
@@ -167,7 +222,7 @@ async function download(modules: FetchModules, offer: Offered, refused: Set<stri
     await draft.finish(manifestBytes, manifest.parts);
     return path;
   } catch (error) {
-    await draft.abandon(codeOf(error) === 'SNAPSHOT_ABSENT');
+    await draft.abandon(/^SNAPSHOT_(ABSENT|SLOW)$/.test(codeOf(error)));
     throw error;
   }
 }
@@ -187,29 +242,35 @@ async function freeBytesOf(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Gets a part into the draft: from there, from the peer that offers it, else from any other that has it. */
+/**
+ * Gets a part into the draft: from there, from the peer that offers it, else from any other that has it. `look` sees it before
+ * it is kept.
+ */
 function partGetter(
-  modules: FetchModules,
+  attempt: Attempt,
   manifest: SnapshotManifest,
   offer: Offered,
   draft: SnapshotDraft,
-  refused: Set<string>,
-): (index: number) => Promise<Uint8Array> {
+  endMs: number,
+): (index: number, look?: (bytes: Uint8Array) => void) => Promise<void> {
+  const { refusals, monotonicMs } = attempt;
   const offsets = offsetsOf(manifest.parts);
   const misses = new Map<string, number>();
-  return async (index) => {
+  const usable = (peer: string): boolean =>
+    !refusals.isRefused(peer, monotonicMs()) && (misses.get(peer) ?? 0) < missesMax;
+  return async (index, look) => {
     const part = manifest.parts[index];
     const offset = offsets[index];
     if (part === undefined || offset === undefined) throw absent(offer);
     const held = await draft.held(offset, part);
-    if (held !== undefined) return held;
-    const usable = (peer: string): boolean => !refused.has(peer) && (misses.get(peer) ?? 0) < missesMax;
+    if (held !== undefined) return look?.(held);
     for (;;) {
-      if (modules.stopped()) throw absent(offer);
-      const peers = [offer.peer, ...modules.askable().filter((peer) => peer !== offer.peer)].filter(usable);
+      const peers = [offer.peer, ...attempt.askable().filter((peer) => peer !== offer.peer)].filter(usable);
       if (peers.length === 0) throw absent(offer);
       for (const peer of peers) {
-        const bytes = await modules.fetchPart(peer, fromHex(part.digest, 32));
+        if (attempt.stopped()) throw absent(offer);
+        if (monotonicMs() > endMs) throw tooSlow(offer);
+        const bytes = await attempt.fetchPart(peer, fromHex(part.digest, 32));
         if (bytes === undefined) {
           misses.set(peer, (misses.get(peer) ?? 0) + 1);
           continue;
@@ -217,16 +278,21 @@ function partGetter(
         try {
           checkPart(part, bytes);
         } catch (error) {
-          refused.add(peer);
-          modules.blame(peer, codeOf(error));
+          refusals.refuse(peer, monotonicMs());
+          attempt.blame(peer, codeOf(error));
           continue;
         }
         misses.delete(peer);
+        look?.(bytes);
         await draft.writeAt(offset, bytes);
-        return bytes;
+        return;
       }
     }
   };
+}
+
+function tooSlow({ peer, height }: Offered): WeftError {
+  return new WeftError('SNAPSHOT_SLOW', `The snapshot of block ${height} that ${peer} offered did not come in time.`);
 }
 
 function absent({ peer, height }: Offered): WeftError {

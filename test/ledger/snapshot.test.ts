@@ -194,6 +194,63 @@ t.test('every lie is refused with its code, and nothing that is not whole is tak
   );
 });
 
+t.test('a lie is held neither whole nor for long: bytes are bounded before its hashes show it', async (t) => {
+  const path = await snapshotAt(await chainOf(12), 'bounds');
+  const file = await SnapshotFile.open(path);
+  t.teardown(() => file.close());
+  const attempt = async (kind: number, more: (n: number) => unknown, count: number) => {
+    const disk = new MemoryDisk();
+    let largest = 0;
+    let written = 0;
+    const database = {
+      ...disk.database,
+      get: (key: Uint8Array) => disk.database.get(key),
+      // What is written is counted and let go.
+      write: async (ops: readonly { key: Uint8Array; value?: Uint8Array }[]) => {
+        const bytes = ops.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+        largest = Math.max(largest, bytes);
+        written += bytes;
+      },
+    };
+    const last = file.manifest.parts.findLastIndex((part) => part.kind === kind);
+    const manifest = {
+      ...file.manifest,
+      parts: file.manifest.parts.flatMap((part, i) => (i === last ? Array(1 + count).fill(part) : [part])),
+    };
+    const source = {
+      manifest,
+      part: async (i: number) => {
+        const n = i - last;
+        return n > 0 && n <= count ? encodeCbor([more(n)] as never) : file.part(n > count ? i - count : i);
+      },
+    };
+    const code = await loadSnapshot(source, genesis, database).then(
+      () => 'taken',
+      (error: { code: string }) => error.code,
+    );
+    return { code, largest, written };
+  };
+  const text = (bytes: number) => new TextEncoder().encode(JSON.stringify('a'.repeat(bytes - 2)));
+  const megabyte = 1024 * 1024;
+  const many = await attempt(partKinds.state, (n) => [`zz/z/${1000 + n}`, text(megabyte)], 20);
+  t.equal(many.code, 'SNAPSHOT_STATE');
+  t.ok(many.written > 15 * megabyte && many.largest < 6 * megabyte, `${many.largest} bytes at once`);
+  const large = await attempt(partKinds.state, (n) => [`zz/z/${1000 + n}`, text(megabyte + 1)], 20);
+  t.equal(large.code, 'SNAPSHOT_STATE');
+  t.ok(large.written < megabyte, 'no contract writes such a value');
+  const swollen = {
+    manifest: file.manifest,
+    part: async (i: number) =>
+      file.manifest.parts[i]?.kind === partKinds.entries
+        ? encodeCbor([new Uint8Array(65_536), ...decodePart(await file.part(i)).slice(1)])
+        : file.part(i),
+  };
+  await t.rejects(loadSnapshot(swollen, genesis, new MemoryDisk().database), {
+    code: 'SNAPSHOT_LOG',
+    message: /an entry has 65536 bytes/,
+  });
+});
+
 t.test('a file with any byte changed is refused', async (t) => {
   const path = await snapshotAt(await chainOf(12), 'bytes');
   const bytes = readFileSync(path);
