@@ -56,7 +56,10 @@ function covers(logSize: number): Promise<void> {
 
 t.test('it follows the chain and says what it is', async (t) => {
   const { height } = await network.client('v1').submitAndWait(await network.packet(), { allowRefused: true });
-  await until('the block', async () => (await observer.status()).finalized.height >= height);
+  await until('the live chain', async () => {
+    const { finalized, catchingUp, validators } = await observer.status();
+    return finalized.height >= height && !catchingUp && validators.every(({ connected }) => connected);
+  });
   const status = await observer.status();
   t.equal(status.role, 'observer');
   t.equal(status.cosigner, null);
