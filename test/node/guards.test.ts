@@ -156,6 +156,30 @@ t.test(
   },
 );
 
+t.test('keys alone, put into an empty folder of a network that has grown: block 1 is not made again', async (t) => {
+  const net = await EpochNet.make(t, 1);
+  const own = loadConfig(join(dirname(net.dataOf('v1')), 'config.yaml'));
+  const keys = validatorKeysFrom(await readKeyFile(own.keys, null));
+  const start = (config: typeof own) =>
+    WeftNode.start({
+      config,
+      genesis: readFileSync(config.genesis),
+      keys,
+      version: '0',
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+    });
+  const peers = [{ name: 'v2', address: '/ip4/127.0.0.1/tcp/1' }];
+  const restored = await start({ ...own, peer: { ...own.peer, peers } });
+  t.teardown(() => restored.close());
+  t.equal(restored.api.status().notVoting, 'NETWORK_GROWN');
+  await sleep(1500);
+  t.equal(restored.api.status().finalized.height, 0);
+  await restored.close();
+  const fresh = await start(own);
+  t.teardown(() => fresh.close());
+  await net.until('a network that begins makes its first blocks', () => fresh.api.status().finalized.height > 0);
+});
+
 t.test('a folder that was moved: the same key votes there, a little later', { timeout: 60_000 }, async (t) => {
   const net = await makeNet(t);
   await net.stop('v4');
