@@ -59,8 +59,14 @@ const runBytesMax = 1024 * 1024;
 /** A peer that was too slow is asked for less, and waited for longer, the next time. */
 const runBytesMin = 64 * 1024;
 const answerMs = { first: 3000, longest: 10_000 } as const;
-/** An answer that takes longer may be a lame line or a liar's: next time somebody else is asked, if there is one. */
+/** An answer that takes longer may be a lame line or a liar's: next time somebody is asked who has not been, if there is one. */
 const briskMs = 1000;
+/** So many answers in a row of the fastest peer, and another one gets the chance to be faster. */
+const exploreEvery = 16;
+/** Bytes a millisecond, of which nobody needs to be asked who brought nothing the last time: waiting for it costs seconds. */
+const goodPace = 64;
+/** Headers beyond the bodies that come with them, of which each body is still to come: more is taken when nobody has a nearer finalization. */
+const headersAheadMax = 256;
 /** How long a peer that brought nothing is passed over: doubles with each time in a row. */
 const passedOverMs = { first: 100, longest: 30_000 } as const;
 /** What a blamed peer counts as: so many failures more. */
@@ -88,6 +94,11 @@ type Conduct = {
   broken: number;
   /** It holds nothing below this height. */
   holdsFrom: number;
+  /** Of its last answer, in bytes of blocks a millisecond; undefined before the first, 0 when it brought none. */
+  pace: number | undefined;
+  brisk: boolean;
+  /** Height from which it offered only headers without end. */
+  longFrom: number;
 };
 
 type Ahead = { readonly peer: string; readonly from: number; readonly answer: Promise<RunAnswer | undefined> };
@@ -98,8 +109,8 @@ export class Sync {
   readonly #heights = new Map<string, number>();
   /** How peers answered so far. It outlives their lanes, so that nobody comes back with a clean slate. */
   readonly #conduct = new Map<string, Conduct>();
-  /** Who answered last, and fast. */
-  #good: string | undefined;
+  /** Questions in a row to whoever is the fastest. */
+  #streak = 0;
   #running: Promise<void> | undefined;
   #wanted = 0;
   #live = false;
@@ -253,7 +264,8 @@ export class Sync {
   }
 
   /**
-   * Of those who said that they have the block (then of all): who answered well before, else who was not asked for longest.
+   * Of those who said that they have the block (then of all): who brought most in the least time, and now and then, or when nobody
+   * brought anything, who was not asked for longest.
    * Undefined while all of them are passed over.
    */
   #choose(from: number): string | undefined {
@@ -263,12 +275,31 @@ export class Sync {
     // What was pruned does not come back, but a peer may have been exchanged for one that holds more.
     const whole = able.filter((name) => (this.#conduct.get(name)?.holdsFrom ?? 0) <= from);
     const candidates = whole.length > 0 ? whole : able.length > 0 ? able : ready;
-    if (this.#good !== undefined && candidates.includes(this.#good)) return this.#good;
-    const asked = (name: string): number => this.#conduct.get(name)?.askedMs ?? Number.NEGATIVE_INFINITY;
-    return candidates.reduce<string | undefined>(
-      (best, name) => (best === undefined || asked(name) < asked(best) ? name : best),
-      undefined,
-    );
+    const oldest = (names: readonly string[]): string | undefined =>
+      names.reduce<string | undefined>(
+        (best, name) => (best === undefined || this.#askedMs(name) < this.#askedMs(best) ? name : best),
+        undefined,
+      );
+    const pace = (name: string): number => this.#conduct.get(name)?.pace ?? 0;
+    const fastest = candidates.reduce((best, name) => (best === '' || pace(name) > pace(best) ? name : best), '');
+    if (fastest === '' || pace(fastest) === 0) return oldest(candidates);
+    // Whoever answers, and brings little or slowly, is measured against the others: one fast answer is no privilege.
+    const others = candidates.filter((name) => name !== fastest);
+    const unknown = others.filter((name) => this.#conduct.get(name)?.pace === undefined);
+    this.#streak += 1;
+    const other =
+      this.#conduct.get(fastest)?.brisk === false && unknown.length > 0
+        ? oldest(unknown)
+        : this.#streak > exploreEvery
+          ? oldest(pace(fastest) < goodPace ? others : others.filter((name) => this.#conduct.get(name)?.pace !== 0))
+          : undefined;
+    if (other === undefined) return fastest;
+    this.#streak = 0;
+    return other;
+  }
+
+  #askedMs(peer: string): number {
+    return this.#conduct.get(peer)?.askedMs ?? Number.NEGATIVE_INFINITY;
   }
 
   async #fetch(peer: string, from: number): Promise<RunAnswer | undefined> {
@@ -281,7 +312,9 @@ export class Sync {
   async #ask(peer: string, from: number): Promise<RunAnswer | undefined> {
     const { fetchRun } = this.#modules;
     const { bytesMax, timeoutMs } = this.#terms(peer);
-    const answer = await this.#timed(peer, fetchRun(peer, from, bytesMax, timeoutMs));
+    const answer = await this.#timed(peer, fetchRun(peer, from, bytesMax, timeoutMs), (given) =>
+      given.kind === 'run' ? bytesOfBlocks(given.run.bodies, given.run.headers) : 0,
+    );
     const conduct = this.#conductOf(peer);
     if (answer?.kind === 'pruned') {
       conduct.holdsFrom = answer.fromHeight;
@@ -301,14 +334,19 @@ export class Sync {
     };
   }
 
-  async #timed<Answer>(peer: string, asked: Promise<Answer | undefined>): Promise<Answer | undefined> {
+  async #timed<Answer>(
+    peer: string,
+    asked: Promise<Answer | undefined>,
+    bytesOf: (answer: Answer) => number,
+  ): Promise<Answer | undefined> {
     const { monotonicMs } = this.#modules;
     const askedMs = monotonicMs();
-    this.#conductOf(peer).askedMs = askedMs;
+    const conduct = this.#conductOf(peer);
+    conduct.askedMs = askedMs;
     const answer = await asked;
-    if (answer === undefined) return undefined;
-    if (monotonicMs() - askedMs <= briskMs) this.#good = peer;
-    else if (this.#good === peer) this.#good = undefined;
+    const tookMs = monotonicMs() - askedMs;
+    conduct.pace = answer === undefined ? 0 : bytesOf(answer) / Math.max(1, tookMs);
+    conduct.brisk = tookMs <= briskMs;
     return answer;
   }
 
@@ -329,7 +367,11 @@ export class Sync {
         return [];
       }
       const last = started.next + started.missing - 1;
-      if (run.bodies.length === run.headers.length && last < this.#wanted) this.#askAhead(peer, last + 1);
+      if (this.#isTooLong(peer, run, started.next)) {
+        this.#failed(peer, 1);
+        return [];
+      }
+      if (run.bodies.length === run.headers.length && last < this.#wanted) this.#askAhead(last + 1);
       // What is known already stands first.
       await started.take(run.bodies.slice(run.headers.length - started.missing));
       if (started.missing > 0) await this.#takeBodies(peer, started, last);
@@ -343,11 +385,26 @@ export class Sync {
     }
   }
 
-  #askAhead(peer: string, from: number): void {
+  #askAhead(from: number): void {
+    const peer = this.#choose(from);
+    if (peer === undefined) return;
     const answer = this.#ask(peer, from);
     // Whoever takes it up sees the error; if nobody does, it is nobody's.
     answer.catch(() => undefined);
     this.#ahead = { peer, from, answer };
+  }
+
+  /**
+   * A finalization far beyond the bodies that come with it: a chain that had none nearer makes such runs, and so does a liar who holds a
+   * node for as long as it brings one body at a time. Taken only when everybody who has these blocks was asked for something nearer.
+   */
+  #isTooLong(peer: string, run: RunPart, from: number): boolean {
+    if (run.headers.length - run.bodies.length <= headersAheadMax) return false;
+    this.#conductOf(peer).longFrom = from;
+    return this.#modules.askable().some((name) => {
+      const { longFrom, holdsFrom, broken } = this.#conductOf(name);
+      return (this.#heights.get(name) ?? 0) >= from && holdsFrom <= from && broken < brokenMax && longFrom !== from;
+    });
   }
 
   /** The rest of a long run, from whoever brings it: each body is bound by its header. */
@@ -358,12 +415,13 @@ export class Sync {
       if (peer !== undefined) {
         const { bytesMax, timeoutMs } = this.#terms(peer);
         const asked = this.#modules.fetchBodies(peer, run.next, run.missing, bytesMax, timeoutMs);
-        const bodies = await this.#unlessStopped(this.#timed(peer, asked));
+        const bodies = await this.#unlessStopped(this.#timed(peer, asked, (given) => bytesOfBlocks(given)));
         try {
           if (bodies !== undefined && bodies.length > 0) {
             await run.take(bodies);
             fruitless = 0;
             this.#conductOf(peer).failures = 0;
+            peer = this.#choose(last) ?? peer;
             continue;
           }
           this.#failed(peer, 1);
@@ -396,8 +454,8 @@ export class Sync {
   }
 
   #failed(peer: string, weight: number): void {
-    if (this.#good === peer) this.#good = undefined;
     const conduct = this.#conductOf(peer);
+    conduct.pace = 0;
     conduct.failures = Math.min(16, conduct.failures + weight);
     const pauseMs = Math.min(passedOverMs.longest, passedOverMs.first * 2 ** (conduct.failures - 1));
     conduct.notBeforeMs = this.#modules.monotonicMs() + pauseMs;
@@ -412,10 +470,18 @@ export class Sync {
       askedMs: Number.NEGATIVE_INFINITY,
       broken: 0,
       holdsFrom: 0,
+      pace: undefined,
+      brisk: true,
+      longFrom: -1,
     };
     this.#conduct.set(peer, conduct);
     return conduct;
   }
+}
+
+/** Of the blocks that came whole. An empty block counts too. */
+function bytesOfBlocks(bodies: readonly Uint8Array[], headers: readonly Uint8Array[] = []): number {
+  return bodies.reduce((sum, body, i) => sum + body.length + (headers[i]?.length ?? 1), 0);
 }
 
 /** CBOR `[[headers], [bodies], certificate]`; fewer bodies than headers when not all of them fit. */
