@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { connect, type WeftClient } from '../client/index.ts';
-import { changeText, findProposal, needProposal, unknownProposal } from './governanceAgenda.ts';
+import { changedMembers, changeText, findProposal, needProposal, unknownProposal } from './governanceAgenda.ts';
 import { approveCommand } from './governanceApprove.ts';
 import { proposeCommand } from './governancePropose.ts';
 import { bad, good, note, print, printFields, printJson, printTable, when } from './output.ts';
@@ -92,6 +92,7 @@ function show(id: string, options: Options): Promise<void> {
     if (proposal === undefined) return showConcluded(client, id, options);
     if (options.json) return printJson(proposal);
     const { council } = status;
+    const listed = (await client.state('governance/validators/current')).value;
     printFields([
       ['proposal', proposal.proposal],
       ['change', changeText(proposal, status)],
@@ -108,6 +109,8 @@ function show(id: string, options: Options): Promise<void> {
       ['not before', `block ${proposal.notBefore}`],
       ['lapses', when(proposal.expires)],
     ]);
+    for (const [name, text] of changedMembers(proposal, listed))
+      for (const line of text.split('\n')) print(`changes of ${name}: ${line}`);
     print(`\n${JSON.stringify(proposal.change, null, 2)}`);
   });
 }

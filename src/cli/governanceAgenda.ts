@@ -29,6 +29,26 @@ type Change =
   | { readonly kind: 'ruleset'; readonly ruleset: number }
   | { readonly kind: 'council'; readonly threshold: number; readonly members: readonly string[] };
 
+type Entry = Named & { readonly [member: string]: unknown };
+const members = ['peer', 'vote', 'log', 'cosigner', 'account', 'url'] as const;
+
+/**
+ * Of each entry that a proposal would set, what of it is new: approving a new vote key is not approving a new log key.
+ * @param listed the set as it is now, at `governance/validators/current`
+ */
+export function changedMembers({ change }: GovernanceProposal, listed: unknown): [name: string, text: string][] {
+  const { kind, set } = change as unknown as { readonly kind: string; readonly set?: readonly Entry[] };
+  if (kind !== 'validators' && kind !== 'observers') return [];
+  const now = ((listed ?? {}) as { readonly [kind: string]: readonly Entry[] | undefined })[kind] ?? [];
+  return (set ?? []).map((entry) => {
+    const before = now.find(({ name }) => name === entry.name);
+    if (before === undefined) return [entry.name, 'new, with keys of its own'];
+    const changed = members.filter((member) => before[member] !== entry[member]);
+    const texts = changed.map((member) => `${member} ${before[member]} → ${entry[member]}`);
+    return [entry.name, texts.length === 0 ? 'nothing changes' : texts.join('\n')];
+  });
+}
+
 /** In one line: `validators: +v5 ~v2 -v3` (added, replaced, removed). */
 export function changeText({ change }: GovernanceProposal, status: GovernanceStatus): string {
   // The contract took it, so it has the form of the transaction's schema.

@@ -10,10 +10,11 @@ import {
   sign,
   type WeftClient,
 } from '../client/index.ts';
-import { fromBase64Url } from '../codec/base64.ts';
+import { fromBase64Url, toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
+import { equalBytes } from '../codec/utf8.ts';
 import { readKeyFile } from '../crypto/keyfile.ts';
-import { validatorKeysFrom } from '../crypto/validatorKeys.ts';
+import { type ValidatorKeys, validatorKeysFrom } from '../crypto/validatorKeys.ts';
 import type { Genesis } from '../ledger/genesis.ts';
 import type { Validator } from '../ledger/validatorSet.ts';
 import { loadConfig } from '../node/config.ts';
@@ -94,7 +95,7 @@ async function recoverHome(options: Options): Promise<void> {
   const proposal =
     entry === undefined
       ? undefined
-      : await propose(options, genesis, entry, await accountSeed(config.keys, passphrase), recovery.readmissionBody);
+      : await propose(options, genesis, entry, await ownKeys(path, config.keys, passphrase), recovery.readmissionBody);
   finish(options, state, findings, steps, done, proposal);
 }
 
@@ -146,15 +147,22 @@ function finish(
   else if (done.length > 0) note('Next: start the node.');
 }
 
-async function accountSeed(path: string, passphrase: string | null): Promise<Uint8Array> {
-  return validatorKeysFrom(await readKeyFile(path, passphrase)).account.seed;
+type OwnKeys = { readonly present: ValidatorKeys; readonly next: ValidatorKeys };
+
+async function ownKeys(configPath: string, keys: string, passphrase: string | null): Promise<OwnKeys> {
+  const { nextKeys } = loadConfig(configPath, process.env);
+  const present = validatorKeysFrom(await readKeyFile(keys, passphrase));
+  return {
+    present,
+    next: nextKeys === undefined ? present : validatorKeysFrom(await readKeyFile(nextKeys, passphrase)),
+  };
 }
 
 async function propose(
   options: Options,
   genesis: Genesis,
   own: Validator,
-  seed: Uint8Array,
+  keys: OwnKeys,
   bodyOf: (entry: Validator, expires: number) => Record<string, unknown>,
 ): Promise<Proposal> {
   const signed = (entry: Validator): SignedTransaction => {
@@ -163,16 +171,16 @@ async function propose(
     const expiresInMs = durationMs(options.expiresIn);
     const { account } = entry;
     return sign(buildTransaction({ chain, account, type: 'governance.propose', body, expiresInMs }), [
-      ed25519TransactionSigner(seed),
+      ed25519TransactionSigner(keys.present.account.seed),
     ]);
   };
   if (options.rpc === undefined) {
-    const transaction = signed(own);
+    const transaction = signed(withOwnKeys(own, keys));
     return { id: transaction.id, envelope: transaction.text, state: 'printed' };
   }
   const client = connect({ rpc: options.rpc });
   try {
-    const entry = { ...(await listedNow(client, own)), vote: own.vote };
+    const entry = withOwnKeys(await listedNow(client, own), keys);
     const open = await openProposal(client, entry);
     if (open !== undefined) return { id: open, state: 'open' };
     const transaction = signed(entry);
@@ -183,6 +191,33 @@ async function propose(
   }
 }
 
+/**
+ * The entry as it is to be, every key of it from the files on this machine: a node that is asked may lie, and would have this
+ * account ask for keys of another one's under its name.
+ * @throws WeftError KEYS_DIFFER
+ */
+function withOwnKeys(listed: Validator, { present, next }: OwnKeys): Validator {
+  const differ = (['peer', 'log', 'cosigner'] as const).filter(
+    (role) => ![present, next].some((keys) => equalBytes(listed[role], keys[role].publicKey)),
+  );
+  if (differ.length > 0) {
+    const each = differ.map(
+      (role) => `${role}: listed ${toBase64Url(listed[role])}, here ${toBase64Url(present[role].publicKey)}`,
+    );
+    throw new WeftError(
+      'KEYS_DIFFER',
+      `other keys are listed for ${listed.name} than the key file holds (${each.join('; ')}). Ask another node with --rpc. If they all say so, the file that was listed last is elsewhere: point keys of the configuration at it`,
+    );
+  }
+  return {
+    ...listed,
+    peer: next.peer.publicKey,
+    vote: next.vote.publicKey,
+    log: next.log.publicKey,
+    cosigner: next.cosigner.publicKey,
+  };
+}
+
 type Listed = { name: string; peer: string; vote: string; log: string; cosigner: string; account: string; url: string };
 
 /** What the ledger lists by now: the store here may be older, or gone. */
@@ -191,7 +226,10 @@ async function listedNow(client: WeftClient, own: Validator): Promise<Validator>
   const { validators } = (value ?? {}) as { validators?: readonly Listed[] };
   const found = validators?.find(({ name }) => name === own.name);
   if (found === undefined)
-    throw new WeftError('NODE_UNKNOWN', `the ledger lists no validator '${own.name}' any more; join anew (weft join)`);
+    throw new WeftError(
+      'NODE_UNKNOWN',
+      `the ledger lists no validator '${own.name}' any more; join anew: weft init --join URL --chain ID, then weft governance propose validators --add`,
+    );
   const key = (text: string): Uint8Array => fromBase64Url(text, 32);
   return {
     ...found,

@@ -109,6 +109,14 @@ t.test('list, show, evidence: who takes part, what is proposed, who is missing',
   t.match(evidence.out, /v3 +votes +epoch 1 view 7 +block 9, log entry 30, by v1/);
   t.equal(unknown.code, 1);
   t.match(unknown.err, '[PROPOSAL_UNKNOWN]');
+  t.match(show.out, /changes of v5: new/);
+
+  const entry = { name: 'v2', peer: 'P', vote: 'V', log: 'L', cosigner: 'C', account: 'v2', url: 'http://v2' };
+  world.state.set('governance/validators/current', { validators: [entry], observers: [] });
+  const change = { kind: 'validators', set: [{ ...entry, vote: 'V2', log: 'L2' }], remove: [] };
+  api.proposals.push(fakeProposal({ proposal: hash('keys'), change }));
+  const changes = (await weft(['governance', 'show', hash('keys'), ...rpc])).out.match(/^changes of .*/gm);
+  t.same(changes, ['changes of v2: vote V → V2', 'changes of v2: log L → L2'], 'and not a word of what stays');
 });
 
 t.test('a new validator: a home for a network that runs, an account, a proposal', async (t) => {
@@ -291,7 +299,7 @@ t.test('approve --wait: first until enough are ready, then until the change is i
 
 t.test('next keys: a new vote key beside the old one, and the record of it', async (t) => {
   const world = await setUp(t);
-  const { home, chain } = world;
+  const { home } = world;
   const node = ['--home', home, '--validator', 'v2'];
   const early = await weft(['keys', 'public', ...node, '--next']);
   t.match(early.err, '[KEY_FILE_MISSING]');

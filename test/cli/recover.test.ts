@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { decodeTransaction } from '../../contracts/transaction.ts';
+import type { Json } from '../../contracts/types.ts';
 import { makeTestnet } from '../../src/cli/testnet.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
@@ -22,13 +23,16 @@ import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
 import { nodeFiles } from '../../src/ledger/files.ts';
 import { type Genesis, loadGenesis } from '../../src/ledger/genesis.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import { loadConfig } from '../../src/node/config.ts';
+import type { NodeApi } from '../../src/node/api.ts';
+import { loadConfig, rpcConfig } from '../../src/node/config.ts';
 import { findingsOf, readHome, readVoteState } from '../../src/node/homeState.ts';
 import { planOf, recover } from '../../src/node/recovery.ts';
 import { SignState, signStatePath } from '../../src/node/signState.ts';
 import { writeStopMark } from '../../src/node/stopMark.ts';
 import { VoteKey } from '../../src/node/voteKey.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
 import { addBlock } from '../ledger/fixtures.ts';
+import { fakeNode, hash } from '../rpc/fakeNode.ts';
 import { weft } from './run.ts';
 
 type HomeOf = { readonly dir: string; readonly config: string; readonly data: string; readonly genesis: Genesis };
@@ -90,6 +94,7 @@ const journalFile = ({ data }: HomeOf) => join(data, 'journal', readdirSync(join
 
 // Each has a home of its own, and mostly waits for processes.
 t.jobs = 3;
+t.setTimeout(240_000);
 const timeout = 120_000;
 
 t.test('a home that is whole: nothing is wrong, nothing is done', { timeout }, async (t) => {
@@ -144,6 +149,38 @@ t.test('a lost journal: a new vote key, and the proposal that has it readmitted'
   const repeated = decodeTransaction(encodeUtf8(again.proposal.envelope)).body as typeof transaction.body;
   t.match(repeated, { change }, 'the same key is asked for again');
   t.match((await weft(args(home))).err, /weft tx submit/);
+});
+
+t.test('a node that is asked and lies about the keys gets no signature for them', { timeout }, async (t) => {
+  const home = await makeHome();
+  rmSync(join(home.data, 'journal'), { recursive: true });
+  const own = home.genesis.epoch.validators.find(({ name }) => name === 'v1')!;
+  const text = (key: Uint8Array): string => toBase64Url(key);
+  const entry = {
+    ...{ name: 'v1', account: 'v1', url: own.url, peer: text(own.peer), vote: text(own.vote) },
+    ...{ log: text(own.log), cosigner: text(own.cosigner) },
+  };
+  let listed: Json[] = [];
+  const api = fakeNode();
+  const node: NodeApi = {
+    ...api,
+    status: () => ({ ...api.status(), chain: home.genesis.chain }),
+    state: (path) => ({
+      ...{ path, height: 12, stateRoot: hash('state') },
+      value: path === 'governance/validators/current' ? { validators: listed } : null,
+    }),
+  };
+  const server = await createRpcServer({ api: node, config: rpcConfig({ port: 0 }) });
+  t.teardown(() => server.close());
+  const thief = text(home.genesis.epoch.validators[1]!.log);
+  listed = [{ ...entry, peer: thief, log: thief, cosigner: thief }];
+  const ran = await weft(args(home, '--rpc', server.url));
+  t.equal(ran.code, 1);
+  t.match(ran.err, /KEYS_DIFFER/);
+  for (const role of ['peer', 'log', 'cosigner']) t.ok(ran.err.includes(`${role}: listed ${thief}`), ran.err);
+  t.equal(api.submitted.length, 0, 'nothing was signed');
+  listed = [];
+  t.match((await weft(args(home, '--rpc', server.url))).err, /weft init --join URL --chain ID/);
 });
 
 t.test('a damaged journal, and one that was put back', { timeout }, async (t) => {

@@ -7,7 +7,8 @@ import { publicKeyOf } from '../../src/crypto/ed25519.ts';
 import { encodeCertificate } from '../../src/ledger/certificate.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { leaderOf } from '../../src/ledger/validatorSet.ts';
-import { archiveOf, checkpointOf, itemsOf, sealItems } from '../audit/fixtures.ts';
+import { archiveOf, itemsOf, sealItems } from '../audit/fixtures.ts';
+import { checkpointOf } from './checkpoints.ts';
 import {
   addBlock,
   buildBlock,
@@ -136,7 +137,7 @@ t.test('seven epochs: restarted, followed by a ledger that slept, exported, audi
   const forged = { ...lastOfFirst!, certificate: ledger.exportRun(4, 1 << 20)!.certificate };
   await t.rejects((await openInMemory(ledger.genesis)).importRun(forged), { code: 'RUN_INVALID' });
 
-  const checkpoint = checkpointOf(ledger, { cosigners: [0, 1, 2], logBy: names(ledger)[0]! });
+  const checkpoint = checkpointOf(ledger);
   const archive = archiveOf(ledger, { checkpoint });
   const report = await auditArchive(archive);
   t.match(report, { ok: true, epochs: 7, height: ledger.finalized.header.height });
@@ -158,7 +159,7 @@ t.test('the set of an epoch certifies its blocks, and no other does', async (t) 
   await sleeper.importRun(ledger.exportRun(1, 1 << 20)!);
   await t.rejects(sleeper.importRun(forged), { code: 'RUN_INVALID' });
   await sleeper.importRun(run);
-  const items = itemsOf(archiveOf(ledger, { checkpoint: checkpointOf(ledger, { logBy: 'v01' }) }));
+  const items = itemsOf(archiveOf(ledger, { checkpoint: checkpointOf(ledger) }));
   t.ok((await auditArchive(sealItems(items))).ok);
   const last = items.filter(([kind]) => kind === 2).at(-1)!;
   last[3] = forged.certificate;
