@@ -217,21 +217,27 @@ export class Chain {
       const block = this.#executed.get(id);
       if (block === undefined)
         throw new WeftError('BLOCK_UNKNOWN', `Block ${id} is not executed here on top of the finalized chain.`);
-      path.unshift(block);
+      path.push(block);
       id = block.header.parent;
     }
-    return path;
+    return path.reverse();
   }
 
-  /** The next block is final: its layer sinks into the ground, branches that do not descend from it are dropped. */
-  settle(block: Executed): void {
-    block.layer.ground.state.apply(block.writes.values);
-    block.layer.ground.height = block.header.height;
-    block.layer.settle();
-    this.#preparer.finalized(block.transactions, block.epoch.ruleset);
-    this.#tip = { ...positionOf(block) };
-    this.#executed.delete(block.blockId);
-    const kept = new Set([block.blockId]);
+  /**
+   * The next blocks are final, each the child of the one before: their layers sink into the ground, branches that do not descend
+   * from the last are dropped.
+   */
+  settle(...blocks: readonly Executed[]): void {
+    for (const block of blocks) {
+      block.layer.ground.state.apply(block.writes.values);
+      block.layer.ground.height = block.header.height;
+      block.layer.settle();
+      this.#preparer.finalized(block.transactions, block.epoch.ruleset);
+      this.#tip = positionOf(block);
+      this.#executed.delete(block.blockId);
+    }
+    // Once for all of them: a run may have thousands.
+    const kept = new Set([this.#tip.blockId]);
     const byHeight = [...this.#executed.values()].sort((a, b) => a.header.height - b.header.height);
     for (const each of byHeight) {
       if (kept.has(each.header.parent)) kept.add(each.blockId);

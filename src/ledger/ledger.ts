@@ -286,7 +286,7 @@ export class Ledger {
       ),
     );
     this.#log.committed(last.header.logSize);
-    for (const block of blocks) this.#chain.settle(block);
+    this.#chain.settle(...blocks);
     this.#finalized = { blockId, header: last.header, facts: last.facts, certificate };
     return blocks.map((block) => toCommitted(block, block === last ? certificate : undefined));
   }
