@@ -29,6 +29,7 @@ export function plot(title: string, until: number, panels: readonly Panel[], mar
   const atX = (x: number): number => left + ((width - left - right) * x) / until;
   const parts: string[] = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title.replace(/[<&]/g, '')}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(left, 22, title, 'font-size="15"'),
     ...legend(marks),
