@@ -3,7 +3,16 @@ import type { GovernanceApproveBody } from '../../schemas/types/tx/governance.ap
 import type { GovernanceProposeBody } from '../../schemas/types/tx/governance.propose.ts';
 import type { GovernanceWithdrawBody } from '../../schemas/types/tx/governance.withdraw.ts';
 import { serviceUid } from '../authorisation.ts';
-import { asJson, type Contract, recordHead, refuse, rule } from '../contract.ts';
+import {
+  asJson,
+  type Contract,
+  type Question,
+  type Refusal,
+  type RuleContext,
+  recordHead,
+  refuse,
+  rule,
+} from '../contract.ts';
 import type { Json, StateReader } from '../types.ts';
 import { isOwnEntry, outcomeOf } from './changes.ts';
 import { conclude } from './effects.ts';
@@ -82,15 +91,15 @@ function hasRoom(state: StateReader, account: string): boolean {
   return own < OUTSIDER_PROPOSALS_MAX && outside < OUTSIDERS_MAX;
 }
 
+/** What policy is asked about a proposal that is there. */
+function aboutProposal(proposal: string, { state, tx }: RuleContext): Question | Refusal {
+  const found = readProposal(state, proposal);
+  if (found === undefined) return refuse('PROPOSAL_UNKNOWN');
+  return { resource: serviceUid('governance'), context: { kind: found.kind, own: found.proposer === tx.account } };
+}
+
 const approve = rule<GovernanceApproveBody>('governance.approve', {
-  question({ proposal }, { state, tx }) {
-    const found = readProposal(state, proposal);
-    if (found === undefined) return refuse('PROPOSAL_UNKNOWN');
-    return {
-      resource: serviceUid('governance'),
-      context: { kind: found.kind, own: found.proposer === tx.account },
-    };
-  },
+  question: ({ proposal }, context) => aboutProposal(proposal, context),
   apply({ proposal }, context) {
     const { state, block, tx } = context;
     const found = readPending(state, proposal);
@@ -120,14 +129,7 @@ const approve = rule<GovernanceApproveBody>('governance.approve', {
 });
 
 const withdraw = rule<GovernanceWithdrawBody>('governance.withdraw', {
-  question({ proposal }, { state, tx }) {
-    const found = readProposal(state, proposal);
-    if (found === undefined) return refuse('PROPOSAL_UNKNOWN');
-    return {
-      resource: serviceUid('governance'),
-      context: { kind: found.kind, own: found.proposer === tx.account },
-    };
-  },
+  question: ({ proposal }, context) => aboutProposal(proposal, context),
   apply({ proposal }, context) {
     const { state, block, tx } = context;
     const found = readPending(state, proposal);

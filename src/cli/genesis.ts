@@ -24,7 +24,7 @@ export type GenesisParts = {
   readonly time?: number;
 };
 
-const consensusDefaults: Genesis['consensus'] = {
+export const consensusDefaults: Genesis['consensus'] = {
   leaderTimeoutMs: 1000,
   certificationTimeoutMs: 2000,
   retryMs: 2000,

@@ -32,6 +32,7 @@ import type { Mempool } from './mempool.ts';
 import { type Answering, Outbox } from './outbox.ts';
 import { ConsensusShell, type InwardEffect, type OutwardEffect } from './shell.ts';
 import { encodeQuestion, nonceBytes } from './signOnceMessages.ts';
+import { sleep } from './sleep.ts';
 import { VotesQuestion } from './votesQuestion.ts';
 import type { Hello } from './wire.ts';
 import { Work } from './work.ts';
@@ -179,7 +180,7 @@ export class Consensus {
       refetch: (blockId) => this.#fetches.again(blockId),
       failed: (error) => this.#failed(error),
       log: modules.log,
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      sleep,
     });
     const handle = (event: Event): void => this.#shell.handle(event);
     const { ledger, mempool, blocks, wallMs } = modules;

@@ -1,4 +1,5 @@
-import { fromHex, toHex } from '../codec/hex.ts';
+import { fromHex } from '../codec/hex.ts';
+import { equalBytes } from '../codec/utf8.ts';
 import { formatCheckpoint, type Sign, signCheckpoint, type Verify } from '../log/checkpoint.ts';
 import { cosign, publishCheckpoint, verifyCosignature } from '../log/cosignature.ts';
 import type { NoteSignature } from '../log/note.ts';
@@ -182,7 +183,7 @@ export class Cosigner {
     const key = this.#options.policy.find(({ name, keyId }) => name === line.name && keyId === line.keyId);
     const known = key === undefined ? undefined : this.#bySize.get(size)?.lines.get(key.name);
     if (key === undefined || size <= this.#oldestSize()) return this.#drop();
-    if (known !== undefined && sameBytes(known.line.blob, line.blob)) return 'dropped';
+    if (known !== undefined && equalBytes(known.line.blob, line.blob)) return 'dropped';
     const text = formatCheckpoint({ origin: this.#options.origin, size, root: fromHex(root, 32) });
     const timeS = verifyCosignature(text, line, key, this.#modules.verify);
     if (timeS === undefined || timeS * 1000 > this.#modules.wallMs() + futureMsMax) return this.#drop();
@@ -350,8 +351,4 @@ export class Cosigner {
 
 function timeOf(line: NoteSignature): number {
   return Number(new DataView(line.blob.buffer, line.blob.byteOffset, 8).getBigUint64(0));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return toHex(a) === toHex(b);
 }

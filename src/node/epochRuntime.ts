@@ -20,6 +20,7 @@ import type { Mempool } from './mempool.ts';
 import { cosignerKeyOf, logKeyOf } from './queries.ts';
 import type { Requests } from './requests.ts';
 import type { SignState } from './signState.ts';
+import { sleep } from './sleep.ts';
 import { VoteKey } from './voteKey.ts';
 import { frameKinds } from './wire.ts';
 
@@ -181,7 +182,7 @@ export class EpochRuntime {
       askable: () => validatorsAskable(this.epoch, network()),
       fetchEnvelopes: (peer, blockId, positions) => requests.envelopes(peer, blockId, positions),
       fetchBlock: (peer, blockId) => requests.block(peer, blockId),
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      sleep,
     });
   }
 

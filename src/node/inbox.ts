@@ -12,9 +12,9 @@ import type { Log } from './log.ts';
 import {
   decodeAnswer,
   decodeQuestion,
+  type OwnVotesAnswer,
+  type OwnVotesQuestion,
   type Signed,
-  type VotesAnswer,
-  type VotesQuestion,
   verifyAnswer,
   verifyQuestion,
 } from './signOnceMessages.ts';
@@ -234,11 +234,11 @@ export class Inbox {
     return signer !== undefined && verify() ? { signer } : 'invalid';
   }
 
-  #verifyQuestion(question: Signed<VotesQuestion>): boolean {
+  #verifyQuestion(question: Signed<OwnVotesQuestion>): boolean {
     return this.#counted(verifyQuestion(question, this.#options.genesisHash, this.#options.epoch.validators));
   }
 
-  #verifyAnswer(answer: Signed<VotesAnswer>): boolean {
+  #verifyAnswer(answer: Signed<OwnVotesAnswer>): boolean {
     return this.#counted(verifyAnswer(answer, this.#options.genesisHash, this.#options.epoch.validators));
   }
 

@@ -38,6 +38,7 @@ import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { Requests } from './requests.ts';
 import { SignState, signStatePaths } from './signState.ts';
+import { sleep } from './sleep.ts';
 import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
 import { Snapshots } from './snapshots.ts';
 import { Spread } from './spread.ts';
@@ -195,7 +196,7 @@ export class WeftNode {
         catchingUp: () => this.#sync.catchingUp,
         log,
         monotonicMs,
-        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+        sleep,
       },
     );
     this.#answers = new Answers({
@@ -226,7 +227,7 @@ export class WeftNode {
         snapshots: this.#snapshots,
         catchingUp: () => this.#sync.catchingUp,
         log,
-        sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+        sleep,
       },
     );
     this.#snapshotCatchUp = new SnapshotCatchUp(
@@ -263,7 +264,7 @@ export class WeftNode {
       isValidator: (peer) => this.#isValidator(peer),
       log,
       monotonicMs,
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      sleep,
     });
     this.#storeWatch = new StoreWatch({ ledger, damaged: (code, detail) => this.halt(code, detail), monotonicMs });
     const timings = { ...config.consensus, ...options.timings };

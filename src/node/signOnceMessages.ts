@@ -12,7 +12,7 @@ import { wireLimits } from './wire.ts';
  * or a new epoch, with one validator dead and one link cut would wait for either to come back. The nonce is the asking
  * engine's own, so that what was said before a restart, when there was less to tell, answers nothing after it.
  */
-export type VotesQuestion = {
+export type OwnVotesQuestion = {
   readonly epoch: number;
   /** Index of the validator that asks for its own votes. */
   readonly asker: number;
@@ -20,7 +20,7 @@ export type VotesQuestion = {
   readonly nonce: Uint8Array;
 };
 
-export type VotesAnswer = VotesQuestion & {
+export type OwnVotesAnswer = OwnVotesQuestion & {
   /** Index of the validator that answers. */
   readonly answerer: number;
   readonly votes: readonly Vote[];
@@ -38,13 +38,13 @@ const questionTag = encodeUtf8('weft/own-votes-question/v1');
 const answerTag = encodeUtf8('weft/own-votes-answer/v1');
 
 /** CBOR `[epoch, asker, nonce, signature]`; signed: tag ‖ genesisHash ‖ CBOR of the first three. */
-export function encodeQuestion(question: VotesQuestion, genesisHash: string, sign: Sign): Uint8Array {
+export function encodeQuestion(question: OwnVotesQuestion, genesisHash: string, sign: Sign): Uint8Array {
   const fields = questionFields(question);
   return encodeCbor([...fields, sign(signedBytes(questionTag, genesisHash, fields))]);
 }
 
 /** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
-export function decodeQuestion(payload: Uint8Array): Signed<VotesQuestion> {
+export function decodeQuestion(payload: Uint8Array): Signed<OwnVotesQuestion> {
   const value = decodeCbor(payload, { bytesMax: wireLimits.smallBytesMax, itemsMax: 5, depthMax: 1 });
   if (!Array.isArray(value) || value.length !== 4) throw malformed('question');
   const [epoch, asker, nonce, signature] = value as Cbor[];
@@ -57,20 +57,20 @@ export function decodeQuestion(payload: Uint8Array): Signed<VotesQuestion> {
 }
 
 /** ZIP 215, by the asker's vote key. Never throws. */
-export function verifyQuestion(question: Signed<VotesQuestion>, genesisHash: string, validators: Keys): boolean {
+export function verifyQuestion(question: Signed<OwnVotesQuestion>, genesisHash: string, validators: Keys): boolean {
   const key = validators[question.asker]?.vote;
   const bytes = signedBytes(questionTag, genesisHash, questionFields(question));
   return key !== undefined && verifyConsensus(bytes, question.signature, key);
 }
 
 /** CBOR `[epoch, asker, nonce, answerer, [vote, …], signature]`; signed: tag ‖ genesisHash ‖ CBOR of the first five. */
-export function encodeAnswer(answer: VotesAnswer, genesisHash: string, sign: Sign): Uint8Array {
+export function encodeAnswer(answer: OwnVotesAnswer, genesisHash: string, sign: Sign): Uint8Array {
   const fields = answerFields(answer);
   return encodeCbor([...fields, sign(signedBytes(answerTag, genesisHash, fields))]);
 }
 
 /** Its votes are not verified. @throws WeftError MESSAGE_MALFORMED, CBOR_*, VOTE_INVALID */
-export function decodeAnswer(payload: Uint8Array): Signed<VotesAnswer> {
+export function decodeAnswer(payload: Uint8Array): Signed<OwnVotesAnswer> {
   const limits = { bytesMax: wireLimits.certificateBytesMax, itemsMax: 7 + wireLimits.votesMax, depthMax: 2 };
   const value = decodeCbor(payload, limits);
   if (!Array.isArray(value) || value.length !== 6) throw malformed('answer');
@@ -90,17 +90,17 @@ export function decodeAnswer(payload: Uint8Array): Signed<VotesAnswer> {
 }
 
 /** ZIP 215, by the answerer's vote key. Never throws. */
-export function verifyAnswer(answer: Signed<VotesAnswer>, genesisHash: string, validators: Keys): boolean {
+export function verifyAnswer(answer: Signed<OwnVotesAnswer>, genesisHash: string, validators: Keys): boolean {
   const key = validators[answer.answerer]?.vote;
   const bytes = signedBytes(answerTag, genesisHash, answerFields(answer));
   return key !== undefined && verifyConsensus(bytes, answer.signature, key);
 }
 
-function questionFields({ epoch, asker, nonce }: VotesQuestion): Cbor[] {
+function questionFields({ epoch, asker, nonce }: OwnVotesQuestion): Cbor[] {
   return [epoch, asker, nonce];
 }
 
-function answerFields(answer: VotesAnswer): Cbor[] {
+function answerFields(answer: OwnVotesAnswer): Cbor[] {
   return [...questionFields(answer), answer.answerer, answer.votes.map(encodeVote)];
 }
 

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: answers of a server under test are looked into freely
+
 import { createHash } from 'node:crypto';
+import { consensusDefaults } from '../../src/cli/genesis.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import type {
   BlockSummary,
@@ -46,20 +48,7 @@ export const checkpointText =
   'weft-test-000000000000/weft\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— weft AAAA\n';
 export const leafText = '{"type":"genesis","text":"ümläut"}';
 
-export const fakeParameters = {
-  leaderTimeoutMs: 1000,
-  certificationTimeoutMs: 2000,
-  retryMs: 2000,
-  fetchMs: 1000,
-  skipMs: 30_000,
-  idleBlockMs: 10_000,
-  maxBlockBytes: 1_048_576,
-  maxBlockTxs: 4096,
-  maxTxLifetimeMs: 300_000,
-  cosignEveryBlocks: 1,
-  recosignMs: 2000,
-  retentionViews: 256,
-};
+export const fakeParameters = consensusDefaults;
 
 /** A proposal on the agenda, two of whose next validators are not ready. */
 export function fakeProposal(over: Partial<GovernanceStatus['proposals'][number]> = {}) {
