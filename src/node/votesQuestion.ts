@@ -6,7 +6,7 @@ import { frameKinds } from './wire.ts';
  * answered. They may enter the epoch a moment later than it does: at first it asks often, then now and then.
  */
 export type QuestionModules = {
-  /** The signed question, the same each time (signOnceMessages.ts). */
+  /** The signed question (signOnceMessages.ts). */
   readonly payload: () => Uint8Array;
   readonly network: () => Network;
   readonly monotonicMs: () => number;
@@ -21,6 +21,8 @@ export class VotesQuestion {
   readonly #modules: QuestionModules;
   #timer: NodeJS.Timeout | undefined;
   #asked = 0;
+  /** Signed once: it is the same each time. */
+  #payload: Uint8Array | undefined;
   #over = false;
 
   constructor(modules: QuestionModules) {
@@ -39,7 +41,8 @@ export class VotesQuestion {
   ask(): void {
     const { payload, network, monotonicMs, fromMs } = this.#modules;
     if (this.#over || monotonicMs() < fromMs) return;
-    network().broadcast('urgent', frameKinds.myVotes, payload(), { class: 'start' });
+    this.#payload ??= payload();
+    network().broadcast('urgent', frameKinds.myVotes, this.#payload, { class: 'start' });
   }
 
   /** Answered, or not to be asked any more. For good. */
