@@ -1,10 +1,14 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
-import { type ArchiveIndex, type ArchiveItem, inPieces, readArchive } from '../ledger/archive.ts';
+import {
+  type ArchiveIndex,
+  type ArchiveItem,
+  archivePieces,
+  checkArchiveHash,
+  readArchive,
+} from '../ledger/archive.ts';
 import { Chain } from '../ledger/chain.ts';
 import { checkpointBlocksMax } from '../ledger/exportArchive.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
@@ -66,12 +70,10 @@ export type AuditReport = {
 export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
   const replay = new Replay(options);
   const size = typeof file === 'string' ? (await stat(file)).size : file.length;
-  const pieces = (): AsyncIterable<Uint8Array> | Iterable<Uint8Array> =>
-    typeof file === 'string' ? createReadStream(file, { highWaterMark: 1024 * 1024 }) : inPieces(file);
   try {
     // First, so that a damaged file is called that, and not a liar.
-    await checkHash(pieces(), size);
-    for await (const item of readArchive(pieces())) {
+    await checkArchiveHash(archivePieces(file), size);
+    for await (const item of readArchive(archivePieces(file))) {
       await replay.take(item);
       if (item.kind === 'run') options.onProgress?.({ height: replay.height, bytes: item.offset, of: size });
     }
@@ -80,24 +82,6 @@ export async function auditArchive(file: string | Uint8Array, options: AuditOpti
     return replay.report({ code: codeOf(error), message: error.message, where: replay.where });
   }
   return replay.report();
-}
-
-async function checkHash(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, size: number): Promise<void> {
-  const hash = createHash('sha256');
-  const tail = new Uint8Array(32);
-  let at = 0;
-  for await (const piece of pieces) {
-    const inside = Math.max(0, Math.min(piece.length, size - 32 - at));
-    hash.update(piece.subarray(0, inside));
-    tail.set(piece.subarray(inside), Math.max(0, at + inside - (size - 32)));
-    at += piece.length;
-  }
-  if (size < 64 || !equalBytes(new Uint8Array(hash.digest()), tail)) {
-    throw new WeftError(
-      'ARCHIVE_CORRUPT',
-      'The hash at the end of the file is not that of its bytes: it was changed or damaged on the way.',
-    );
-  }
 }
 
 class Replay {

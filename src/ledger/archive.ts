@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
@@ -129,6 +130,37 @@ export async function* readArchive(
 /** The pieces of a file that is at hand. */
 export function* inPieces(bytes: Uint8Array, size = 64 * 1024): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** The bytes of an archive, from a path or at hand, read again at each call. */
+export function archivePieces(file: string | Uint8Array): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  return typeof file === 'string' ? createReadStream(file, { highWaterMark: 1024 * 1024 }) : inPieces(file);
+}
+
+/**
+ * The hash at the end, before anything in the file is looked at: so that a damaged file is called that, and not a liar.
+ * @param size of the whole file, in bytes
+ * @throws WeftError ARCHIVE_CORRUPT
+ */
+export async function checkArchiveHash(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  size: number,
+): Promise<void> {
+  const hash = createHash('sha256');
+  const tail = new Uint8Array(hashBytes);
+  let at = 0;
+  for await (const piece of pieces) {
+    const inside = Math.max(0, Math.min(piece.length, size - hashBytes - at));
+    hash.update(piece.subarray(0, inside));
+    tail.set(piece.subarray(inside), Math.max(0, at + inside - (size - hashBytes)));
+    at += piece.length;
+  }
+  if (size < 64 || !equalBytes(new Uint8Array(hash.digest()), tail)) {
+    throw new WeftError(
+      'ARCHIVE_CORRUPT',
+      'The hash at the end of the file is not that of its bytes: it was changed or damaged on the way.',
+    );
+  }
 }
 
 function encodeChunk(item: Cbor): Uint8Array {

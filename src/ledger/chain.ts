@@ -6,7 +6,7 @@ import { BlockExecution, type ExecutionModules, refusalOn, rulesOn } from './exe
 import type { Genesis } from './genesis.ts';
 import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } from './header.ts';
 import type { Executed, Position } from './overlay.ts';
-import { policyEngineOf } from './policyEngines.ts';
+import { type Decider, policyEngineOf } from './policyEngines.ts';
 import { Preparer } from './prepare.ts';
 import type { BlockBuilder, BuildContext, Checked, PreparedTx, PrepareMode, SignatureVerifier } from './types.ts';
 import { leaderOf } from './validatorSet.ts';
@@ -18,6 +18,8 @@ export type ChainOptions = {
   readonly tip: Position;
   /** Default: those of this build. */
   readonly rulesets?: RulesetSource;
+  /** For whoever replays: sees or gives the answer to each policy question. Default: the policy set that is current in state. */
+  readonly decider?: Decider;
 };
 
 /**
@@ -32,11 +34,12 @@ export class Chain {
   readonly #checks = new Map<string, Promise<Checked>>();
   #tip: Position;
 
-  constructor({ genesis, verifier, tip, rulesets = ruleset }: ChainOptions) {
+  constructor({ genesis, verifier, tip, rulesets = ruleset, decider }: ChainOptions) {
     this.#genesis = genesis;
     this.#tip = tip;
     this.#preparer = new Preparer({ chain: genesis.chain, verifier });
-    this.#modules = { chain: genesis.chain, genesisHash: genesis.genesisHash, rulesets };
+    const { chain, genesisHash } = genesis;
+    this.#modules = { chain, genesisHash, rulesets, ...(decider === undefined ? {} : { decider }) };
     // A policy set that Cedar does not load must stop the node here, and not at the first transaction.
     policyEngineOf(tip.layer);
   }

@@ -9,7 +9,7 @@ import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
 import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
-import { policyDecider } from './policyEngines.ts';
+import { type Decider, policyDecider } from './policyEngines.ts';
 import { StateWrites } from './stateValue.ts';
 import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
@@ -19,6 +19,8 @@ export type ExecutionModules = {
   readonly chain: string;
   readonly genesisHash: string;
   readonly rulesets: RulesetSource;
+  /** Default: the policy set that is current in state. */
+  readonly decider?: Decider;
 };
 
 /**
@@ -87,7 +89,8 @@ export class BlockExecution {
 
   /** Executes a transaction for which `refusal` answered undefined. */
   add({ tx, keys, ruleset }: PreparedTx): void {
-    const applied = this.#rules.apply(this.#state, this.#block, tx, policyDecider(this.#state));
+    const { decider = policyDecider } = this.#modules;
+    const applied = this.#rules.apply(this.#state, this.#block, tx, decider(this.#state, tx, this.#block));
     this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;

@@ -1,4 +1,4 @@
-import type { Decide, StateReader } from '../../contracts/types.ts';
+import type { BlockContext, Decide, StateReader, Transaction } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { createPolicyEngine } from '../policy/engine.ts';
 import type { PolicyEngine, PolicySetDocument } from '../policy/types.ts';
@@ -11,6 +11,9 @@ const enginesMax = 8;
  * Insertion order is the order of first use.
  */
 const engines = new Map<string, PolicyEngine>();
+
+/** Who answers the questions of one transaction. A node has one way to; whoever replays a chain may listen, or answer otherwise. */
+export type Decider = (state: StateReader, tx: Transaction, block: BlockContext) => Decide;
 
 /** Answers by the set that is current in `state` at the moment of the question, also after a change in the same block. */
 export function policyDecider(state: StateReader): Decide {
