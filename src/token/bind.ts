@@ -1,23 +1,43 @@
 import type { Verify } from '../log/checkpoint.ts';
 import type { Hash } from '../log/hasher.ts';
+import { type ConsumedChecks, type VerifiedConsumed, verifyConsumed } from './consumed.ts';
+import { type StateChecks, type VerifiedState, verifyState } from './state.ts';
+import { checkStatus, type StatusChecks, type VerifiedStatus } from './status.ts';
 import { parseTrust, type Trust } from './trust.ts';
 import { type TokenChecks, type VerifiedToken, verifyToken } from './verify.ts';
 
-/** The verifier as a program uses it, for one hash and one signature check. */
+/** What `readTrust` gave, or the trust file's text. */
+type UnderTrust = { readonly trust: Trust | string };
+
+/** The verifiers as a program uses them, for one hash and one signature check. */
 export type TokenVerifier = {
-  /** See `verifyToken` in verify.ts. `trust`: what `readTrust` gave, or the trust file's text. */
-  verifyToken(token: string | Uint8Array, options: TokenChecks & { readonly trust: Trust | string }): VerifiedToken;
+  /** See verify.ts. */
+  verifyToken(token: string | Uint8Array, options: TokenChecks & UnderTrust): VerifiedToken;
+  /** See status.ts. */
+  checkStatus(
+    token: string | Uint8Array | VerifiedToken,
+    status: string | Uint8Array,
+    options: StatusChecks & UnderTrust,
+  ): VerifiedStatus;
+  /** See consumed.ts. */
+  verifyConsumed(token: string | Uint8Array, options: ConsumedChecks & UnderTrust): VerifiedConsumed;
+  /** See state.ts. */
+  verifyState(status: string | Uint8Array, options: StateChecks & UnderTrust): VerifiedState;
   /** Throws TRUST_INVALID. */
   readTrust(text: string): Trust;
 };
 
 export function bindVerifier(hash: Hash, verify: Verify): TokenVerifier {
   const readTrust = (text: string): Trust => parseTrust(hash, text);
+  const bound = <Options extends UnderTrust>(options: Options) => {
+    const trust = typeof options.trust === 'string' ? readTrust(options.trust) : options.trust;
+    return { ...options, trust, hash, verify };
+  };
   return {
     readTrust,
-    verifyToken(token, options) {
-      const trust = typeof options.trust === 'string' ? readTrust(options.trust) : options.trust;
-      return verifyToken(token, { ...options, trust, hash, verify });
-    },
+    verifyToken: (token, options) => verifyToken(token, bound(options)),
+    checkStatus: (token, status, options) => checkStatus(token, status, bound(options)),
+    verifyConsumed: (token, options) => verifyConsumed(token, bound(options)),
+    verifyState: (status, options) => verifyState(status, bound(options)),
   };
 }

@@ -4,9 +4,15 @@ import { sha256 } from '../crypto/hash.ts';
 import { bindVerifier } from './bind.ts';
 
 export { WeftError } from '../codec/error.ts';
+export type { ConsumedChecks, VerifiedConsumed } from './consumed.ts';
 export type { Grant } from './grant.ts';
 export type { PacketGroup } from './leaf.ts';
+export type { StateChecks, VerifiedState } from './state.ts';
+export { type StatusChecks, statusPaths, type VerifiedStatus } from './status.ts';
 export type { Trust } from './trust.ts';
 export type { TokenChecks, VerifiedToken } from './verify.ts';
 
-export const { verifyToken, readTrust } = bindVerifier(sha256, verifyConsensus);
+export const { verifyToken, checkStatus, verifyConsumed, verifyState, readTrust } = bindVerifier(
+  sha256,
+  verifyConsensus,
+);

@@ -1,17 +1,15 @@
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import type { Json } from '../codec/json.ts';
-import { type Verify, verifyLogSignature } from '../log/checkpoint.ts';
-import { checkpointTime, verifyCosignature } from '../log/cosignature.ts';
+import type { Verify } from '../log/checkpoint.ts';
 import { createTreeHasher, type Hash } from '../log/hasher.ts';
-import type { Note } from '../log/note.ts';
 import { verifyInclusion } from '../log/proofs.ts';
 import { parseToken } from './form.ts';
 import { checkGrant, type Grant, parseGrant } from './grant.ts';
 import { invalid, type JsonObject, type PacketGroup, parseLeaf, parsePackets } from './leaf.ts';
+import { checkNumbers, defaultMaxClockSkewMs } from './numbers.ts';
+import { type NoteFault, type Quorum, verifyQuorum } from './quorum.ts';
 import type { Trust } from './trust.ts';
-
-export const defaultMaxClockSkewMs = 2_000;
 
 /** What to hold a token against. What is left out is not checked, and the answer's `unchecked` says so. */
 export type TokenChecks = {
@@ -39,15 +37,11 @@ export type VerifyTokenOptions = TokenChecks & {
   readonly verify: Verify;
 };
 
-export type VerifiedCheckpoint = {
+export type VerifiedCheckpoint = Quorum & {
   readonly origin: string;
   readonly size: number;
   /** 64 hex digits. */
   readonly root: string;
-  /** Milliseconds UTC at which at least one honest validator had signed. */
-  readonly time: number;
-  /** Names of the validators that cosigned, in policy order. */
-  readonly cosigners: readonly string[];
 };
 
 type Evidence = {
@@ -81,12 +75,13 @@ export type VerifiedToken = Evidence &
  */
 export function verifyToken(token: string | Uint8Array, options: VerifyTokenOptions): VerifiedToken {
   const { trust, hash, verify } = options;
-  checkClock(options);
+  const { now, maxClockSkewMs, height } = options;
+  checkNumbers({ now: now ?? 0, maxClockSkewMs: maxClockSkewMs ?? 0, height: height ?? 0 }, 'TOKEN_CHECKS_INVALID');
   const { leaf, index, hashes, note, checkpoint } = parseToken(token);
   if (checkpoint.origin !== trust.origin) {
     throw new WeftError('TOKEN_ORIGIN', `The token is of the log ${checkpoint.origin}, trust is in ${trust.origin}.`);
   }
-  const { time, cosigners } = verifyNote(note, trust, verify);
+  const { time, cosigners } = verifyQuorum(note, trust, verify, refusedNote);
   const hasher = createTreeHasher(hash);
   const { size, root } = checkpoint;
   if (!verifyInclusion(hasher, { index, size, leafHash: hasher.leafHash(leaf), hashes, root })) {
@@ -103,52 +98,6 @@ export function verifyToken(token: string | Uint8Array, options: VerifyTokenOpti
     checkpoint: { origin: trust.origin, size, root: toHex(root), time, cosigners },
   };
   return authorised(evidence, record, options);
-}
-
-/** NaN compares as "not expired": what is no time must never be taken for one. */
-function checkClock(checks: TokenChecks): void {
-  for (const name of ['now', 'maxClockSkewMs', 'height'] as const) {
-    const value = checks[name];
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) {
-      throw new WeftError('TOKEN_CHECKS_INVALID', `The option ${name} is not a whole number from 0 on.`);
-    }
-  }
-}
-
-/** One log line, then exactly q lines of distinct cosigners in policy order, and every one of them holds. */
-function verifyNote(note: Note, trust: Trust, verify: Verify): { readonly time: number; readonly cosigners: string[] } {
-  const [logLine, ...lines] = note.signatures;
-  if (logLine === undefined || lines.length !== trust.quorum) {
-    throw signatures(`${lines.length} cosigner lines instead of exactly ${trust.quorum}`);
-  }
-  const logKeys = trust.logs.filter(({ name, keyId }) => name === logLine.name && keyId === logLine.keyId);
-  if (logKeys.length === 0) throw signatures('its first line is by no log key of the trust file');
-  // Positions only grow, so no cosigner counts twice; trust files hold no public key twice.
-  let position = -1;
-  const signers = lines.map((line) => {
-    const at = trust.cosigners.findIndex(({ key }) => key.name === line.name && key.keyId === line.keyId);
-    if (at < 0) throw signatures('a line is by no cosigner of the trust file');
-    if (at <= position) throw signatures('cosigner lines are not in the order of the trust file');
-    position = at;
-    return { line, cosigner: trust.cosigners[at] };
-  });
-  if (!logKeys.some((key) => verifyLogSignature(note.text, logLine, key, verify))) {
-    throw new WeftError('TOKEN_SIGNATURE_INVALID', 'The log signature does not hold: the token was changed or forged.');
-  }
-  const times: number[] = [];
-  const cosigners: string[] = [];
-  for (const { line, cosigner } of signers) {
-    const timeS = cosigner === undefined ? undefined : verifyCosignature(note.text, line, cosigner.key, verify);
-    if (cosigner === undefined || timeS === undefined) {
-      throw new WeftError(
-        'TOKEN_SIGNATURE_INVALID',
-        `The cosignature of ${line.name} does not hold: the token was changed or forged.`,
-      );
-    }
-    times.push(timeS);
-    cosigners.push(cosigner.name);
-  }
-  return { time: checkpointTime(times, trust.cosigners.length), cosigners };
 }
 
 function authorised(evidence: Omit<Evidence, 'unchecked'>, record: JsonObject, checks: TokenChecks): VerifiedToken {
@@ -211,9 +160,11 @@ function typeName(value: Json | undefined): string {
   return value;
 }
 
-function signatures(why: string): WeftError {
-  return new WeftError(
-    'TOKEN_SIGNATURES',
-    `The checkpoint is not signed as a token's is: ${why}. Fetch a fresh proof under the present validators.`,
-  );
+function refusedNote(fault: NoteFault, why: string): WeftError {
+  return fault === 'SIGNATURES'
+    ? new WeftError(
+        'TOKEN_SIGNATURES',
+        `The checkpoint is not signed as a token's is: ${why}. Fetch a fresh proof under the present validators.`,
+      )
+    : new WeftError('TOKEN_SIGNATURE_INVALID', `The token was changed or forged: ${why}.`);
 }
