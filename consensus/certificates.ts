@@ -4,7 +4,7 @@ import { enterView } from './enter.ts';
 import { checkCertificate } from './evidence.ts';
 import { markFailed, markNotarized } from './leaders.ts';
 import { askBlock, askViews, retireAsks, settleView } from './resolver.ts';
-import { checkOwnInCertificate } from './signOnce.ts';
+import { checkOwnInCertificate, rememberNewest } from './signOnce.ts';
 import { broadcast, closesEpoch, emit, halt, journal, learnBlock, type State, store, viewOf } from './state.ts';
 import { sameSubject } from './tally.ts';
 import type { BlockFacts, Certificate, Finalization, Notarization } from './types.ts';
@@ -200,7 +200,10 @@ export function checkEnd(state: State, block: BlockFacts): void {
 export function prune(state: State): void {
   retireAsks(state);
   const from = Math.min(state.finalizedView - state.config.retentionViews, state.floor.view + 1);
-  for (; state.viewsFrom < from; state.viewsFrom += 1) state.views.delete(state.viewsFrom);
+  for (; state.viewsFrom < from; state.viewsFrom += 1) {
+    rememberNewest(state, state.views.get(state.viewsFrom));
+    state.views.delete(state.viewsFrom);
+  }
   for (const view of state.waiting) if (view <= state.finalizedView) state.waiting.delete(view);
   for (const [id, block] of state.blocks) {
     // Above the floor the journal still speaks of them (`liveRecords`).

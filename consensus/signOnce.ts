@@ -7,6 +7,8 @@ import type { ViewRecord } from './view.ts';
 /** Votes in an answer: enough for the newest of each kind and the views around them. */
 const answerVotesMax = 16;
 
+const kinds = ['notarize', 'nullify', 'finalize'] as const;
+
 function ownVote(record: ViewRecord | undefined, kind: Vote['kind']): Vote | undefined {
   return kind === 'notarize' ? record?.ownNotarize : kind === 'nullify' ? record?.ownNullify : record?.ownFinalize;
 }
@@ -66,17 +68,35 @@ export function votesOf(state: State, peer: ValidatorIndex): Vote[] {
   const views = [...state.views.keys()].sort((a, b) => b - a);
   for (const view of views) {
     const record = viewOf(state, view);
-    for (const kind of ['notarize', 'nullify', 'finalize'] as const) {
+    for (const kind of kinds) {
       if (votes.length >= answerVotesMax) return votes;
-      const cast = voteOf(record.tally, kind, peer) ?? certified(record, kind, peer);
+      const cast = castIn(record, kind, peer);
       if (cast !== undefined) votes.push(cast);
     }
   }
+  for (const vote of state.newestVotes.get(peer)?.values() ?? []) if (votes.length < answerVotesMax) votes.push(vote);
   // The floor's certificate stands in no record after a restart.
   const last = state.finalization;
   const at = last?.signers.indexOf(peer) ?? -1;
   if (last !== undefined && at >= 0 && !state.views.has(last.subject.view)) votes.push(voteIn(last, at));
   return votes;
+}
+
+/** Before a view is let go: what its votes say to one of their signers that has lost its journal. Views go in ascending order. */
+export function rememberNewest(state: State, record: ViewRecord | undefined): void {
+  if (record === undefined) return;
+  for (let signer = 0; signer < state.config.validators; signer += 1) {
+    for (const kind of kinds) {
+      const cast = castIn(record, kind, signer);
+      if (cast === undefined) continue;
+      const newest = state.newestVotes.get(signer) ?? new Map<Vote['kind'], Vote>();
+      state.newestVotes.set(signer, newest.set(kind, cast));
+    }
+  }
+}
+
+function castIn(record: ViewRecord, kind: Vote['kind'], signer: ValidatorIndex): Vote | undefined {
+  return voteOf(record.tally, kind, signer) ?? certified(record, kind, signer);
 }
 
 function certified(record: ViewRecord, kind: Vote['kind'], peer: ValidatorIndex): Vote | undefined {

@@ -16,6 +16,7 @@ import type {
   Sign,
   ValidatorIndex,
   Vote,
+  VoteKind,
 } from './types.ts';
 import { createView, type ViewRecord } from './view.ts';
 
@@ -76,6 +77,8 @@ export type State = {
   views: Map<number, ViewRecord>;
   /** Lowest retained view. */
   viewsFrom: number;
+  /** W11: of each validator the newest vote of each kind in views that are no longer retained: 256 views may be a few seconds. */
+  newestVotes: Map<ValidatorIndex, Map<VoteKind, Vote>>;
   blocks: Map<BlockId, KnownBlock>;
 
   /** Last durably committed; the journal's floor. */
@@ -149,6 +152,7 @@ export function createState(config: Config, modules: Modules): State {
     finalizeRetryAtMs: undefined,
     views: new Map(),
     viewsFrom: floor.view + 1,
+    newestVotes: new Map(),
     blocks: new Map([
       [facts.id, { facts, lastView: floor.view, seenAtMs: Number.NEGATIVE_INFINITY, here: true, stored: true }],
     ]),

@@ -52,7 +52,7 @@ export type ConsensusOptions = {
   /** Who is listed answers the others about their votes (W11), also when it must not vote itself. */
   readonly listed: { readonly index: number; readonly signer: Ed25519Signer } | undefined;
   readonly timings: LocalTimings;
-  /** W11: so long it waits before it asks for its own votes. Default 0. */
+  /** W11: so long it only listens before answers about its own votes count for it. Default 0. */
   readonly listensMs?: number;
 };
 
@@ -112,9 +112,10 @@ export class Consensus {
     this.#options = options;
     this.#modules = modules;
     this.#hooks = hooks;
-    const nonce = randomBytes(nonceBytes);
+    const [nonce, probe] = [randomBytes(nonceBytes), randomBytes(nonceBytes)];
     this.#question = new VotesQuestion({
-      payload: () => this.#questionBytes(nonce),
+      question: () => this.#questionBytes(nonce),
+      probe: () => this.#questionBytes(probe),
       network: modules.network,
       monotonicMs: modules.monotonicMs,
       fromMs: modules.monotonicMs() + (options.listensMs ?? 0),
@@ -155,7 +156,7 @@ export class Consensus {
       wallMs: modules.wallMs,
     });
     this.#inbox = new Inbox(
-      { ...options, nonce },
+      { ...options, nonce, probe },
       {
         state: this.#state,
         blocks: modules.blocks,

@@ -30,8 +30,9 @@ export type InboxOptions = {
   readonly chain: string;
   /** Own index; absent for observers and for validators that must not vote. */
   readonly me: number | undefined;
-  /** W11: what this engine asks with. */
+  /** W11: what this engine asks with. An answer to `probe` speaks against this node, and never for it (votesQuestion.ts). */
   readonly nonce: Uint8Array;
+  readonly probe: Uint8Array;
 };
 
 export type InboxModules = {
@@ -186,7 +187,8 @@ export class Inbox {
         if (answer.epoch !== epoch.epoch) return undefined;
         if (this.#names[answerer] !== frame.signer) return 'invalid';
         // An answer to what was asked before a restart, or to somebody else, says nothing now.
-        if (answer.asker !== me || !equalBytes(answer.nonce, this.#options.nonce)) return undefined;
+        const probed = equalBytes(answer.nonce, this.#options.probe);
+        if (answer.asker !== me || (!probed && !equalBytes(answer.nonce, this.#options.nonce))) return undefined;
         // One that comes after the quorum of answers still counts against us, the first of each validator.
         if (this.#modules.voting() && this.#answered.has(answerer)) return undefined;
         if (!this.#mayAnswer(answerer)) return undefined;
@@ -195,6 +197,10 @@ export class Inbox {
         const distinct = new Set(votes.map(({ signature }) => toHex(signature)));
         if (distinct.size !== votes.length) return 'invalid';
         if (votes.some((vote) => vote.signer !== me || !this.#verifyVote(vote))) return 'invalid';
+        if (probed) {
+          for (const vote of votes) this.#modules.handle({ type: 'vote', vote });
+          return undefined;
+        }
         this.#answered.add(answerer);
         this.#modules.handle({ type: 'answered', peer: answerer, votes });
         return undefined;

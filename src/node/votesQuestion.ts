@@ -7,10 +7,15 @@ import { frameKinds } from './wire.ts';
  */
 export type QuestionModules = {
   /** The signed question (signOnceMessages.ts). */
-  readonly payload: () => Uint8Array;
+  readonly question: () => Uint8Array;
+  /** The same with another nonce: what a node asks while it only listens. */
+  readonly probe: () => Uint8Array;
   readonly network: () => Network;
   readonly monotonicMs: () => number;
-  /** Not before this: a node that may be a copy listens first. */
+  /**
+   * A node that may be a copy listens until then, so that another one with its key is heard voting. Meanwhile it probes: what the
+   * others know now they may have forgotten by then, and it counts against this node alone.
+   */
   readonly fromMs: number;
 };
 
@@ -21,8 +26,9 @@ export class VotesQuestion {
   readonly #modules: QuestionModules;
   #timer: NodeJS.Timeout | undefined;
   #asked = 0;
-  /** Signed once: it is the same each time. */
-  #payload: Uint8Array | undefined;
+  /** Signed once each: they are the same each time. */
+  #probe: Uint8Array | undefined;
+  #question: Uint8Array | undefined;
   #over = false;
 
   constructor(modules: QuestionModules) {
@@ -39,10 +45,18 @@ export class VotesQuestion {
 
   /** At once: somebody has just connected. */
   ask(): void {
-    const { payload, network, monotonicMs, fromMs } = this.#modules;
-    if (this.#over || monotonicMs() < fromMs) return;
-    this.#payload ??= payload();
-    network().broadcast('urgent', frameKinds.myVotes, this.#payload, { class: 'start' });
+    const { network } = this.#modules;
+    if (!this.#over) network().broadcast('urgent', frameKinds.myVotes, this.#payload(), { class: 'start' });
+  }
+
+  #payload(): Uint8Array {
+    const { question, probe, monotonicMs, fromMs } = this.#modules;
+    if (monotonicMs() < fromMs) {
+      this.#probe ??= probe();
+      return this.#probe;
+    }
+    this.#question ??= question();
+    return this.#question;
   }
 
   /** Answered, or not to be asked any more. For good. */

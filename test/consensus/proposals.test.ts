@@ -365,6 +365,32 @@ t.test('W11: what a peer is answered comes from votes and from certificates', as
   t.same(again?.type === 'yourVotes' && again.votes.map((each) => each.kind), ['finalize'], "the floor's certificate");
 });
 
+t.test('W11: the newest votes of each validator outlive the views that are retained', async (t) => {
+  const made = afterFirstBlock();
+  let parent = made.first;
+  for (let view = 2; view <= 39; view += 1) {
+    if (view % 4 === 0) {
+      made.certificate(nullification(view));
+      continue;
+    }
+    const next = block(view, parent);
+    made.propose(view, parent.view, next);
+    made.certificate(notarization(view, parent.view, next.id));
+    made.certificate(finalization(view, parent.view, next.id));
+    made.give({ type: 'committed', view, block: next });
+    parent = next;
+  }
+  t.equal(made.state.finalizedView, 39);
+  const newest = made.state.viewsFrom - 1;
+  t.ok(newest > 5);
+  // As if nothing that is retained were validator 3's.
+  made.state.views.clear();
+  const answer = of(made.give({ type: 'asked', peer: 3 }), 'send')[0]?.message;
+  const votes = answer?.type === 'yourVotes' ? answer.votes.map((each) => `${each.kind} ${each.subject.view}`) : [];
+  t.ok(votes.includes(`notarize ${newest}`) && votes.includes(`finalize ${newest}`), votes.join(', '));
+  t.ok(made.state.newestVotes.size <= made.state.config.validators);
+});
+
 t.test('an observer follows and never votes', async (t) => {
   const { me: _, ...rest } = configOf();
   const made = bench(rest);

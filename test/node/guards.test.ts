@@ -53,6 +53,8 @@ async function rebuildStore(t: Parameters<typeof EpochNet.make>[0], net: EpochNe
 
 t.test('a store that is rebuilt: the journal stays, and the same key votes on', { timeout: 60_000 }, async (t) => {
   const net = await makeNet(t);
+  // With the floor in its journal: one that begins at genesis is where an empty store is.
+  for (let i = 0; i < 3; i += 1) await work(net, 'v4');
   await net.stop('v4');
   await rebuildStore(t, net);
   await work(net, 'v1');
@@ -123,7 +125,8 @@ t.test(
       return { twin, says, beside };
     };
     const first = await startTwin(plain);
-    t.equal(first.twin.api.status().notVoting, 'DATA_MOVED');
+    // What the others say to it while it listens may already be here.
+    t.match(first.twin.api.status().notVoting, /^DATA_MOVED$|^JOURNAL_ROLLED_BACK$/);
     await first.says('JOURNAL_ROLLED_BACK');
     await first.twin.close();
     t.match(first.beside(), /JOURNAL_ROLLED_BACK/);
