@@ -3,9 +3,8 @@ import type { AccountRecord } from '../schemas/types/account-record.ts';
 import { fromBase64Url } from '../src/codec/base64.ts';
 import { verifyConsensus } from '../src/crypto/ed25519.ts';
 import { verifyP256 } from '../src/crypto/p256.ts';
-import type { StateReader } from './types.ts';
-
-export type SigningKey = { readonly alg: 'ed25519' | 'p256'; readonly publicKey: Uint8Array };
+import type { PlainKey, SigningKey } from '../src/crypto/verify.ts';
+import type { StateReader, Transaction } from './types.ts';
 
 export function accountPath(account: string): string {
   return `identity/account/${account}`;
@@ -23,7 +22,9 @@ export function readAccount(state: StateReader, account: string): AccountRecord 
 export function activeKey(state: StateReader, account: string, keyid: string): SigningKey | undefined {
   const key = readAccount(state, account)?.keys.find((each) => each.keyid === keyid);
   if (key === undefined || key.alg === 'x25519') return undefined;
-  return { alg: key.alg, publicKey: fromBase64Url(key.publicKey) };
+  const publicKey = fromBase64Url(key.publicKey);
+  if (key.alg !== 'webauthn-p256') return { alg: key.alg, publicKey };
+  return { alg: key.alg, publicKey, rpId: key.rpId, origin: key.origin };
 }
 
 /** Registered and not suspended. */
@@ -32,8 +33,13 @@ export function isActive(state: StateReader, account: string): boolean {
 }
 
 /** By the rule that decides about blocks (ZIP 215 for Ed25519, low-S for P-256). Never throws. */
-export function verifyWith(key: SigningKey, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifyWith(key: PlainKey, message: Uint8Array, signature: Uint8Array): boolean {
   return key.alg === 'ed25519'
     ? verifyConsensus(message, signature, key.publicKey)
     : verifyP256(message, signature, key.publicKey);
+}
+
+/** Whether a person signed: one entry at least is by a security key that knew who touched it (PIN, fingerprint). */
+export function isSignedByPerson({ signatures }: Pick<Transaction, 'signatures'>): boolean {
+  return signatures.some((entry) => entry.alg === 'webauthn-p256' && entry.userVerified);
 }

@@ -10,12 +10,13 @@ import {
   decodeEnvelope,
   type EnvelopeSignature,
   encodeEnvelope,
+  type PlainAlgorithm,
   pae,
-  type SignatureAlgorithm,
   sortSignatures,
 } from '../src/crypto/dsse.ts';
+import { userVerified } from '../src/crypto/webauthn.ts';
 import { LIMITS, type Limits } from './limits.ts';
-import type { JsonObject, Transaction } from './types.ts';
+import type { JsonObject, SignatureEntry, Transaction } from './types.ts';
 
 export const TRANSACTION_PAYLOAD_TYPE = 'application/vnd.weft.tx+json';
 
@@ -54,7 +55,7 @@ export type TransactionFields = {
 export type TransactionSigner = {
   readonly keyid: string;
   /** Default `ed25519`. */
-  readonly alg?: SignatureAlgorithm;
+  readonly alg?: PlainAlgorithm;
   /** Signs the PAE; 64 bytes. */
   sign(message: Uint8Array): Uint8Array;
 };
@@ -95,8 +96,14 @@ export function decodeTransaction(
     expires: fields.expires,
     nonce: fields.nonce,
     body: fields.body,
-    signatures,
+    signatures: signatures.map(asEntry),
   };
+}
+
+function asEntry(signature: EnvelopeSignature): SignatureEntry {
+  return signature.alg === 'webauthn-p256'
+    ? { ...signature, userVerified: userVerified(signature.authenticatorData) }
+    : signature;
 }
 
 /**

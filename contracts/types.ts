@@ -1,4 +1,5 @@
 /** The shapes that every contract works with. A contract is a pure, synchronous, total function over them. */
+import type { PlainSignature, WebAuthnSignature } from '../src/crypto/dsse.ts';
 import type { Decision, PolicyRequest } from '../src/policy/types.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
@@ -21,13 +22,10 @@ export type BlockContext = {
   readonly ruleset: number;
 };
 
-export type SignatureEntry = {
-  /** First 16 hex digits of SHA-256(algorithm byte ‖ public key). */
-  readonly keyid: string;
-  /** Absent in the envelope means `ed25519`. */
-  readonly alg: 'ed25519' | 'p256' | 'webauthn-p256';
-  readonly sig: Uint8Array;
-};
+/** As the envelope holds it; `userVerified`: the authenticator says that it knew who touched it (a PIN, a fingerprint). */
+export type SignatureEntry =
+  | (PlainSignature & { readonly userVerified?: never })
+  | (WebAuthnSignature & { readonly userVerified: boolean });
 
 /** A decoded transaction: schema, one-reading and one-encoding rules hold; its signatures are not verified yet. */
 export type Transaction = {

@@ -3,35 +3,49 @@ import { fromBase64Url } from '../../src/codec/base64.ts';
 import { type Cbor, encodeCbor } from '../../src/codec/cbor.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
-import { type AlgorithmName, algorithmNumber, keyId } from '../../src/crypto/keyId.ts';
+import { type AccountAlgorithm, type AlgorithmName, algorithmNumber, keyId } from '../../src/crypto/keyId.ts';
 import { checkP256PublicKey } from '../../src/crypto/p256.ts';
 import { checkPublicKey } from '../../src/crypto/reference.ts';
+import { isRelyingParty, type RelyingParty, verifyWebAuthn } from '../../src/crypto/webauthn.ts';
 import { verifyWith } from '../signatures.ts';
 import { checkX25519PublicKey } from './x25519.ts';
 
+/** A key that signs, or receives, by itself. */
 export type PlainKey = { readonly alg: AlgorithmName; readonly publicKey: string };
-export type NamedKey = PlainKey & { readonly keyid: string };
-export type ProvenKey = PlainKey & { readonly proof: string | null };
+/** A key of a person, which signs through WebAuthn and at one place only. */
+export type PersonKey = { readonly alg: 'webauthn-p256'; readonly publicKey: string } & RelyingParty;
+export type AccountKey = PlainKey | PersonKey;
+export type NamedKey = AccountKey & { readonly keyid: string };
+
+/** Bytes in base64url. */
+type AssertionText = { readonly authenticatorData: string; readonly clientDataJSON: string; readonly sig: string };
+export type ProvenKey =
+  | (PlainKey & { readonly proof: string | null })
+  | (PersonKey & { readonly proof: AssertionText });
 
 /** `{account, alg, publicKey, status, height}`: a key id that was ever registered is never registered again. */
 export function keyPath(keyid: string): string {
   return `identity/key/${keyid}`;
 }
 
-export function signs({ alg }: { readonly alg: AlgorithmName }): boolean {
+export function signs({ alg }: { readonly alg: AccountAlgorithm }): boolean {
   return alg !== 'x25519';
 }
 
 /** Members in the order of records and state. The key must have been checked. */
-export function nameKey({ alg, publicKey }: PlainKey): NamedKey {
-  return { keyid: keyId(algorithmNumber(alg), fromBase64Url(publicKey)), alg, publicKey };
+export function nameKey(key: AccountKey): NamedKey {
+  const { alg, publicKey } = key;
+  const keyid = keyId(algorithmNumber(alg), fromBase64Url(publicKey));
+  return alg === 'webauthn-p256'
+    ? { keyid, alg, publicKey, rpId: key.rpId, origin: key.origin }
+    : { keyid, alg, publicKey };
 }
 
 /**
- * The keys with their ids, or the code of what is wrong: `KEY_INVALID` (length, not canonical, small order, torsion),
- * `KEY_REGISTERED` (one twice in the list).
+ * The keys with their ids, or the code of what is wrong: `KEY_INVALID` (length, not canonical, small order, torsion; an rpId or
+ * origin that no browser would have), `KEY_REGISTERED` (one twice in the list).
  */
-export function checkKeys(keys: readonly PlainKey[]): NamedKey[] | string {
+export function checkKeys(keys: readonly AccountKey[]): NamedKey[] | string {
   const named: NamedKey[] = [];
   const ids = new Set<string>();
   for (const key of keys) {
@@ -44,13 +58,13 @@ export function checkKeys(keys: readonly PlainKey[]): NamedKey[] | string {
   return named;
 }
 
-function isSound({ alg, publicKey }: PlainKey): boolean {
+function isSound(key: AccountKey): boolean {
   try {
-    const bytes = fromBase64Url(publicKey);
-    if (alg === 'ed25519') checkPublicKey(bytes);
-    else if (alg === 'p256') checkP256PublicKey(bytes);
-    else checkX25519PublicKey(bytes);
-    return true;
+    const bytes = fromBase64Url(key.publicKey);
+    if (key.alg === 'ed25519') checkPublicKey(bytes);
+    else if (key.alg === 'x25519') checkX25519PublicKey(bytes);
+    else checkP256PublicKey(bytes);
+    return key.alg !== 'webauthn-p256' || isRelyingParty(key);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'KEY_INVALID' || code === 'BASE64_INVALID') return false;
@@ -61,11 +75,13 @@ function isSound({ alg, publicKey }: PlainKey): boolean {
 const POSSESSION_TAG = encodeUtf8('weft/account-key/v1');
 
 /**
- * What a proof of possession signs: `"weft/account-key/v1" ‖ CBOR([chain, account, algorithm number, publicKey])`. Without
- * it whoever sees a rotation on its way could register the new key elsewhere first, and so keep a stolen key alive.
+ * What a proof of possession signs: `"weft/account-key/v1" ‖ CBOR([chain, account, algorithm number, publicKey])`, for a security
+ * key with rpId and origin after these. Without it whoever sees a rotation on its way could register the new key elsewhere first,
+ * and so keep a stolen key alive.
  */
-export function keyProofMessage(chain: string, account: string, key: PlainKey): Uint8Array {
-  const claim: Cbor = [chain, account, algorithmNumber(key.alg), fromBase64Url(key.publicKey)];
+export function keyProofMessage(chain: string, account: string, key: AccountKey): Uint8Array {
+  const claim: Cbor[] = [chain, account, algorithmNumber(key.alg), fromBase64Url(key.publicKey)];
+  if (key.alg === 'webauthn-p256') claim.push(key.rpId, key.origin);
   return concat(POSSESSION_TAG, encodeCbor(claim));
 }
 
@@ -73,6 +89,22 @@ export function keyProofMessage(chain: string, account: string, key: PlainKey): 
 export function isProven(chain: string, account: string, key: ProvenKey): boolean {
   if (key.alg === 'x25519') return key.proof === null;
   if (key.proof === null) return false;
-  const signer = { alg: key.alg, publicKey: fromBase64Url(key.publicKey) };
-  return verifyWith(signer, keyProofMessage(chain, account, key), fromBase64Url(key.proof));
+  const message = keyProofMessage(chain, account, key);
+  const publicKey = fromBase64Url(key.publicKey);
+  if (key.alg !== 'webauthn-p256') return verifyWith({ alg: key.alg, publicKey }, message, fromBase64Url(key.proof));
+  const clientDataJSON = bytesOf(key.proof.clientDataJSON);
+  if (clientDataJSON === undefined) return false;
+  const authenticatorData = fromBase64Url(key.proof.authenticatorData);
+  const sig = fromBase64Url(key.proof.sig);
+  return verifyWebAuthn(message, { authenticatorData, clientDataJSON, sig }, publicKey, key);
+}
+
+/** Of a text whose length the schema leaves open: only there can the last character hold bits too many. */
+function bytesOf(text: string): Uint8Array | undefined {
+  try {
+    return fromBase64Url(text);
+  } catch (error) {
+    if (codeOf(error) === 'BASE64_INVALID') return undefined;
+    throw error;
+  }
 }

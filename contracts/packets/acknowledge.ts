@@ -34,7 +34,8 @@ export const acknowledge = rule<PacketsAcknowledgeBody>('packets.acknowledge', {
     for (const each of acknowledgements) {
       if (!isActive(state, each.target)) return refuse('TARGET_INACTIVE');
       const key = activeKey(state, each.target, each.keyid);
-      if (key === undefined) return refuse('ACK_KEY_INACTIVE');
+      // A word about a packet is a machine's: a security key signs challenges of its page, never these bytes.
+      if (key === undefined || key.alg === 'webauthn-p256') return refuse('ACK_KEY_INACTIVE');
       const message = acknowledgementBytes(tx.chain, each);
       if (!verifyWith(key, message, fromBase64Url(each.sig))) return refuse('ACK_SIGNATURE_INVALID');
     }

@@ -5,15 +5,30 @@ import { fromBase64, toBase64 } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { concat, encodeUtf8 } from '../codec/utf8.ts';
 
-export type SignatureAlgorithm = 'ed25519' | 'p256';
+/** Of a key that signs the PAE itself. */
+export type PlainAlgorithm = 'ed25519' | 'p256';
+export type SignatureAlgorithm = PlainAlgorithm | 'webauthn-p256';
 
-export type EnvelopeSignature = {
+export type PlainSignature = {
   /** 16 lower-case hex digits, see keyId.ts. */
   readonly keyid: string;
-  readonly alg: SignatureAlgorithm;
+  readonly alg: PlainAlgorithm;
   /** 64 bytes for either algorithm. */
   readonly sig: Uint8Array;
 };
+
+/** An assertion whose challenge is SHA-256(PAE); what it must be beyond its form, webauthn.ts says. */
+export type WebAuthnSignature = {
+  readonly keyid: string;
+  readonly alg: 'webauthn-p256';
+  /** 37 bytes. */
+  readonly authenticatorData: Uint8Array;
+  readonly clientDataJSON: Uint8Array;
+  /** r ‖ s, 64 bytes. */
+  readonly sig: Uint8Array;
+};
+
+export type EnvelopeSignature = PlainSignature | WebAuthnSignature;
 
 export type Envelope = {
   readonly payload: Uint8Array;
@@ -31,8 +46,15 @@ export type EnvelopeLimits = {
 export const PAYLOAD_BYTES_MAX = 32 * 1024;
 export const ENVELOPE_BYTES_MAX = 48 * 1024;
 export const SIGNATURES_MAX = 16;
+/** rpIdHash (32), flags (1), signature counter (4): an assertion with extensions or attested data is longer, and refused. */
+export const AUTHENTICATOR_DATA_BYTES = 37;
+/** Characters of one entry of `signatures`: a browser decides how long clientDataJSON is. */
+export const SIGNATURE_ENTRY_BYTES_MAX = 2048;
 const PAYLOAD_TYPE_CHARACTERS_MAX = 128;
 const SIGNATURE_BYTES = 64;
+/** In standard padded base64. */
+const SIGNATURE_CHARACTERS = 88;
+const AUTHENTICATOR_DATA_CHARACTERS = 52;
 
 const keyIdPattern = /^[0-9a-f]{16}$/;
 /** A media type: nothing that JSON would escape. */
@@ -48,21 +70,28 @@ export function pae(payloadType: string, payload: Uint8Array): Uint8Array {
 
 /**
  * The one encoding. The caller sorts: signatures out of order are a defect here, not repaired.
- * Refusals: `ENVELOPE_TOO_LARGE`, `ENVELOPE_INVALID`, `ENVELOPE_SIGNATURES` (count, order, key id, length).
+ * Refusals: `ENVELOPE_TOO_LARGE`, `ENVELOPE_INVALID`, `ENVELOPE_SIGNATURES` (count, order, key id, lengths).
  */
 export function encodeEnvelope(envelope: Envelope, limits: EnvelopeLimits = {}): Uint8Array {
   checkPayload(envelope.payload.length, limits);
   checkPayloadType(envelope.payloadType);
   checkSignatures(envelope.signatures);
-  const entries = envelope.signatures.map(({ keyid, alg, sig }) => {
-    const name = alg === 'ed25519' ? '' : `"alg":"${alg}",`;
-    return `{"keyid":"${keyid}",${name}"sig":"${toBase64(sig)}"}`;
-  });
+  const entries = envelope.signatures.map(writeSignature);
+  for (const entry of entries) checkEntrySize(entry.length);
   const bytes = encodeUtf8(
     `{"payload":"${toBase64(envelope.payload)}","payloadType":"${envelope.payloadType}","signatures":[${entries.join(',')}]}`,
   );
   checkSize(bytes.length, limits);
   return bytes;
+}
+
+function writeSignature(entry: EnvelopeSignature): string {
+  const name = entry.alg === 'ed25519' ? '' : `"alg":"${entry.alg}",`;
+  const asserted =
+    entry.alg === 'webauthn-p256'
+      ? `"authenticatorData":"${toBase64(entry.authenticatorData)}","clientDataJSON":"${toBase64(entry.clientDataJSON)}",`
+      : '';
+  return `{"keyid":"${entry.keyid}",${name}${asserted}"sig":"${toBase64(entry.sig)}"}`;
 }
 
 /** Signatures in the order that an envelope needs. */
@@ -73,7 +102,7 @@ export function sortSignatures(signatures: readonly EnvelopeSignature[]): Envelo
 /**
  * The envelope of its one encoding; verifies nothing.
  * Refusals: `ENVELOPE_TOO_LARGE` (envelope or payload), `ENVELOPE_INVALID` (another encoding, or none),
- * `ENVELOPE_SIGNATURES` (count, order, twice), `ENVELOPE_ALG_UNSUPPORTED` (an algorithm that this version does not check).
+ * `ENVELOPE_SIGNATURES` (count, order, twice, an entry too long), `ENVELOPE_ALG_UNSUPPORTED` (an algorithm that this version does not check).
  */
 export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): Envelope {
   checkSize(bytes.length, limits);
@@ -102,26 +131,45 @@ export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): 
 type Cursor = { readonly text: string; at: number };
 
 function readSignature(cursor: Cursor): EnvelopeSignature {
+  const start = cursor.at;
   expect(cursor, '{"keyid":"');
   const keyid = until(cursor, '"');
-  let alg: SignatureAlgorithm = 'ed25519';
-  if (take(cursor, ',"alg":"')) {
-    const name = until(cursor, '"');
-    // Ed25519 is said by saying nothing: written out, one envelope would have two encodings.
-    if (name === 'ed25519') throw invalid('an Ed25519 signature names its algorithm', cursor.at);
-    if (name !== 'p256') {
-      throw new WeftError(
-        'ENVELOPE_ALG_UNSUPPORTED',
-        `Signatures of algorithm "${name.slice(0, 32)}" are not supported.`,
-      );
-    }
-    alg = name;
+  const alg = take(cursor, ',"alg":"') ? readAlgorithm(until(cursor, '"'), cursor.at) : 'ed25519';
+  if (alg !== 'webauthn-p256') return { keyid, alg, sig: readEnd(cursor, start) };
+  expect(cursor, ',"authenticatorData":"');
+  const authenticatorData = until(cursor, '"');
+  if (authenticatorData.length !== AUTHENTICATOR_DATA_CHARACTERS) {
+    throw badSignatures(`authenticatorData of other than ${AUTHENTICATOR_DATA_BYTES} bytes (it holds extensions?)`);
   }
+  expect(cursor, ',"clientDataJSON":"');
+  const clientDataJSON = until(cursor, '"');
+  const sig = readEnd(cursor, start);
+  return {
+    keyid,
+    alg,
+    authenticatorData: readBase64(authenticatorData),
+    clientDataJSON: readBase64(clientDataJSON),
+    sig,
+  };
+}
+
+function readAlgorithm(name: string, at: number): SignatureAlgorithm {
+  // Ed25519 is said by saying nothing: written out, one envelope would have two encodings.
+  if (name === 'ed25519') throw invalid('an Ed25519 signature names its algorithm', at);
+  if (name === 'p256' || name === 'webauthn-p256') return name;
+  throw new WeftError('ENVELOPE_ALG_UNSUPPORTED', `Signatures of algorithm "${name.slice(0, 32)}" are not supported.`);
+}
+
+/** `sig` and the end of the entry that began at `start`, whose length is bounded before anything in it is decoded. */
+function readEnd(cursor: Cursor, start: number): Uint8Array {
   expect(cursor, ',"sig":"');
   const text = until(cursor, '"');
-  if (text.length !== 88) throw badSignatures(`a signature of ${text.length} characters, not 88`);
+  if (text.length !== SIGNATURE_CHARACTERS) {
+    throw badSignatures(`a signature of ${text.length} characters, not ${SIGNATURE_CHARACTERS}`);
+  }
   expect(cursor, '}');
-  return { keyid, alg, sig: readBase64(text) };
+  checkEntrySize(cursor.at - start);
+  return readBase64(text);
 }
 
 function readBase64(text: string): Uint8Array {
@@ -181,13 +229,23 @@ function checkSignatures(signatures: readonly EnvelopeSignature[]): void {
   if (signatures.length < 1 || signatures.length > SIGNATURES_MAX)
     throw badSignatures(`${signatures.length} of them, not 1-${SIGNATURES_MAX}`);
   let previous = '';
-  for (const { keyid, sig } of signatures) {
+  for (const entry of signatures) {
+    const { keyid, sig } = entry;
     if (!keyIdPattern.test(keyid)) throw badSignatures('a keyid that is not 16 lower-case hex digits');
     if (keyid <= previous) throw badSignatures('not sorted by keyid, or one key twice');
     if (sig.length !== SIGNATURE_BYTES)
       throw badSignatures(`a signature of ${sig.length} bytes, not ${SIGNATURE_BYTES}`);
+    if (entry.alg === 'webauthn-p256' && entry.authenticatorData.length !== AUTHENTICATOR_DATA_BYTES)
+      throw badSignatures(
+        `authenticatorData of ${entry.authenticatorData.length} bytes, not ${AUTHENTICATOR_DATA_BYTES}`,
+      );
     previous = keyid;
   }
+}
+
+function checkEntrySize(bytes: number): void {
+  if (bytes > SIGNATURE_ENTRY_BYTES_MAX)
+    throw badSignatures(`an entry of ${bytes} bytes; at most ${SIGNATURE_ENTRY_BYTES_MAX} are accepted`);
 }
 
 function badSignatures(why: string): WeftError {

@@ -11,13 +11,16 @@ export const ALG_X25519 = 3;
 export type Algorithm = typeof ALG_ED25519 | typeof ALG_P256 | typeof ALG_X25519;
 export type SigningAlgorithm = typeof ALG_ED25519 | typeof ALG_P256;
 export type AlgorithmName = 'ed25519' | 'p256' | 'x25519';
+/** What an account's key may be: a P-256 key that signs through WebAuthn is none that signs by itself. */
+export type AccountAlgorithm = AlgorithmName | 'webauthn-p256';
 
 /** Bytes of a public key; P-256 keys are compressed points. */
 export const publicKeyBytes: Readonly<Record<Algorithm, number>> = { 1: 32, 2: 33, 3: 32 };
 
-/** The number of the algorithm that JSON documents name. */
-export function algorithmNumber(name: AlgorithmName): Algorithm {
-  return name === 'ed25519' ? ALG_ED25519 : name === 'p256' ? ALG_P256 : ALG_X25519;
+/** The number of the algorithm that JSON documents name. A key has one id whether it signs through WebAuthn or not. */
+export function algorithmNumber(name: AccountAlgorithm): Algorithm {
+  if (name === 'ed25519') return ALG_ED25519;
+  return name === 'x25519' ? ALG_X25519 : ALG_P256;
 }
 
 export function algorithmName(alg: Algorithm): AlgorithmName {

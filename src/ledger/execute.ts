@@ -4,6 +4,7 @@ import { activeKey, isActive } from '../../contracts/signatures.ts';
 import type { BlockContext, Json, SignatureEntry, StateReader } from '../../contracts/types.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
+import { type SigningKey, signingKeyName } from '../crypto/verify.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
@@ -239,15 +240,15 @@ function wrongUnder(rules: Ruleset, envelope: Uint8Array, chain: string): string
 }
 
 export type KeyAnswer =
-  | { readonly ok: true; readonly name: string; readonly alg: 'ed25519' | 'p256'; readonly publicKey: Uint8Array }
+  | { readonly ok: true; readonly name: string; readonly key: SigningKey }
   | { readonly ok: false; readonly code: 'ACCOUNT_INACTIVE' | 'KEY_INACTIVE' };
 
-/** The key behind a signature entry if account and key are active in `state`; `name` is `alg:public key` in hex. */
+/** The key behind a signature entry if account and key are active in `state`; `name`: signingKeyName. */
 export function keyOf(state: StateReader, account: string, entry: SignatureEntry): KeyAnswer {
   if (!isActive(state, account)) return { ok: false, code: 'ACCOUNT_INACTIVE' };
   const key = activeKey(state, account, entry.keyid);
   if (key === undefined || key.alg !== entry.alg) return { ok: false, code: 'KEY_INACTIVE' };
-  return { ok: true, name: `${key.alg}:${toHex(key.publicKey)}`, alg: key.alg, publicKey: key.publicKey };
+  return { ok: true, name: signingKeyName(key), key };
 }
 
 /** The parent's state under what this block has changed so far. */

@@ -4,8 +4,7 @@ import type { StateReader, Transaction } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
 import { pae } from '../crypto/dsse.ts';
-import { algorithmNumber, type SigningAlgorithm } from '../crypto/keyId.ts';
-import { type VerifyJob, verifySignature } from '../crypto/verify.ts';
+import { signatureJob, type VerifyJob, verifySignature } from '../crypto/verify.ts';
 import { type KeyAnswer, keyOf } from './execute.ts';
 import type { PreparedTx, SignatureVerifier } from './types.ts';
 
@@ -33,8 +32,8 @@ export type PreparerOptions = {
 };
 
 /**
- * What is known of an envelope: how it reads, and the keys (`alg:public key`) under which its entries verified. Only "valid" is
- * remembered, under the full key and never under a key id.
+ * What is known of an envelope: how it reads, and the keys (signingKeyName) under which its entries verified. Only "valid" is
+ * remembered, under all that decided it (full key, and where a security key may be used) and never under a key id.
  */
 type Known = { readonly tx: Transaction; readonly ruleset: number; readonly valid: Set<string> };
 
@@ -180,13 +179,14 @@ export class Preparer {
       }
       if (!known.valid.has(key.name)) {
         message ??= pae(TRANSACTION_PAYLOAD_TYPE, tx.payload);
-        const alg = algorithmNumber(key.alg) as SigningAlgorithm;
-        jobs.push({
-          position,
-          known,
-          key: key.name,
-          job: { alg, message, signature: entry.sig, publicKey: key.publicKey },
-        });
+        const job = signatureJob(entry, key.key, message);
+        if (job === undefined) {
+          throw new WeftError(
+            'SIGNATURE_INVALID',
+            'An assertion of the transaction is none by the rule (challenge, rpId, origin, flags): sign its exact bytes on the page of its origin.',
+          );
+        }
+        jobs.push({ position, known, key: key.name, job });
       }
       return key.name;
     });

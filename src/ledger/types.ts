@@ -16,7 +16,7 @@ export type PreparedTx = {
   readonly tx: Transaction;
   /** Under which it was decoded. A block of another one reads it again. */
   readonly ruleset: number;
-  /** For each signature entry `alg:public key` in hex: what it was verified with, compared again at execution. */
+  /** For each signature entry the name of its key (signingKeyName): what it was verified with, compared again at execution. */
   readonly keys: readonly string[];
 };
 

@@ -29,7 +29,8 @@ t.test('sender and key are asked again: the block may have changed them', async 
     'every signature counts',
   );
   const tx = network.transaction('misty.weave', 'identity.register', register);
-  const entry = { ...tx.signatures[0]!, alg: 'p256' as const };
+  const { keyid, sig } = tx.signatures[0]!;
+  const entry = { keyid, alg: 'p256' as const, sig };
   t.equal(network.execute({ ...tx, signatures: [entry] }).refused, 'KEY_INACTIVE', 'a key signs by its own algorithm');
   t.equal(network.execute({ ...tx, type: 'no.such' }).refused, 'TX_TYPE_UNKNOWN');
   t.equal(network.asked.length, 0, 'none of these got as far as policy');

@@ -9,8 +9,8 @@ import {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
+  type PlainAlgorithm,
   pae,
-  type SignatureAlgorithm,
   sortSignatures,
 } from '../../src/crypto/dsse.ts';
 import { publicKeyOf, sign, verifyFast } from '../../src/crypto/ed25519.ts';
@@ -21,7 +21,7 @@ import { vectors } from './vectors.ts';
 type Accepted = {
   payload: string;
   payloadType: string;
-  signatures: { keyid: string; alg: SignatureAlgorithm; sig: string }[];
+  signatures: { keyid: string; alg: PlainAlgorithm; sig: string }[];
   pae: string;
   envelope: string;
   txId: string;
@@ -91,11 +91,20 @@ const envelopes: fc.Arbitrary<Envelope> = fc
     fc.uint8Array({ maxLength: 300 }),
     fc.stringMatching(/^[a-z0-9][a-z0-9.+/-]{0,40}$/),
     fc.uniqueArray(
-      fc.record({
-        keyid: fc.stringMatching(/^[0-9a-f]{16}$/),
-        alg: fc.constantFrom<SignatureAlgorithm>('ed25519', 'p256'),
-        sig: fc.uint8Array({ minLength: 64, maxLength: 64 }),
-      }),
+      fc.oneof(
+        fc.record({
+          keyid: fc.stringMatching(/^[0-9a-f]{16}$/),
+          alg: fc.constantFrom<PlainAlgorithm>('ed25519', 'p256'),
+          sig: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+        }),
+        fc.record({
+          keyid: fc.stringMatching(/^[0-9a-f]{16}$/),
+          alg: fc.constant('webauthn-p256' as const),
+          authenticatorData: fc.uint8Array({ minLength: 37, maxLength: 37 }),
+          clientDataJSON: fc.uint8Array({ maxLength: 200 }),
+          sig: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+        }),
+      ),
       { minLength: 1, maxLength: 16, selector: ({ keyid }) => keyid },
     ),
   )

@@ -441,12 +441,12 @@ const refused: { why: string; envelope: string; code: string }[] = [
     code: 'ENVELOPE_ALG_UNSUPPORTED',
   },
   {
-    why: 'WebAuthn, in this version',
+    why: 'WebAuthn without its 37 bytes',
     envelope: one.replace(
       '","sig"',
       '","alg":"webauthn-p256","authenticatorData":"AAAA","clientDataJSON":"e30=","sig"',
     ),
-    code: 'ENVELOPE_ALG_UNSUPPORTED',
+    code: 'ENVELOPE_SIGNATURES',
   },
   {
     why: 'sig before keyid',

@@ -33,8 +33,47 @@ export interface IdentityRotatedRecord {
    *
    * @minItems 0
    * @maxItems 4
+   *
+   * Items: A key with its id.
    */
-  added: NamedKey[];
+  added: (
+    | {
+        /**
+         * First 16 hex digits of SHA-256(algorithm byte, public key).
+         */
+        keyid: string;
+        /**
+         * Algorithm.
+         */
+        alg: 'ed25519' | 'p256' | 'x25519';
+        /**
+         * 32 or 33 bytes in base64url.
+         */
+        publicKey: string;
+      }
+    | {
+        /**
+         * First 16 hex digits of SHA-256(algorithm byte, public key).
+         */
+        keyid: string;
+        /**
+         * A P-256 key in a security key or a device, which signs through WebAuthn only.
+         */
+        alg: 'webauthn-p256';
+        /**
+         * 33 bytes (compressed point) in base64url.
+         */
+        publicKey: string;
+        /**
+         * Domain for which the security key answers (WebAuthn relying party id).
+         */
+        rpId: string;
+        /**
+         * Web origin of the page on which it signs; its host is the rpId or below it.
+         */
+        origin: string;
+      }
+  )[];
   /**
    * Ended keys.
    *
@@ -44,21 +83,4 @@ export interface IdentityRotatedRecord {
    * Items: First 16 hex digits of SHA-256(algorithm byte, public key).
    */
   removed: string[];
-}
-/**
- * A key with its id.
- */
-export interface NamedKey {
-  /**
-   * First 16 hex digits of SHA-256(algorithm byte, public key).
-   */
-  keyid: string;
-  /**
-   * Algorithm.
-   */
-  alg: 'ed25519' | 'p256' | 'x25519';
-  /**
-   * 32 or 33 bytes in base64url.
-   */
-  publicKey: string;
 }

@@ -28,19 +28,43 @@ export interface TransactionLeaf {
      *
      * Items: A signature.
      */
-    signatures: {
-      /**
-       * First 16 hex digits of SHA-256(algorithm byte, public key).
-       */
-      keyid: string;
-      /**
-       * Absent for Ed25519.
-       */
-      alg?: 'p256';
-      /**
-       * 64 bytes in standard padded base64.
-       */
-      sig: string;
-    }[];
+    signatures: (
+      | {
+          /**
+           * First 16 hex digits of SHA-256(algorithm byte, public key).
+           */
+          keyid: string;
+          /**
+           * Absent for Ed25519.
+           */
+          alg?: 'p256';
+          /**
+           * 64 bytes in standard padded base64.
+           */
+          sig: string;
+        }
+      | {
+          /**
+           * First 16 hex digits of SHA-256(algorithm byte, public key).
+           */
+          keyid: string;
+          /**
+           * Algorithm.
+           */
+          alg: 'webauthn-p256';
+          /**
+           * 37 bytes in standard padded base64.
+           */
+          authenticatorData: string;
+          /**
+           * What the browser wrote, in standard padded base64.
+           */
+          clientDataJSON: string;
+          /**
+           * 64 bytes in standard padded base64.
+           */
+          sig: string;
+        }
+    )[];
   };
 }

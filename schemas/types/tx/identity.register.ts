@@ -24,19 +24,37 @@ export interface IdentityRegisterBody {
    *
    * @minItems 1
    * @maxItems 8
+   *
+   * Items: A key of an account. `x25519` keys receive packets and never sign.
    */
-  keys: PublicKey[];
-}
-/**
- * A key of an account. `x25519` keys receive packets and never sign.
- */
-export interface PublicKey {
-  /**
-   * Algorithm.
-   */
-  alg: 'ed25519' | 'p256' | 'x25519';
-  /**
-   * 32 bytes (ed25519, x25519) or 33 bytes (p256, compressed point) in base64url.
-   */
-  publicKey: string;
+  keys: (
+    | {
+        /**
+         * Algorithm.
+         */
+        alg: 'ed25519' | 'p256' | 'x25519';
+        /**
+         * 32 bytes (ed25519, x25519) or 33 bytes (p256, compressed point) in base64url.
+         */
+        publicKey: string;
+      }
+    | {
+        /**
+         * A P-256 key in a security key or a device, which signs through WebAuthn only.
+         */
+        alg: 'webauthn-p256';
+        /**
+         * 33 bytes (compressed point) in base64url.
+         */
+        publicKey: string;
+        /**
+         * Domain for which the security key answers (WebAuthn relying party id).
+         */
+        rpId: string;
+        /**
+         * Web origin of the page on which it signs; its host is the rpId or below it.
+         */
+        origin: string;
+      }
+  )[];
 }

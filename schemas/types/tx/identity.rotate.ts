@@ -13,8 +13,44 @@ export interface IdentityRotateBody {
    *
    * @minItems 0
    * @maxItems 4
+   *
+   * Items: A key with proof that whoever brings it holds its secret.
    */
-  add: ProvenKey[];
+  add: (
+    | {
+        /**
+         * Algorithm.
+         */
+        alg: 'ed25519' | 'p256' | 'x25519';
+        /**
+         * 32 bytes (ed25519, x25519) or 33 bytes (p256, compressed point) in base64url.
+         */
+        publicKey: string;
+        /**
+         * Signature by this key (contracts/identity/README.md says over what); null for x25519, which cannot sign.
+         */
+        proof: string | null;
+      }
+    | {
+        /**
+         * A P-256 key in a security key or a device, which signs through WebAuthn only.
+         */
+        alg: 'webauthn-p256';
+        /**
+         * 33 bytes (compressed point) in base64url.
+         */
+        publicKey: string;
+        /**
+         * Domain for which the security key answers (WebAuthn relying party id).
+         */
+        rpId: string;
+        /**
+         * Web origin of the page on which it signs; its host is the rpId or below it.
+         */
+        origin: string;
+        proof: Assertion;
+      }
+  )[];
   /**
    * Ids of keys that end with this transaction, sorted.
    *
@@ -26,19 +62,19 @@ export interface IdentityRotateBody {
   remove: string[];
 }
 /**
- * A key with proof that whoever brings it holds its secret.
+ * A WebAuthn assertion (docs/formats.md, Signatures by people): base64url here, unlike in an envelope.
  */
-export interface ProvenKey {
+export interface Assertion {
   /**
-   * Algorithm.
+   * 37 bytes in base64url.
    */
-  alg: 'ed25519' | 'p256' | 'x25519';
+  authenticatorData: string;
   /**
-   * 32 bytes (ed25519, x25519) or 33 bytes (p256, compressed point) in base64url.
+   * What the browser wrote, in base64url.
    */
-  publicKey: string;
+  clientDataJSON: string;
   /**
-   * Signature by this key (contracts/identity/README.md says over what); null for x25519, which cannot sign.
+   * 64 bytes in base64url.
    */
-  proof: string | null;
+  sig: string;
 }
