@@ -166,19 +166,54 @@ export interface RpcMethods {
     };
   };
   /**
-   * An execution token (weft-token/v1): a log leaf with its proof under the newest checkpoint. By log index, or by transaction and number of its record (from 0; needed when it has several).
+   * An execution token (weft-token/v1): a log leaf with its proof under the newest checkpoint. By log index, by transaction and number of its record (from 0; needed when it has several), or the grant of an intent.
    */
   'token.get': {
     params: {
       index?: Counter;
       tx?: Hash;
       record?: number;
+      intent?: Hash;
     };
     result: {
       /**
        * The token text, as it stands.
        */
       token: string;
+    };
+  };
+  /**
+   * The status of a grant (weft-status/v1): that it may still be used, proven by ledger state at the newest published checkpoint. Its value lies in being fresh: check it at once.
+   */
+  'token.status': {
+    params: {
+      intent: Hash;
+    };
+    result: {
+      /**
+       * The status text, as it stands.
+       */
+      status: string;
+    };
+  };
+  /**
+   * What ledger state says at these paths (weft-status/v1), proven under the block record of the newest published checkpoint.
+   */
+  'state.proof': {
+    params: {
+      /**
+       * contract/kind/id, each
+       *
+       * @minItems 1
+       * @maxItems 32
+       */
+      paths: string[];
+    };
+    result: {
+      /**
+       * The proof text, as it stands.
+       */
+      proof: string;
     };
   };
   /**
@@ -216,6 +251,23 @@ export interface RpcMethods {
        * The policy text, as it stands.
        */
       trust: string;
+    };
+  };
+  /**
+   * How trust in the validators of an epoch leads to trust in the present ones (weft-walk/v1): closing checkpoints, records and proofs. It is checked offline with a trust file of that epoch.
+   */
+  'chain.walk': {
+    params: {
+      /**
+       * Of the trust file.
+       */
+      epoch: number;
+    };
+    result: {
+      /**
+       * The walk text, as it stands.
+       */
+      walk: string;
     };
   };
   /**

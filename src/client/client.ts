@@ -37,7 +37,10 @@ export type SubmitAndWaitOptions = {
   readonly allowRefused?: boolean;
 };
 
-export type TokenRequest = { readonly index: number } | { readonly tx: string; readonly record?: number };
+export type TokenRequest =
+  | { readonly index: number }
+  | { readonly tx: string; readonly record?: number }
+  | { readonly intent: string };
 
 /** One wait at a node; longer waits are made of several, so that a lost node is noticed. */
 const waitMsMax = 15_000;
@@ -101,17 +104,33 @@ export class WeftClient {
    * @throws WeftError CHECKPOINT_NOT_YET (time ran out), TX_UNKNOWN, ENTRY_ABSENT, RECORD_AMBIGUOUS …
    */
   async fetchToken(which: TokenRequest, { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
-    const deadline = performance.now() + timeoutMs;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return text((await this.call('token.get', which)).token, 'token');
-      } catch (error) {
-        const pauseMs = pauseAfter(error, attempt);
-        const notYet = error instanceof WeftError && error.code === 'CHECKPOINT_NOT_YET';
-        if (!notYet || performance.now() + pauseMs >= deadline) throw error;
-        await sleep(pauseMs);
-      }
-    }
+    return text(await untilPublished(async () => (await this.call('token.get', which)).token, timeoutMs), 'token');
+  }
+
+  /**
+   * `weft-status/v1` of a grant: check it at once (`checkStatus` of `weft/token`), for it is worth what it is fresh.
+   * @throws WeftError CHECKPOINT_NOT_YET (time ran out), GRANT_UNKNOWN
+   */
+  async fetchStatus(intent: string, { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
+    const ask = async () => (await this.call('token.status', { intent })).status;
+    return text(await untilPublished(ask, timeoutMs), 'status');
+  }
+
+  /**
+   * `weft-status/v1` of any state paths: evidence once `verifyState` of `weft/token` has taken it.
+   * @throws WeftError CHECKPOINT_NOT_YET (time ran out), STATE_PATH_INVALID, STATE_PATHS
+   */
+  async fetchProof(paths: readonly string[], { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
+    const ask = async () => (await this.call('state.proof', { paths: [...paths] })).proof;
+    return text(await untilPublished(ask, timeoutMs), 'proof');
+  }
+
+  /**
+   * `weft-walk/v1` from the validators of this epoch to the present ones: `walkTrust` of `weft/token` takes it or refuses.
+   * @throws WeftError CHECKPOINT_NOT_YET (time ran out), EPOCH_UNKNOWN, WALK_TOO_LONG, ENTRY_PRUNED
+   */
+  async fetchWalk(epoch: number, { timeoutMs = 10_000 }: SubmitOptions = {}): Promise<string> {
+    return text(await untilPublished(async () => (await this.call('chain.walk', { epoch })).walk, timeoutMs), 'walk');
   }
 
   /** The trust policy as this node states it: compare it with another's before you rely on it. */
@@ -226,6 +245,21 @@ export class WeftClient {
 /** A client of the network that these nodes serve. @throws WeftError RPC_URL_INVALID */
 export function connect(options: RpcOptions): WeftClient {
   return new WeftClient(options);
+}
+
+/** What is final a moment before a quorum has cosigned it is waited for. */
+async function untilPublished<Answer>(ask: () => Promise<Answer>, timeoutMs: number): Promise<Answer> {
+  const deadline = performance.now() + timeoutMs;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const pauseMs = pauseAfter(error, attempt);
+      const notYet = error instanceof WeftError && error.code === 'CHECKPOINT_NOT_YET';
+      if (!notYet || performance.now() + pauseMs >= deadline) throw error;
+      await sleep(pauseMs);
+    }
+  }
 }
 
 function signedOf(transaction: SignedTransaction | Uint8Array | string): SignedTransaction {

@@ -8,6 +8,7 @@ import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } fr
 import type { Executed, Position } from './overlay.ts';
 import { type Decider, policyEngineOf } from './policyEngines.ts';
 import { Preparer } from './prepare.ts';
+import { RecentStates } from './recentStates.ts';
 import type { BlockBuilder, BuildContext, Checked, PreparedTx, PrepareMode, SignatureVerifier } from './types.ts';
 import { leaderOf } from './validatorSet.ts';
 
@@ -32,11 +33,14 @@ export class Chain {
   readonly #modules: ExecutionModules;
   readonly #executed = new Map<string, Executed>();
   readonly #checks = new Map<string, Promise<Checked>>();
+  /** Of the newest finalized blocks. */
+  readonly states: RecentStates;
   #tip: Position;
 
   constructor({ genesis, verifier, tip, rulesets = ruleset, decider }: ChainOptions) {
     this.#genesis = genesis;
     this.#tip = tip;
+    this.states = new RecentStates(tip.layer.ground.state, tip);
     this.#preparer = new Preparer({ chain: genesis.chain, verifier });
     const { chain, genesisHash } = genesis;
     this.#modules = { chain, genesisHash, rulesets, ...(decider === undefined ? {} : { decider }) };
@@ -232,6 +236,7 @@ export class Chain {
    */
   settle(...blocks: readonly Executed[]): void {
     for (const block of blocks) {
+      this.states.add(block);
       block.layer.ground.state.apply(block.writes.values);
       block.layer.ground.height = block.header.height;
       block.layer.settle();

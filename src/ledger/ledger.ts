@@ -22,6 +22,7 @@ import type { LogTiles } from './logReader.ts';
 import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { compactPruned, pruneGoal, pruneSlice, type Retention } from './prune.ts';
+import type { ProvenValue } from './recentStates.ts';
 import { clearIncoming, settleIncoming } from './replaceStore.ts';
 import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
@@ -392,6 +393,14 @@ export class Ledger {
   stateProof(path: string): { readonly value: Json | undefined; readonly proof: StateProof; readonly height: number } {
     const { layer, tree, header } = this.#chain.tip;
     return { value: layer.get(path), proof: tree.prove(stateKey(sha256, path)), height: header.height };
+  }
+
+  /**
+   * The same as of the finalized block with which the log had this size, all paths under one state root; undefined when that block is
+   * none of the newest (recentStates.ts). @throws WeftError STATE_PATH_INVALID
+   */
+  stateProofsAt(logSize: number, paths: readonly string[]): ProvenValue[] | undefined {
+    return this.#chain.states.prove(logSize, paths);
   }
 
   /** RFC 6962 inclusion proof, leaf's sibling first, in the tree of `size` leaves. @throws WeftError LOG_INDEX_OUT_OF_RANGE */

@@ -149,6 +149,11 @@ export type GovernanceStatus = {
   }[];
 };
 
+export type TokenWanted =
+  | { readonly index: number }
+  | { readonly tx: string; readonly record?: number }
+  | { readonly intent: string };
+
 export type NodeApi = {
   status(): NodeStatus;
   /** Admits a signed envelope. Resolves once it is in the mempool (or already final); throws with the refusal's code. */
@@ -162,8 +167,14 @@ export type NodeApi = {
   checkpoint(): string | undefined;
   /** The closing checkpoint of an epoch that is over, cosigned by a quorum of its own validators: a step of the walk of trust. */
   closing(epoch: number): string | undefined;
-  /** Token text. `record` counts the records of the transaction from 0. */
-  token(which: { readonly index: number } | { readonly tx: string; readonly record?: number }): string;
+  /** Token text. `record` counts the records of the transaction from 0; `intent`: that of its grant. */
+  token(which: TokenWanted): string;
+  /** `weft-status/v1` of a grant, at the newest published checkpoint. */
+  tokenStatus(intent: string): string;
+  /** `weft-status/v1` of any state paths, at the newest published checkpoint. */
+  stateProof(paths: readonly string[]): string;
+  /** `weft-walk/v1`: from the validators of this epoch to the present ones. */
+  walk(epoch: number): string;
   state(path: string, withProof: boolean): StateAnswer;
   /** Bytes of `/tile/...` for the path after the leading `/`; undefined when absent. `full` decides about caching. */
   tile(path: string): { readonly bytes: Uint8Array; readonly full: boolean } | undefined;

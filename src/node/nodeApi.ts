@@ -10,6 +10,7 @@ import type { Failure } from './failure.ts';
 import { governanceOf } from './governance.ts';
 import { peersKnown } from './membership.ts';
 import type { NodeMetrics } from './metrics.ts';
+import { grantStatusOf, type PublishedNote, stateProofOf, walkOf } from './proofs.ts';
 import { blockOf, entryOf, evidenceOf, stateOf, tokenOf, trustOf } from './queries.ts';
 import { readinessOf, type StatusModules, statusOf } from './status.ts';
 import type { Subscribers } from './subscribers.ts';
@@ -33,6 +34,7 @@ export type ApiModules = {
 export function makeApi(modules: ApiModules): NodeApi {
   const { config, ledger, clients, closing, cosigner, duties, failure, metrics, network, status, subscribers } =
     modules;
+  const published = (): PublishedNote => ({ note: cosigner().published, size: cosigner().publishedSize });
   return {
     status: () => statusOf(status),
     submit: (envelope) => clients.submit(envelope),
@@ -43,6 +45,9 @@ export function makeApi(modules: ApiModules): NodeApi {
     checkpoint: () => cosigner().published,
     closing: (epoch) => closing.note(epoch),
     token: (which) => tokenOf(ledger, which, cosigner().published, cosigner().publishedSize),
+    tokenStatus: (intent) => grantStatusOf(ledger, intent, published()),
+    stateProof: (paths) => stateProofOf(ledger, paths, published()),
+    walk: (epoch) => walkOf(ledger, closing, epoch, published()),
     state: (path, withProof) => stateOf(ledger, path, withProof),
     tile: (path) => ledger.tile(path),
     trust: () => trustOf(ledger.genesis.chain, ledger.genesis.origin, ledger.epoch, modules.wallMs()),

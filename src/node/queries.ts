@@ -1,7 +1,7 @@
 import { evidencePath } from '../../contracts/governance/evidence.ts';
 import { toBase64, toBase64Url } from '../codec/base64.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
-import { decodeUtf8 } from '../codec/utf8.ts';
+import { decodeUtf8, encodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { StoredBlock } from '../ledger/types.ts';
@@ -10,7 +10,7 @@ import { stateProofToJson } from '../log/stateProof.ts';
 import { algCosigner, algLog, createVkey, type Vkey } from '../log/vkey.ts';
 import { encodeToken } from '../token/form.ts';
 import { cosignerName, formatTrust } from '../token/trust.ts';
-import type { BlockSummary, EvidenceList, LogEntry, StateAnswer, TxStatus } from './api.ts';
+import type { BlockSummary, EvidenceList, LogEntry, StateAnswer, TokenWanted, TxStatus } from './api.ts';
 import type { KeptEvidence } from './evidence.ts';
 
 /** What a node answers about finalized history: reads of the ledger in the shapes of `api.ts`. */
@@ -75,13 +75,17 @@ export function entryOf(ledger: Ledger, index: number): LogEntry | undefined {
 }
 
 /** @throws WeftError STATE_PATH_INVALID */
+export function checkStatePath(path: string): void {
+  if (statePath.test(path)) return;
+  throw new WeftError(
+    'STATE_PATH_INVALID',
+    `'${path.slice(0, 80)}' is no state path; use contract/kind/id, for example identity/account/alice`,
+  );
+}
+
+/** @throws WeftError STATE_PATH_INVALID */
 export function stateOf(ledger: Ledger, path: string, withProof: boolean): StateAnswer {
-  if (!statePath.test(path)) {
-    throw new WeftError(
-      'STATE_PATH_INVALID',
-      `'${path.slice(0, 80)}' is no state path; use contract/kind/id, for example identity/account/alice`,
-    );
-  }
+  checkStatePath(path);
   const { header } = ledger.finalized;
   if (!withProof)
     return { path, value: ledger.state.get(path) ?? null, height: header.height, stateRoot: header.stateRoot };
@@ -91,15 +95,16 @@ export function stateOf(ledger: Ledger, path: string, withProof: boolean): State
 
 /**
  * Token of a leaf under the newest published checkpoint.
- * @throws WeftError TX_UNKNOWN, TX_WITHOUT_RECORDS, RECORD_AMBIGUOUS, RECORD_ABSENT, ENTRY_ABSENT, CHECKPOINT_NOT_YET
+ * @throws WeftError TX_UNKNOWN, TX_WITHOUT_RECORDS, RECORD_AMBIGUOUS, RECORD_ABSENT, GRANT_UNKNOWN, GRANT_ABSENT, ENTRY_ABSENT,
+ *   CHECKPOINT_NOT_YET
  */
-export function tokenOf(
-  ledger: Ledger,
-  which: { readonly index: number } | { readonly tx: string; readonly record?: number },
-  checkpoint: string | undefined,
-  size: number,
-): string {
-  const index = 'index' in which ? which.index : recordIndex(ledger, which.tx, which.record);
+export function tokenOf(ledger: Ledger, which: TokenWanted, checkpoint: string | undefined, size: number): string {
+  const index =
+    'index' in which
+      ? which.index
+      : 'intent' in which
+        ? grantIndex(ledger, which.intent)
+        : recordIndex(ledger, which.tx, which.record);
   const entry = entryOf(ledger, index);
   if (entry === undefined) {
     throw new WeftError(
@@ -118,7 +123,7 @@ export function tokenOf(
 }
 
 /** What was before a snapshot has no proof here: only the log's edge came with it. */
-function proofOf(ledger: Ledger, index: number, size: number): Uint8Array[] {
+export function proofOf(ledger: Pick<Ledger, 'logProof' | 'floor'>, index: number, size: number): Uint8Array[] {
   try {
     return ledger.logProof(index, size);
   } catch (error) {
@@ -153,6 +158,39 @@ function recordIndex(ledger: Ledger, tx: string, record: number | undefined): nu
   if (index === undefined)
     throw new WeftError('RECORD_ABSENT', `transaction ${tx} has records 0 to ${indices.length - 1}`);
   return index;
+}
+
+/** The grant of an intent: a record of its proposal, or, where it was approved later, of the block that state names. */
+function grantIndex(ledger: Ledger, intent: string): number {
+  const proposed = ledger.transaction(intent)?.records.find(({ leaf }) => isGrantOf(leaf, intent));
+  if (proposed !== undefined) return proposed.index;
+  const kept = ledger.state.get(`intents/grant/${intent}`) as
+    | { readonly status: string; readonly notBefore?: { readonly height: number } | null }
+    | undefined;
+  const height = kept?.notBefore?.height;
+  if (kept === undefined) {
+    throw new WeftError(
+      'GRANT_UNKNOWN',
+      `state holds no intent ${intent}: it was never proposed here, or it is over and was let go; ask by the last approval's transaction`,
+    );
+  }
+  if (height !== undefined) {
+    const end = ledger.block(height)?.header.logSize ?? 0;
+    const begin = ledger.block(height - 1)?.header.logSize ?? end;
+    for (let index = end - 1; index >= begin; index -= 1) {
+      const leaf = ledger.entry(index)?.leaf;
+      if (leaf !== undefined && isGrantOf(leaf, intent)) return index;
+    }
+  }
+  throw new WeftError('GRANT_ABSENT', `intent ${intent} is ${kept.status}: there is no grant of it to make a token of`);
+}
+
+const grantPrefix = encodeUtf8('{"_type":');
+
+function isGrantOf(leaf: Uint8Array, intent: string): boolean {
+  if (!equalBytes(leaf.subarray(0, grantPrefix.length), grantPrefix)) return false;
+  const { predicate } = JSON.parse(decodeUtf8(leaf)) as { readonly predicate?: { readonly intent?: unknown } };
+  return predicate?.intent === intent;
 }
 
 const evidenceMax = 256;
@@ -203,5 +241,6 @@ export function trustOf(chain: string, origin: string, epoch: Epoch, checkedAt: 
     })),
     quorum: epoch.quorum,
     checkedAt,
+    epoch: epoch.epoch,
   });
 }

@@ -98,7 +98,13 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     (params, { api }) => {
       const index = integer(params, 'index');
       const record = integer(params, 'record');
-      if ((index === undefined) === (params['tx'] === undefined)) throw invalidParams("give either 'index' or 'tx'");
+      const given = ['index', 'tx', 'intent'].filter((name) => params[name] !== undefined);
+      if (given.length !== 1) throw invalidParams("give 'index', 'tx' or 'intent', and one of them only");
+      if (params['intent'] !== undefined) {
+        if (record !== undefined)
+          throw invalidParams("'record' counts the records of a 'tx'; an 'intent' has one grant");
+        return { token: api.token({ intent: text(params, 'intent') }) };
+      }
       if (index !== undefined) {
         if (record !== undefined) throw invalidParams("'record' counts the records of a 'tx'; an 'index' needs none");
         return { token: api.token({ index }) };
@@ -106,6 +112,8 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       return { token: api.token({ tx: text(params, 'tx'), ...(record === undefined ? {} : { record }) }) };
     },
   ],
+  ['token.status', (params, { api }) => ({ status: api.tokenStatus(text(params, 'intent')) })],
+  ['state.proof', (params, { api }) => ({ proof: api.stateProof(texts(params, 'paths')) })],
   [
     'state.get',
     (params, { api }) => {
@@ -118,6 +126,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['governance.evidence', (_, { api }) => api.evidence()],
   ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
   ['chain.trust', (_, { api }) => ({ trust: api.trust() })],
+  ['chain.walk', (params, { api }) => ({ walk: api.walk(integer(params, 'epoch') ?? 0) })],
   ['rpc.discover', (_, { api }) => openRpcDocument(api.status().version)],
 ]);
 
@@ -185,6 +194,13 @@ function text(params: Params, name: string): string {
   const value = params[name];
   if (typeof value !== 'string') throw invalidParams(`'${name}' must be a string`);
   return value;
+}
+
+function texts(params: Params, name: string): readonly string[] {
+  const value = params[name];
+  if (!Array.isArray(value) || value.some((each) => typeof each !== 'string'))
+    throw invalidParams(`'${name}' must be a list`);
+  return value as readonly string[];
 }
 
 function integer(params: Params, name: string): number | undefined {

@@ -5,6 +5,7 @@ import { type StateChecks, type VerifiedState, verifyState } from './state.ts';
 import { checkStatus, type StatusChecks, type VerifiedStatus } from './status.ts';
 import { parseTrust, type Trust } from './trust.ts';
 import { type TokenChecks, type VerifiedToken, verifyToken } from './verify.ts';
+import { type WalkedTrust, walkTrust } from './walk.ts';
 
 /** What `readTrust` gave, or the trust file's text. */
 type UnderTrust = { readonly trust: Trust | string };
@@ -23,6 +24,8 @@ export type TokenVerifier = {
   verifyConsumed(token: string | Uint8Array, options: ConsumedChecks & UnderTrust): VerifiedConsumed;
   /** See state.ts. */
   verifyState(status: string | Uint8Array, options: StateChecks & UnderTrust): VerifiedState;
+  /** See walk.ts. */
+  walkTrust(walk: string | Uint8Array, options: { readonly now: number } & UnderTrust): WalkedTrust;
   /** Throws TRUST_INVALID. */
   readTrust(text: string): Trust;
 };
@@ -38,6 +41,7 @@ export function bindVerifier(hash: Hash, verify: Verify): TokenVerifier {
     verifyToken: (token, options) => verifyToken(token, bound(options)),
     checkStatus: (token, status, options) => checkStatus(token, status, bound(options)),
     verifyConsumed: (token, options) => verifyConsumed(token, bound(options)),
+    walkTrust: (walk, options) => walkTrust(walk, bound(options)),
     verifyState: (status, options) => verifyState(status, bound(options)),
   };
 }

@@ -64,11 +64,16 @@ export function parsePackets(record: JsonObject): PacketGroup | undefined {
   };
 }
 
+export function object(value: Json | undefined, what: string): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} is not an object`);
+  return value as JsonObject;
+}
+
 /** Exactly these members in this order. */
 export function members(value: Json | undefined, names: readonly string[], what: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} is not an object`);
-  if (Object.keys(value).join() !== names.join()) throw invalid(`${what} should have the members ${names.join(', ')}`);
-  return value as JsonObject;
+  const found = object(value, what);
+  if (Object.keys(found).join() !== names.join()) throw invalid(`${what} should have the members ${names.join(', ')}`);
+  return found;
 }
 
 export function text(value: Json | undefined, what: string, pattern?: RegExp): string {
@@ -94,5 +99,5 @@ export function list(value: Json | undefined, most: number, what: string): reado
 }
 
 export function invalid(why: string): WeftError {
-  return new WeftError('TOKEN_LEAF_INVALID', `The leaf is in the log, but it authorises nothing: ${why}.`);
+  return new WeftError('TOKEN_LEAF_INVALID', `The leaf is in the log, but it authorises nothing: ${why}.`, { why });
 }

@@ -11,8 +11,9 @@ export type { StateChecks, VerifiedState } from './state.ts';
 export { type StatusChecks, statusPaths, type VerifiedStatus } from './status.ts';
 export type { Trust } from './trust.ts';
 export type { TokenChecks, VerifiedToken } from './verify.ts';
+export type { WalkedTrust } from './walk.ts';
 
-export const { verifyToken, checkStatus, verifyConsumed, verifyState, readTrust } = bindVerifier(
+export const { verifyToken, checkStatus, verifyConsumed, verifyState, walkTrust, readTrust } = bindVerifier(
   sha256,
   verifyConsensus,
 );

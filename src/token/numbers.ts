@@ -6,7 +6,7 @@ export const defaultMaxClockSkewMs = 2_000;
 /** NaN compares as "fresh" and as "not expired": what is no number must never be taken for one. Throws `code`. */
 export function checkNumbers(
   options: Readonly<Record<string, unknown>>,
-  code: 'STATUS_CHECKS_INVALID' | 'TOKEN_CHECKS_INVALID' = 'STATUS_CHECKS_INVALID',
+  code: 'STATUS_CHECKS_INVALID' | 'TOKEN_CHECKS_INVALID' | 'TRUST_CHECKS_INVALID' = 'STATUS_CHECKS_INVALID',
 ): void {
   for (const [name, value] of Object.entries(options)) {
     if (!Number.isSafeInteger(value) || (value as number) < 0) {

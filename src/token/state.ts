@@ -127,7 +127,10 @@ function readBlock(leaf: Uint8Array): VerifiedState['block'] {
     };
   } catch (error) {
     if (!(error instanceof WeftError)) throw error;
-    throw new WeftError('STATUS_BLOCK_INVALID', `The newest leaf is no block record: ${error.message}.`);
+    throw new WeftError(
+      'STATUS_BLOCK_INVALID',
+      `The newest leaf is no block record: ${error.details['why'] ?? error.message}.`,
+    );
   }
 }
 

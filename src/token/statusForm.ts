@@ -9,6 +9,7 @@ import { type Note, parseNote } from '../log/note.ts';
 import { proofHashesMax } from '../log/proofs.ts';
 import { stateProofFromJson, stateProofToJson } from '../log/stateProof.ts';
 import type { StateProof } from '../log/stateTree.ts';
+import { count, list, members, text } from './leaf.ts';
 
 /**
  * `weft-status/v1`: what ledger state said about some paths at a checkpoint. JSON with one reading, members in this order, so that
@@ -22,7 +23,6 @@ export const statusPathsMax = 32;
 const noteLengthMax = 128 * 1024;
 const signaturesMax = 1 + 128;
 const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
-const hashTextLength = 44;
 /** State values nest as deep as the ledger lets them, three levels below the document. */
 const depthMax = 19;
 
@@ -75,19 +75,18 @@ export function parseStatus(status: string | Uint8Array): StatusDocument {
     const document = members(json, ['format', 'checkpoint', 'block', 'state'], 'the document');
     if (document['format'] !== statusFormat) throw malformed(`its format is not ${statusFormat}`);
     const block = members(document['block'], ['leaf', 'index', 'proof'], 'block');
-    const note = parseNote(text(document['checkpoint'], noteLengthMax, 'the checkpoint'), {
-      lengthMax: noteLengthMax,
-      signaturesMax,
-    });
+    const note = parseNote(text(document['checkpoint'], 'the checkpoint'), { lengthMax: noteLengthMax, signaturesMax });
     const checkpoint = parseCheckpoint(note.text, 'refuse');
-    const leaf = fromBase64(text(block['leaf'], leafTextMax, 'the leaf'));
-    if (leaf.length > entryBytesMax) throw malformed(`its leaf has more than ${entryBytesMax} bytes`);
-    const index = block['index'];
-    if (typeof index !== 'number' || index < 0) throw malformed('block.index is not a number from 0 on');
-    const hashes = list(block['proof'], proofHashesMax, 'block.proof').map((hash) =>
-      fromBase64(text(hash, hashTextLength, 'a hash'), hashBytes),
-    );
-    const entries = list(document['state'], statusPathsMax, 'state').map(entryOf);
+    const leafText = text(block['leaf'], 'the leaf');
+    if (leafText.length > leafTextMax) throw malformed(`its leaf has more than ${entryBytesMax} bytes`);
+    const leaf = fromBase64(leafText);
+    const index = count(block['index'], 'block.index');
+    const hashes = list(block['proof'], proofHashesMax, 'block.proof').map((hash) => fromBase64(hash, hashBytes));
+    const state = document['state'];
+    if (!Array.isArray(state) || state.length > statusPathsMax) {
+      throw malformed(`state is not a list of at most ${statusPathsMax}`);
+    }
+    const entries = state.map(entryOf);
     if (entries.some(({ path }, n) => n > 0 && path <= (entries[n - 1]?.path ?? ''))) {
       throw malformed('its paths are not ascending');
     }
@@ -102,24 +101,7 @@ function entryOf(json: Json): StatusEntry {
   // Exactly the members of the schema in its order, or one proof would have two spellings.
   const proof = members(entry['proof'], ['siblings', 'leaf'], 'a state proof');
   if (proof['leaf'] !== null) members(proof['leaf'], ['key', 'valueHash'], "a state proof's leaf");
-  return { path: text(entry['path'], 256, 'a path'), value, proof: stateProofFromJson(proof) };
-}
-
-function members(value: Json | undefined, names: readonly string[], what: string): { readonly [name: string]: Json } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(`${what} is not an object`);
-  if (Object.keys(value).join() !== names.join())
-    throw malformed(`${what} should have the members ${names.join(', ')}`);
-  return value as { readonly [name: string]: Json };
-}
-
-function text(value: Json | undefined, lengthMax: number, what: string): string {
-  if (typeof value !== 'string' || value.length > lengthMax) throw malformed(`${what} is not a text of its bounds`);
-  return value;
-}
-
-function list(value: Json | undefined, most: number, what: string): readonly Json[] {
-  if (!Array.isArray(value) || value.length > most) throw malformed(`${what} is not a list of at most ${most}`);
-  return value as readonly Json[];
+  return { path: text(entry['path'], 'a path'), value, proof: stateProofFromJson(proof) };
 }
 
 function recode<T>(read: () => T): T {
@@ -128,7 +110,8 @@ function recode<T>(read: () => T): T {
   } catch (error) {
     if (!(error instanceof WeftError) || error.code.startsWith('STATUS_')) throw error;
     const code = error.code === 'JSON_TOO_LARGE' ? 'STATUS_TOO_LARGE' : 'STATUS_MALFORMED';
-    throw new WeftError(code, `Not a status: ${error.message}`, { ...error.details, cause: error.code });
+    const why = error.details['why'] ?? error.message;
+    throw new WeftError(code, `Not a status: ${why}`, { ...error.details, cause: error.code });
   }
 }
 

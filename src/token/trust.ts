@@ -18,6 +18,8 @@ export type Trust = {
   readonly quorum: number;
   /** Milliseconds UTC: when somebody last held this file against the chain. */
   readonly checkedAt: number;
+  /** Whose validators these are. Files without it verify, but nothing leads on from them (walk.ts). */
+  readonly epoch?: number;
 };
 
 export type Cosigner = { readonly name: string; readonly key: Vkey; readonly url: string };
@@ -32,7 +34,12 @@ const group = 'V';
 export function formatTrust(hash: Hash, trust: Trust): string {
   const text = refusedAsTrust(() =>
     formatTlogPolicy(hash, {
-      comments: [header, `chain ${trust.chain}`, `checkedAt ${trust.checkedAt}`],
+      comments: [
+        header,
+        `chain ${trust.chain}`,
+        `checkedAt ${trust.checkedAt}`,
+        ...(trust.epoch === undefined ? [] : [`epoch ${trust.epoch}`]),
+      ],
       logs: trust.logs.map((key) => ({ key })),
       witnesses: trust.cosigners,
       groups: [{ name: group, threshold: trust.quorum, members: trust.cosigners.map(({ name }) => name) }],
@@ -49,10 +56,10 @@ export function parseTrust(hash: Hash, text: string): Trust {
   if (!policy.comments.includes(header)) throw invalid(`no comment reads "# ${header}"`);
   const chain = comment(policy.comments, 'chain');
   if (!isChainId(chain)) throw invalid('"# chain" does not hold a chain id');
-  const checkedAt = comment(policy.comments, 'checkedAt');
-  if (!/^[1-9][0-9]{0,15}$/.test(checkedAt) || !Number.isSafeInteger(Number(checkedAt))) {
-    throw invalid('"# checkedAt" does not hold milliseconds UTC');
-  }
+  const checkedAt = number(comment(policy.comments, 'checkedAt'), 'checkedAt', 'milliseconds UTC');
+  const epoch = policy.comments.some((line) => line.startsWith('epoch '))
+    ? number(comment(policy.comments, 'epoch'), 'epoch', 'a number from 1 on')
+    : undefined;
   const origin = originOf(chain);
   const logs = policy.logs.map(({ key }) => key);
   if (logs.length === 0) throw invalid('it lists no log key');
@@ -73,7 +80,15 @@ export function parseTrust(hash: Hash, text: string): Trust {
       `${only.threshold} of ${names.length} is not the quorum of this chain, which is ${quorumOf(names.length)}`,
     );
   }
-  return { chain, origin, logs, cosigners: policy.witnesses, quorum: only.threshold, checkedAt: Number(checkedAt) };
+  return {
+    chain,
+    origin,
+    logs,
+    cosigners: policy.witnesses,
+    quorum: only.threshold,
+    checkedAt,
+    ...(epoch === undefined ? {} : { epoch }),
+  };
 }
 
 /** Log origin of a chain, which is also the name of its log keys. */
@@ -95,6 +110,11 @@ function comment(comments: readonly string[], name: string): string {
   const [found, ...others] = comments.filter((line) => line.startsWith(`${name} `));
   if (found === undefined || others.length > 0) throw invalid(`"# ${name}" should stand there once`);
   return found.slice(name.length + 1);
+}
+
+function number(text: string, name: string, what: string): number {
+  if (/^[1-9][0-9]{0,15}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw invalid(`"# ${name}" does not hold ${what}`);
 }
 
 function refusedAsTrust<T>(read: () => T): T {

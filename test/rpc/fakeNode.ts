@@ -183,6 +183,7 @@ export function fakeNode(): FakeNode {
     checkpoint: () => (flags.checkpoint ? checkpointText : undefined),
     token: (which) => {
       if ('index' in which) return `weft-token/v1\nindex ${which.index}\n`;
+      if ('intent' in which) return `weft-token/v1\nintent ${which.intent}\n`;
       if (which.record === undefined) {
         throw new WeftError('TOKEN_RECORD_AMBIGUOUS', 'the transaction has 2 records; say which with record', {
           indices: '41,42',
@@ -190,6 +191,9 @@ export function fakeNode(): FakeNode {
       }
       return `weft-token/v1\ntx ${which.tx} ${which.record}\n`;
     },
+    tokenStatus: (intent) => `{"format":"weft-status/v1","of":"${intent}"}`,
+    stateProof: (paths) => `{"format":"weft-status/v1","of":${JSON.stringify(paths)}}`,
+    walk: (epoch) => `{"format":"weft-walk/v1","from":${epoch}}`,
     state: (path, withProof) => ({
       path,
       value: path === 'governance/pause/current' ? { paused: false } : undefined,

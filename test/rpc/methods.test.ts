@@ -43,6 +43,10 @@ t.test('every method answers what its schema says', async (t) => {
   t.equal((await ask('log.entry', { index: 0 })).leaf, leafText);
   t.match((await ask('token.get', { index: 7 })).token, /index 7/);
   t.match((await ask('token.get', { tx: id, record: 1 })).token, / 1\n/);
+  t.match((await ask('token.get', { intent: id })).token, /intent/);
+  t.match((await ask('token.status', { intent: id })).status, /weft-status\/v1/);
+  t.match((await ask('state.proof', { paths: ['a/b/c'] })).proof, /a\/b\/c/);
+  t.match((await ask('chain.walk', { epoch: 2 })).walk, /"from":2/);
   t.same((await ask('state.get', { path: 'governance/pause/current', proof: true })).proof, { siblings: [] });
   t.equal((await ask('state.get', { path: 'a/b/c' })).value, null, 'absent');
   t.match((await ask('chain.genesis', {})).genesis, /weft\/genesis\/v1/);
