@@ -3,7 +3,7 @@ import { type Asked, createAsk } from './authorisation.ts';
 import type { Contract, Effect, Refusal, RuleContext, TransactionRule } from './contract.ts';
 import type { Limits } from './limits.ts';
 import { activeKey, isActive } from './signatures.ts';
-import type { Applied, BlockContext, Decide, StateReader, Transaction } from './types.ts';
+import type { Applied, BlockContext, CheckPolicySet, Decide, StateReader, Transaction } from './types.ts';
 
 const rulesByType = new WeakMap<readonly Contract[], ReadonlyMap<string, TransactionRule>>();
 
@@ -31,6 +31,7 @@ export function applyTransaction(
   block: BlockContext,
   tx: Transaction,
   decide: Decide,
+  checkPolicySet: CheckPolicySet,
 ): Applied {
   if (!isActive(state, tx.account)) return refused('ACCOUNT_INACTIVE', block, tx);
   for (const { keyid, alg } of tx.signatures) {
@@ -39,7 +40,7 @@ export function applyTransaction(
   const rule = ruleOf(contracts, tx.type);
   if (rule === undefined) return refused('TX_TYPE_UNKNOWN', block, tx);
   const asked: Asked = createAsk(state, block, tx, decide);
-  const context: RuleContext = { state, block, tx, ask: asked };
+  const context: RuleContext = { state, block, tx, ask: asked, checkPolicySet };
   if (rule.question !== undefined) {
     const question = rule.question(context);
     if ('refused' in question) return refused(question.refused, block, tx);

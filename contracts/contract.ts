@@ -1,6 +1,6 @@
 // What a contract is made of. Adding one means a folder with its rules and a line in `list.ts`.
 import type { Decision, EntityUid, PolicyValue } from '../src/policy/types.ts';
-import type { BlockContext, Json, LedgerRecord, StateReader, Transaction } from './types.ts';
+import type { BlockContext, CheckPolicySet, Json, LedgerRecord, StateReader, Transaction } from './types.ts';
 
 /** A stable code; nothing else of a refusal enters the log. */
 export type Refusal = { readonly refused: string };
@@ -28,6 +28,8 @@ export type RuleContext = {
   readonly tx: Transaction;
   /** Puts a question to the policy set in force, in the sender's name and for this transaction's type. */
   ask(question: Question): Decision;
+  /** Undefined when the set may decide on this ledger, else the code of what is wrong with it. */
+  readonly checkPolicySet: CheckPolicySet;
 };
 
 /** One transaction type. Both functions are pure and total; the body has the form of its schema. */

@@ -11,7 +11,16 @@ import { asJson, isSorted } from './contract.ts';
 import { nodeKeys } from './governance/effects.ts';
 import { epochValue, namedWithVkeys, parametersInOrder } from './governance/epochs.ts';
 import { type NodeRole, nodeRoles, wrongWithParameters, wrongWithSet } from './governance/nodeSet.ts';
-import { consensusPath, councilPath, epochPath, nodeKeyPath, validatorsPath } from './governance/state.ts';
+import { policySetPath } from './governance/policySet.ts';
+import {
+  consensusPath,
+  councilPath,
+  epochPath,
+  nodeKeyPath,
+  pausePath,
+  policyPath,
+  validatorsPath,
+} from './governance/state.ts';
 import { checkKeys, keyPath, type NamedKey, nameKey, signs } from './identity/keys.ts';
 import { COUNCIL_ROLE, reservedRoles, VALIDATOR_ROLE } from './identity/roles.ts';
 import { LIMITS } from './limits.ts';
@@ -127,9 +136,9 @@ function genesisState(genesis: Genesis, policyDigest: string): StateChanges {
     }
   }
   changes.set(councilPath, { threshold: council.threshold, members: council.members });
-  changes.set('governance/policy/current', { version: 1, digest: policyDigest, minValid: 1 });
-  changes.set(`governance/policy-set/${policyDigest}`, asJson({ schema: policy.schema, policies: policy.policies }));
-  changes.set('governance/pause/current', { paused: false, height: 0 });
+  changes.set(policyPath, { version: 1, digest: policyDigest, minValid: 1, height: 0 });
+  changes.set(policySetPath(policyDigest), asJson({ schema: policy.schema, policies: policy.policies }));
+  changes.set(pausePath, { paused: false, height: 0 });
   changes.set(validatorsPath, {
     validators: validators.map(({ name, peer, vote, log, cosigner, account, url }) => ({
       name,

@@ -8,7 +8,16 @@ import { endBlock } from './governance/effects.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { contracts } from './list.ts';
 import { bodyOf, decodeTransaction, type TransactionForm } from './transaction.ts';
-import type { Applied, BlockContext, Decide, Json, LedgerRecord, StateReader, Transaction } from './types.ts';
+import type {
+  Applied,
+  BlockContext,
+  CheckPolicySet,
+  Decide,
+  Json,
+  LedgerRecord,
+  StateReader,
+  Transaction,
+} from './types.ts';
 
 export type { BlockRecordParts, GenesisResult };
 
@@ -26,9 +35,9 @@ export type Ruleset = {
   decode(envelope: Uint8Array, options?: { readonly chain?: string }): Transaction;
   /**
    * Executes one transaction whose signatures verified. Synchronous, deterministic, never throws by itself; what `decide`
-   * throws (a host error, never a deny) passes through.
+   * and `check` throw (a host error, never a verdict) passes through.
    */
-  apply(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide): Applied;
+  apply(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide, check: CheckPolicySet): Applied;
   /**
    * After the last transaction of a block, before its state root: changes that are due take effect. Its records stand before the
    * block record. A block whose set, parameters or ruleset this changes is closing (W10). As pure as `apply`.
@@ -54,7 +63,7 @@ const ruleset1: Ruleset = {
   policyEngine: POLICY_ENGINE_ID,
   transactionTypes: types1,
   decode: (envelope, options = {}) => decodeTransaction(envelope, { ...options, form: form1 }),
-  apply: (state, block, tx, decide) => applyTransaction(contracts, LIMITS, state, block, tx, decide),
+  apply: (state, block, tx, decide, check) => applyTransaction(contracts, LIMITS, state, block, tx, decide, check),
   endBlock,
   genesis: (document, genesisHash, chain) =>
     openGenesis(document, { ruleset: 1, engine: POLICY_ENGINE_ID, genesisHash, chain }),

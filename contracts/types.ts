@@ -1,6 +1,6 @@
 /** The shapes that every contract works with. A contract is a pure, synchronous, total function over them. */
 import type { PlainSignature, WebAuthnSignature } from '../src/crypto/dsse.ts';
-import type { Decision, PolicyRequest } from '../src/policy/types.ts';
+import type { Decision, PolicyRequest, PolicySetDocument } from '../src/policy/types.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 export type JsonObject = { readonly [name: string]: Json };
@@ -59,3 +59,9 @@ export type Applied = {
 };
 
 export type Decide = (request: PolicyRequest) => Decision;
+
+/**
+ * Whether a policy set may decide under the ruleset: undefined, or the code of what is wrong (`POLICY_*`). A function of the
+ * document and the ruleset alone. Throws where this machine cannot answer; that is no answer about the set.
+ */
+export type CheckPolicySet = (document: PolicySetDocument) => string | undefined;

@@ -10,6 +10,7 @@ import { readAccount } from '../signatures.ts';
 import type { BlockContext, StateReader } from '../types.ts';
 import { endsEpoch, epochRecordBytes, parametersInOrder } from './epochs.ts';
 import { type NodeRole, type NodeSet, type SetFacts, wrongWithParameters, wrongWithSet } from './nodeSet.ts';
+import { policyAfter } from './policySet.ts';
 import { type Change, type Council, type Governed, isAble, nodeKeyPath, readGoverned } from './state.ts';
 
 /** What state knows of a key of a validator or observer. A vote key that was retired signs no vote on this chain again (W11). */
@@ -76,6 +77,12 @@ function changed(
       const wrong = wrongWithCouncil(state, { threshold, members });
       return wrong === undefined ? { ...before, council: { threshold, members } } : refuse(wrong);
     }
+    case 'policy': {
+      const policy = policyAfter(state, block, change, fresh);
+      return 'refused' in policy ? policy : { ...before, policy };
+    }
+    case 'pause':
+      return { ...before, paused: change.paused };
   }
 }
 
@@ -132,7 +139,7 @@ function wrongWithCouncil(state: StateReader, { threshold, members }: Council): 
 }
 
 function differs(before: Governed, after: Governed): boolean {
-  const text = ({ validators, observers, ruleset, parameters, council }: Governed): string =>
+  const text = ({ validators, observers, ruleset, parameters, council, policy, paused }: Governed): string =>
     JSON.stringify([
       validators.map(({ name, peer, vote, log, cosigner, account, url }) => [
         name,
@@ -148,6 +155,10 @@ function differs(before: Governed, after: Governed): boolean {
       parametersInOrder(parameters),
       council.threshold,
       council.members,
+      // Not the version, which each change has anew.
+      policy.digest,
+      policy.minValid,
+      paused,
     ]);
   return text(before) !== text(after);
 }
@@ -161,6 +172,11 @@ export function touchedBy(change: Change): string[] {
     default:
       return [change.kind];
   }
+}
+
+/** What must not have changed under a proposal: what it touches; and a set was checked for the actions of one ruleset. */
+export function reliesOn(change: Change): string[] {
+  return change.kind === 'policy' ? ['policy', 'ruleset'] : touchedBy(change);
 }
 
 /** Replacing one's own entry: what the account of a validator may propose without the council. */

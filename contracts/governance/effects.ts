@@ -5,9 +5,10 @@ import { putAccount } from '../identity/accounts.ts';
 import { COUNCIL_ROLE, VALIDATOR_ROLE } from '../identity/roles.ts';
 import { readAccount } from '../signatures.ts';
 import type { Applied, BlockContext, Json, LedgerRecord, StateReader } from '../types.ts';
-import { type Outcome, outcomeOf, touchedBy } from './changes.ts';
+import { type Outcome, outcomeOf, reliesOn, touchedBy } from './changes.ts';
 import { endsEpoch, epochRecord, epochValue } from './epochs.ts';
 import { type NodeRole, type NodeSet, nodeRoles } from './nodeSet.ts';
+import { writePolicy } from './policySet.ts';
 import { forgetReady, isReady } from './ready.ts';
 import {
   agendaPath,
@@ -19,6 +20,7 @@ import {
   type Governed,
   nodeKeyPath,
   type Pending,
+  pausePath,
   proposalPath,
   readAgenda,
   readCouncil,
@@ -27,14 +29,16 @@ import {
   readyPath,
   validatorsPath,
 } from './state.ts';
+import { releaseTexts, sweepTexts } from './texts.ts';
 
 const nothing: Applied = { records: [], changes: new Map() };
 
 /** Runs after the last transaction of a block, before its state root. In the order of the proposals. */
 export function endBlock(state: StateReader, block: BlockContext): Applied {
-  const agenda = readAgenda(state);
-  if (agenda.length === 0) return nothing;
   const draft = new Draft(state);
+  sweepTexts(draft, block);
+  const agenda = readAgenda(draft);
+  if (agenda.length === 0) return draft.changes.size === 0 ? nothing : { records: [], changes: draft.changes };
   const before = readGoverned(state);
   const records: LedgerRecord[] = [];
   for (const id of agenda) {
@@ -59,17 +63,33 @@ function decide(draft: Draft, block: BlockContext, pending: Pending, records: Le
     lapse(draft, block, pending, outcome.refused, records);
     return;
   }
-  write(draft, block, outcome);
+  write(draft, block, outcome, pending);
   conclude(draft, block, pending, 'effective', null);
-  const { proposal, kind } = pending;
-  records.push({ type: 'governance.effective', height: block.height, time: block.time, proposal, kind });
+  records.push(effectiveRecord(block, pending, outcome));
   // Whoever proposed or approved another change of the same thing did not know of this one.
   const touched = new Set(touchedBy(pending.change));
   for (const id of readAgenda(draft)) {
     const other = readPending(draft, id);
-    if (other !== undefined && touchedBy(other.change).some((each) => touched.has(each)))
+    if (other !== undefined && reliesOn(other.change).some((each) => touched.has(each)))
       lapse(draft, block, other, 'GOVERNANCE_CONFLICT', records);
   }
+}
+
+function effectiveRecord(
+  { height, time }: BlockContext,
+  { proposal, kind }: Pending,
+  { after }: Outcome,
+): LedgerRecord {
+  const { version, digest, minValid } = after.policy;
+  return {
+    type: 'governance.effective',
+    height,
+    time,
+    proposal,
+    kind,
+    ...(kind === 'policy' ? { policy: { version, digest, minValid } } : {}),
+    ...(kind === 'pause' ? { paused: after.paused } : {}),
+  };
 }
 
 /** What was true at the last approval must still be. */
@@ -98,10 +118,19 @@ export function conclude(
   draft.set(proposalPath(pending.proposal), asJson({ ...pending, change: null, status, concluded }));
   draft.set(agendaPath, { proposals: readAgenda(draft).filter((id) => id !== pending.proposal) });
   const named = pending.change.kind === 'validators' ? pending.change.set.map(({ name }) => name) : [];
+  releaseTexts(draft, block, pending.change);
   forgetReady(draft, pending.proposal, new Set([...readGoverned(draft).validators.map(({ name }) => name), ...named]));
 }
 
-function write(draft: Draft, block: BlockContext, { before, after }: Outcome): void {
+function write(draft: Draft, block: BlockContext, { before, after }: Outcome, { change }: Pending): void {
+  if (change.kind === 'policy') {
+    writePolicy(draft, block, change, after.policy);
+    return;
+  }
+  if (change.kind === 'pause') {
+    draft.set(pausePath, { paused: after.paused, height: block.height });
+    return;
+  }
   draft.set(validatorsPath, {
     validators: after.validators.map(asJson),
     observers: after.observers.map(asJson),

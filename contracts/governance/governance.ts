@@ -17,6 +17,7 @@ import type { Json, StateReader } from '../types.ts';
 import { isOwnEntry, outcomeOf } from './changes.ts';
 import { conclude } from './effects.ts';
 import { evidence } from './evidence.ts';
+import { documentOf } from './policySet.ts';
 import { isReady, ready } from './ready.ts';
 import {
   AGENDA_MAX,
@@ -35,6 +36,7 @@ import {
   readPending,
   readProposal,
 } from './state.ts';
+import { text } from './texts.ts';
 
 const propose = rule<GovernanceProposeBody>('governance.propose', {
   question: ({ change }, { state, tx }) => ({
@@ -47,6 +49,13 @@ const propose = rule<GovernanceProposeBody>('governance.propose', {
     if (!hasRoom(state, tx.account)) return refuse('AGENDA_FULL');
     const outcome = outcomeOf(state, block, change, { fresh: true });
     if ('refused' in outcome) return outcome;
+    if (change.kind === 'policy') {
+      const document = documentOf(state, change, block.height);
+      if ('refused' in document) return document;
+      // Last, because it is dear. A function of texts and ruleset, so it need not be asked again at the effect.
+      const wrong = context.checkPolicySet(document);
+      if (wrong !== undefined) return refuse(wrong);
+    }
     const proposal: Proposal = {
       proposal: tx.txId,
       proposer: tx.account,
@@ -153,5 +162,5 @@ const withdraw = rule<GovernanceWithdrawBody>('governance.withdraw', {
 
 export const governance: Contract = {
   name: 'governance',
-  rules: [propose, approve, withdraw, ready, evidence],
+  rules: [propose, text, approve, withdraw, ready, evidence],
 };

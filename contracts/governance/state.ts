@@ -8,6 +8,8 @@ export type ChangeKind = Change['kind'];
 export type { ValidatorEntry };
 export type ObserverEntry = { readonly name: string; readonly peer: string };
 export type Parameters = Consensus;
+/** `version` grows by 1 with each change; grants of versions below `minValid` are void. `digest`: of the policy set. */
+export type Policy = { readonly version: number; readonly digest: string; readonly minValid: number };
 export type Council = { readonly threshold: number; readonly members: readonly string[] };
 
 /** Open or approved proposals at a time; and one more for each member of the council that has none. */
@@ -27,6 +29,8 @@ export type Governed = {
   readonly ruleset: number;
   readonly parameters: Parameters;
   readonly council: Council;
+  readonly policy: Policy;
+  readonly paused: boolean;
 };
 
 export type Proposal = {
@@ -51,6 +55,10 @@ export type Proposal = {
 export const validatorsPath = 'governance/validators/current';
 export const consensusPath = 'governance/consensus/current';
 export const councilPath = 'governance/council/current';
+/** `{version, digest, minValid, height}`; height: of the block at whose end it took effect. */
+export const policyPath = 'governance/policy/current';
+/** `{paused, height}`. */
+export const pausePath = 'governance/pause/current';
 export const agendaPath = 'governance/agenda/current';
 
 export function proposalPath(proposal: string): string {
@@ -71,7 +79,7 @@ export function nodeKeyPath(publicKey: string): string {
 }
 
 export function readGoverned(state: StateReader): Governed {
-  // Genesis writes these three, and nobody deletes them.
+  // Genesis writes all of these, and nobody deletes them.
   const set = state.get(validatorsPath) as unknown as Pick<Governed, 'validators' | 'observers'>;
   const consensus = state.get(consensusPath) as unknown as Pick<Governed, 'ruleset' | 'parameters'>;
   return {
@@ -80,7 +88,19 @@ export function readGoverned(state: StateReader): Governed {
     ruleset: consensus.ruleset,
     parameters: consensus.parameters,
     council: readCouncil(state),
+    policy: readPolicy(state),
+    paused: isPaused(state),
   };
+}
+
+export function readPolicy(state: StateReader): Policy {
+  const { version, digest, minValid } = state.get(policyPath) as unknown as Policy;
+  return { version, digest, minValid };
+}
+
+/** While true, nothing is granted and no grant is consumed. */
+export function isPaused(state: StateReader): boolean {
+  return (state.get(pausePath) as { readonly paused: boolean }).paused;
 }
 
 export function readCouncil(state: StateReader): Council {

@@ -3,6 +3,7 @@ import type { GovernanceApproveBody } from './tx/governance.approve.ts';
 import type { GovernanceEvidenceBody } from './tx/governance.evidence.ts';
 import type { GovernanceProposeBody } from './tx/governance.propose.ts';
 import type { GovernanceReadyBody } from './tx/governance.ready.ts';
+import type { GovernanceTextBody } from './tx/governance.text.ts';
 import type { GovernanceWithdrawBody } from './tx/governance.withdraw.ts';
 import type { IdentityRedeemBody } from './tx/identity.redeem.ts';
 import type { IdentityRegisterBody } from './tx/identity.register.ts';
@@ -30,6 +31,7 @@ export type TransactionBodies = {
   'governance.evidence': GovernanceEvidenceBody;
   'governance.propose': GovernanceProposeBody;
   'governance.ready': GovernanceReadyBody;
+  'governance.text': GovernanceTextBody;
   'governance.withdraw': GovernanceWithdrawBody;
   'identity.redeem': IdentityRedeemBody;
   'identity.register': IdentityRegisterBody;

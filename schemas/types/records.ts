@@ -8,6 +8,7 @@ import type { GovernanceEvidenceRecord } from './record/governance.evidence.ts';
 import type { GovernanceLapsedRecord } from './record/governance.lapsed.ts';
 import type { GovernanceProposedRecord } from './record/governance.proposed.ts';
 import type { GovernanceReadyRecord } from './record/governance.ready.ts';
+import type { GovernanceUploadedRecord } from './record/governance.uploaded.ts';
 import type { GovernanceWithdrawnRecord } from './record/governance.withdrawn.ts';
 import type { IdentityAssignedRecord } from './record/identity.assigned.ts';
 import type { IdentityRedeemedRecord } from './record/identity.redeemed.ts';
@@ -42,6 +43,7 @@ export type LedgerRecords = {
   'governance.lapsed': GovernanceLapsedRecord;
   'governance.proposed': GovernanceProposedRecord;
   'governance.ready': GovernanceReadyRecord;
+  'governance.uploaded': GovernanceUploadedRecord;
   'governance.withdrawn': GovernanceWithdrawnRecord;
   'identity.assigned': IdentityAssignedRecord;
   'identity.redeemed': IdentityRedeemedRecord;

@@ -43,6 +43,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./governance.ts')).governanceCommand,
   },
   {
+    name: 'policy',
+    summary: 'what the ledger allows: the set in force, and whether another one is sound',
+    load: async () => (await import('./policy.ts')).policyCommand,
+  },
+  {
     name: 'query',
     summary: 'ask a node: status, blocks, log entries, state, transactions',
     load: async () => (await import('./query.ts')).queryCommand,

@@ -11,6 +11,7 @@ import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.t
 import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
 import { type Decider, policyDecider } from './policyEngines.ts';
+import { policyVerdict } from './policyVerdicts.ts';
 import { StateWrites } from './stateValue.ts';
 import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
@@ -91,7 +92,8 @@ export class BlockExecution {
   /** Executes a transaction for which `refusal` answered undefined. */
   add({ tx, keys, ruleset }: PreparedTx): void {
     const { decider = policyDecider } = this.#modules;
-    const applied = this.#rules.apply(this.#state, this.#block, tx, decider(this.#state, tx, this.#block));
+    const decide = decider(this.#state, tx, this.#block);
+    const applied = this.#rules.apply(this.#state, this.#block, tx, decide, policyVerdict);
     this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;

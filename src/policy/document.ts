@@ -18,7 +18,11 @@ const idRule = /^[a-z][a-z0-9._-]{0,63}$/;
  */
 export function digestPolicySet(document: PolicySetDocument): string {
   checkDocument(document);
-  const { schema, policies } = document;
+  return digestOfSet(document);
+}
+
+/** The same of a document that was checked before, or is about to be. */
+export function digestOfSet({ schema, policies }: PolicySetDocument): string {
   const bare = { schema, policies: policies.map(({ id, text }) => ({ id, text })) };
   return sha256Hex(concat(encodeUtf8('weft/policy-set/v1'), encodeUtf8(canonicalJson(bare))));
 }

@@ -11,7 +11,7 @@ import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { createPolicyEngine } from '../../src/policy/engine.ts';
 import { arbitraryOf } from '../schemas/arbitrary.ts';
 import { propose, readyBody, validatorsChange } from './governance.samples.ts';
-import { genesisDocument, keyOf, Network, plainKey, provenKey } from './network.ts';
+import { allowAll, genesisDocument, keyOf, Network, plainKey, provenKey } from './network.ts';
 import { endpoint, rule, table, withInstances } from './routing.samples.ts';
 
 const register = { account: 'new.one', roles: [], keys: [plainKey('new.one')] };
@@ -66,12 +66,7 @@ t.test('records beyond the bounds refuse the transaction', async (t) => {
     { name: 'x', rules: [{ type: tx.type, apply: () => ({ records, changes: new Map([['a/b/c', 1]]) }) }] },
   ];
   const apply = (records: { type: string }[]) =>
-    applyTransaction(of(records), LIMITS, network.reader(), network.block, tx, () => ({
-      decision: 'allow',
-      reasons: [],
-      errors: false,
-      annotations: {},
-    }));
+    applyTransaction(of(records), LIMITS, network.reader(), network.block, tx, allowAll, network.checkPolicySet);
   t.equal(apply([{ type: 'x' }]).refused, undefined);
   t.equal(apply(Array.from({ length: 65 }, () => ({ type: 'x' }))).refused, 'RECORD_TOO_LARGE');
   const large = apply([{ type: 'x'.repeat(LIMITS.recordBytesMax) }]);
@@ -126,8 +121,8 @@ t.test('any body of any type: never throws, the same twice, records as their sch
         };
         const before = JSON.stringify([...network.state]);
         const decide: Decide = () => ({ decision: 'allow', reasons: [], errors: false, annotations: {} });
-        const once = network.rules.apply(network.reader(), network.block, tx, decide);
-        const twice = network.rules.apply(network.reader(), network.block, tx, decide);
+        const once = network.rules.apply(network.reader(), network.block, tx, decide, network.checkPolicySet);
+        const twice = network.rules.apply(network.reader(), network.block, tx, decide, network.checkPolicySet);
         const text = (applied: typeof once) => JSON.stringify([applied.records, [...applied.changes], applied.refused]);
         if (text(once) !== text(twice)) throw new Error('two answers');
         if (JSON.stringify([...network.state]) !== before) throw new Error('state was changed in place');
@@ -208,6 +203,7 @@ t.test('the questions fit the Cedar schema that networks start with', async (t) 
   const send = (account: string, type: string, body: object) =>
     t.equal(network.send(account, type, body).refused, undefined, type);
   const sha256 = 'ab'.repeat(32);
+  send('admin', 'governance.text', { text: 'permit (principal, action, resource);' });
   send('admin', 'identity.register', register);
   send('misty.weave', 'identity.rotate', {
     account: 'misty.weave',

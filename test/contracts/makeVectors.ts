@@ -190,6 +190,7 @@ function steps(network: Network): Step[] {
     { account: 'admin', type: 'routing.rollback', body: { replaces: 2, to: 1 } },
     { account: 'oracle.weave', type: 'models.revoke', body: { model: 'misty-7b-q4', reason: 'poisoned data set' } },
     ...governanceSteps(network),
+    ...policySteps(network),
   ];
 }
 
@@ -236,6 +237,25 @@ function governanceSteps(network: Network): Step[] {
         b: sampleCosignature(network, { root: 'b' }),
       },
     },
+  ];
+}
+
+/** A text is uploaded, a set that names it comes into force, and the kill switch is thrown. */
+function policySteps(network: Network): Step[] {
+  const text = '@id("all")\npermit (principal, action, resource);';
+  const { schema } = openPolicy;
+  const digest = (each: string): string => sha256Hex(encodeUtf8(each));
+  const expires = network.block.time + 3_600_000;
+  const policies = [{ id: 'all', text: digest(text) }];
+  const policy = { kind: 'policy', schema: digest(schema), policies, minValid: 2 };
+  const pause = { kind: 'pause', paused: true };
+  const last = (proposals: readonly string[]) => ({ proposal: proposals.at(-1) });
+  return [
+    { account: 'admin', type: 'governance.text', body: { text } },
+    { account: 'admin', type: 'governance.propose', body: { change: policy, notBefore: 0, expires } },
+    { account: 'admin', type: 'governance.approve', body: last },
+    { account: 'admin', type: 'governance.propose', body: { change: pause, notBefore: 0, expires } },
+    { account: 'admin', type: 'governance.approve', body: last },
   ];
 }
 

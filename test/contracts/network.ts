@@ -3,7 +3,15 @@
 import { keyProofMessage, type PlainKey } from '../../contracts/identity/keys.ts';
 import { type Ruleset, ruleset } from '../../contracts/rulesets.ts';
 import { buildEnvelope, decodeTransaction } from '../../contracts/transaction.ts';
-import type { Applied, BlockContext, Decide, Json, JsonObject, Transaction } from '../../contracts/types.ts';
+import type {
+  Applied,
+  BlockContext,
+  CheckPolicySet,
+  Decide,
+  Json,
+  JsonObject,
+  Transaction,
+} from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
@@ -135,6 +143,8 @@ export class Network {
   readonly state = new Map<string, Json>();
   readonly asked: Parameters<Decide>[0][] = [];
   decide: Decide = allowAll;
+  /** What Cedar says of a policy set is not these tests' matter. */
+  checkPolicySet: CheckPolicySet = () => undefined;
   block: BlockContext;
   #count = 0;
 
@@ -193,10 +203,13 @@ export class Network {
   }
 
   execute(tx: Transaction, decide: Decide = this.decide): Applied {
-    const applied = this.rules.apply(this.reader(), this.block, tx, (request) => {
+    const listening: Decide = (request) => {
       this.asked.push(request);
       return decide(request);
-    });
+    };
+    const applied = this.rules.apply(this.reader(), this.block, tx, listening, (document) =>
+      this.checkPolicySet(document),
+    );
     this.#commit(applied.changes);
     return applied;
   }

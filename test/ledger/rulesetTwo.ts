@@ -45,7 +45,7 @@ export const rulesetTwo: Ruleset = {
       ...options,
       form: { limits, bodyOf: (type) => (type === 'notes.write' ? wrongNote : bodyOf(type)) },
     }),
-  apply: (state, block, tx, decide) => applyTransaction(all, limits, state, block, tx, decide),
+  apply: (state, block, tx, decide, check) => applyTransaction(all, limits, state, block, tx, decide, check),
 };
 
 /** What a build with both has. */

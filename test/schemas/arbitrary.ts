@@ -37,7 +37,10 @@ function build(node: Node, name: string, words: readonly string[]): fc.Arbitrary
         : fc.array(items, { minLength, maxLength });
     }
     case 'string': {
-      const pattern = new RegExp(String(node['pattern'] ?? ''));
+      // A text of any characters.
+      if (node['pattern'] === undefined)
+        return fc.string({ minLength: Number(node['minLength'] ?? 0), unit: 'grapheme' });
+      const pattern = new RegExp(String(node['pattern']));
       const fitting = words.filter((word) => pattern.test(word) && word.length <= Number(node['maxLength'] ?? 64));
       // Lookaheads are not made from; what they exclude is never hit by chance.
       const bounded = pattern.source.replace(/\(\?!.*?\$\)/g, '').replace(/\{(\d+),(\d{3,})\}/g, '{$1,64}');

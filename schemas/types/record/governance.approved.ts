@@ -31,7 +31,7 @@ export interface GovernanceApprovedRecord {
   /**
    * What a proposal changes.
    */
-  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council';
+  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council' | 'policy' | 'pause';
   /**
    * Approvals that count now.
    */

@@ -23,5 +23,26 @@ export interface GovernanceEffectiveRecord {
   /**
    * What a proposal changes.
    */
-  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council';
+  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council' | 'policy' | 'pause';
+  /**
+   * Kind `policy` only: what is in force from now on.
+   */
+  policy?: {
+    /**
+     * Of the policy; grows by 1.
+     */
+    version: number;
+    /**
+     * Of the policy set.
+     */
+    digest: string;
+    /**
+     * Grants of older versions are void.
+     */
+    minValid: number;
+  };
+  /**
+   * Kind `pause` only.
+   */
+  paused?: boolean;
 }

@@ -23,7 +23,7 @@ export interface GovernanceLapsedRecord {
   /**
    * What a proposal changes.
    */
-  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council';
+  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council' | 'policy' | 'pause';
   /**
    * Why.
    */

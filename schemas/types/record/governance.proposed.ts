@@ -27,7 +27,7 @@ export interface GovernanceProposedRecord {
   /**
    * What a proposal changes.
    */
-  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council';
+  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council' | 'policy' | 'pause';
   /**
    * Takes effect at the end of this block or later.
    */

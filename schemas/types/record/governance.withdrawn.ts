@@ -31,5 +31,5 @@ export interface GovernanceWithdrawnRecord {
   /**
    * What a proposal changes.
    */
-  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council';
+  kind: 'validators' | 'observers' | 'parameters' | 'ruleset' | 'council' | 'policy' | 'pause';
 }

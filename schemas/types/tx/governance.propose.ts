@@ -87,6 +87,37 @@ export interface GovernanceProposeBody {
          * Items: A registered name.
          */
         members: string[];
+      }
+    | {
+        /**
+         * Kind of change.
+         */
+        kind: 'policy';
+        /**
+         * SHA-256 of the text of the Cedar schema.
+         */
+        schema: string;
+        /**
+         * Sorted by id.
+         *
+         * @minItems 1
+         * @maxItems 256
+         */
+        policies: PolicyByDigest[];
+        /**
+         * Grants of older versions of the policy are void. At most the version that this set will have, at least what is in force.
+         */
+        minValid: number;
+      }
+    | {
+        /**
+         * Kind of change.
+         */
+        kind: 'pause';
+        /**
+         * True: pause; false: resume.
+         */
+        paused: boolean;
       };
   /**
    * Takes effect at the end of this block or later.
@@ -195,4 +226,17 @@ export interface Consensus {
    * How many views of the past are kept in memory.
    */
   retentionViews: number;
+}
+/**
+ * A policy of a set: its id, by which records name it, and its text by digest.
+ */
+export interface PolicyByDigest {
+  /**
+   * Name of a policy: records name policies by it.
+   */
+  id: string;
+  /**
+   * SHA-256 of the policy's text in UTF-8.
+   */
+  text: string;
 }

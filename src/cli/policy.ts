@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import { policyShowCommand } from './policyShow.ts';
+
+/** One file per command; this one only names them. */
+export function policyCommand(program: Command): void {
+  const policy = program
+    .command('policy')
+    .description(
+      'What the ledger allows: the set in force, and sets that are to be. Changing it: weft governance propose policy.',
+    );
+  policyShowCommand(policy);
+}

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { connect } from '../client/index.ts';
+import { WeftError } from '../codec/error.ts';
+import { digestOfSet } from '../policy/document.ts';
+import type { PolicySetDocument } from '../policy/types.ts';
+import { bad, dim, print, printFields, printJson } from './output.ts';
+
+type Options = { readonly rpc: string; readonly json?: boolean };
+
+/** The policy in force, as the node that is asked has it in finalized state. */
+export type PolicyInForce = {
+  readonly version: number;
+  readonly digest: string;
+  readonly minValid: number;
+  /** Block at whose end it took effect; 0: genesis. */
+  readonly height: number;
+  readonly paused: boolean;
+  readonly document: PolicySetDocument;
+};
+
+export function policyShowCommand(policy: Command): void {
+  policy
+    .command('show')
+    .description('The policy in force: version, digest, since when, and its policies.')
+    .argument('[id]', 'one policy, with its text; "schema" for the Cedar schema')
+    .requiredOption('--rpc <url>', 'node (more: separated by commas)')
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample: weft policy show packets.target-down --rpc http://127.0.0.1:7611')
+    .action(show);
+}
+
+/**
+ * Asked twice where the policy changes in between. The texts are held against the digest that state names.
+ * @throws WeftError POLICY_SET_MISMATCH (the node answers with another set than it names), RPC_*
+ */
+export async function readPolicyInForce(rpc: string): Promise<PolicyInForce> {
+  const client = connect({ rpc: rpc.split(',') });
+  try {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const current = (await client.state('governance/policy/current')).value as Omit<PolicyInForce, 'document'>;
+      const document = (await client.state(`governance/policy-set/${current.digest}`))
+        .value as PolicySetDocument | null;
+      if (document === null) continue;
+      if (digestOfSet(document) !== current.digest)
+        throw new WeftError(
+          'POLICY_SET_MISMATCH',
+          `the node's texts are not those of policy set ${current.digest}; ask another node`,
+        );
+      const { paused } = (await client.state('governance/pause/current')).value as { readonly paused: boolean };
+      const { version, digest, minValid, height } = current;
+      return { version, digest, minValid, height, paused, document };
+    }
+    throw new WeftError('POLICY_SET_MISMATCH', 'the policy changed three times while it was asked for; ask again');
+  } finally {
+    client.close();
+  }
+}
+
+async function show(id: string | undefined, options: Options): Promise<void> {
+  const { document, ...inForce } = await readPolicyInForce(options.rpc);
+  if (id !== undefined) {
+    const text = id === 'schema' ? document.schema : document.policies.find((policy) => policy.id === id)?.text;
+    if (text === undefined)
+      throw new WeftError('POLICY_UNKNOWN', `the set in force has no policy ${id}; weft policy show lists them`);
+    if (options.json) printJson({ id, text });
+    else print(text);
+    return;
+  }
+  if (options.json) return printJson({ ...inForce, ...document });
+  const { version, digest, minValid, height, paused } = inForce;
+  printFields([
+    ['version', version],
+    ['digest', digest],
+    ['since', height === 0 ? 'genesis' : `the end of block ${height}`],
+    ['grants', `count from version ${minValid} on`],
+    ['paused', paused ? bad('yes: nothing is granted, no grant is used') : 'no'],
+    ['policies', document.policies.length],
+  ]);
+  print();
+  for (const policy of document.policies) print(`${policy.id}  ${dim(purposeOf(policy.text))}`);
+}
+
+/** The first line of the comment above a policy. */
+function purposeOf(text: string): string {
+  const line = text.split('\n').find((each) => each.trimStart().startsWith('//'));
+  return line === undefined ? '' : line.trimStart().slice(2).trim();
+}
