@@ -12,8 +12,8 @@ import { type VerifiedCheckpoint, verifyToken } from './verify.ts';
 export const attemptBytes = 16;
 
 export type ConsumedChecks = {
-  /** The grant that was verified in the first step. */
-  readonly grant: Grant;
+  /** The grant that was verified in the first step; what is needed of it may have been kept. */
+  readonly grant: Pick<Grant, 'intent' | 'audience' | 'actWithinMs'>;
   /** base64url of the 16 bytes that this executor persisted: somebody else's consume is not mine. */
   readonly attempt: string;
   /** Milliseconds UTC: now. */

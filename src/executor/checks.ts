@@ -1,0 +1,39 @@
+import { WeftError } from '../codec/error.ts';
+import { checkStatus, verifyConsumed, verifyToken } from '../token/node.ts';
+import type { Checks } from './desk.ts';
+
+/** `weft/token` for one account. */
+export function checksOf({
+  account,
+  maxStalenessMs,
+  maxClockSkewMs,
+}: {
+  readonly account: string;
+  readonly maxStalenessMs: number;
+  readonly maxClockSkewMs: number;
+}): Checks {
+  return {
+    grant(token, trust, { now, effect }) {
+      const verified = verifyToken(token, { trust, now, effect, audience: account, maxClockSkewMs });
+      if (verified.kind === 'grant' && verified.unchecked.length === 0) return verified.grant;
+      throw new WeftError('TOKEN_KIND', 'The token is no grant: it authorises no act.');
+    },
+    status(token, status, trust, now) {
+      checkStatus(token, status, { trust, now, maxStalenessMs, maxClockSkewMs });
+    },
+    consumed(token, trust, { grant, attempt, actWithinMs }, now) {
+      return verifyConsumed(token, {
+        trust,
+        grant: { intent: grant, audience: account, actWithinMs },
+        attempt,
+        now,
+        maxClockSkewMs,
+      });
+    },
+    refused(token, trust, tx) {
+      const verified = verifyToken(token, { trust });
+      if (verified.kind === 'record' && verified.type === 'tx.refused' && verified.record['tx'] === tx) return;
+      throw new WeftError('TOKEN_KIND', 'The token is not that of a refusal of this transaction.');
+    },
+  };
+}

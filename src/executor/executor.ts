@@ -1,0 +1,372 @@
+import { toBase64Url } from '../codec/base64.ts';
+import { WeftError } from '../codec/error.ts';
+import type { Json } from '../codec/json.ts';
+import { equalBytes } from '../codec/utf8.ts';
+import type { VerifiedConsumed } from '../token/consumed.ts';
+import { parseToken } from '../token/form.ts';
+import type { Grant } from '../token/grant.ts';
+import type { Attempt, OutcomeName } from './attempt.ts';
+import { steadyNow } from './clock.ts';
+import { consume, findConsumed, isConsumed, isNotConsumed, withConsume } from './consume.ts';
+import { type Desk, put, underTrust } from './desk.ts';
+import { firstThatHolds } from './nodes.ts';
+import { type Act, effectDigest, frozenCopy, type Permission, resultDigest } from './permission.ts';
+import { close, end, endUndone, settle } from './settle.ts';
+
+export type RunOptions = {
+  /**
+   * What stands in for `act` when the grant is for a dry run. Without it such a grant is refused before anything is consumed: a
+   * function that was written for the real thing is never called for a rehearsal.
+   */
+  readonly rehearse?: Act;
+};
+
+/** What became of a run that acted. A run that did not act throws. */
+export type RunReport = {
+  readonly grant: string;
+  readonly attempt: string;
+  readonly use: number;
+  readonly dryRun: boolean;
+  readonly outcome: OutcomeName;
+  /** SHA-256 (64 hex digits) of what the act gave back. */
+  readonly result: string;
+  /** False: the outcome is on this machine's disk and offered to the ledger until that has it. */
+  readonly reported: boolean;
+};
+
+/** What an executor has not finished, for people who look. */
+export type OpenAttempt = Pick<Attempt, 'attempt' | 'grant' | 'action' | 'state' | 'outcome' | 'expires'>;
+
+export type ExecutorSettings = {
+  /** `local`: uses of reusable grants are counted on this machine, without a consume. */
+  readonly reusable: 'ledger' | 'local';
+  readonly randomAttempt: () => Uint8Array;
+  readonly release: () => Promise<void>;
+};
+
+const tokenWithinMs = 5_000;
+const settleEveryMs = 2_000;
+/** A trust file is held against the chain at each start, and daily while anything is open. */
+const trustAgeMs = 24 * 60 * 60 * 1000;
+
+/** See index.ts. */
+export class Executor {
+  readonly #desk: Desk;
+  readonly #settings: ExecutorSettings;
+  /** Grants that a run works on. */
+  readonly #running = new Set<string>();
+  /** Attempts of theirs, which nobody else may touch. */
+  readonly #settling = new Map<string, Promise<unknown>>();
+  readonly #closing = new AbortController();
+  readonly #runs = new Set<Promise<unknown>>();
+  #loop: Promise<void> | undefined;
+
+  constructor(desk: Desk, settings: ExecutorSettings) {
+    this.#desk = desk;
+    this.#settings = settings;
+  }
+
+  /** Attempts that are not over: acts under way, and outcomes that the ledger does not have yet. */
+  get open(): readonly OpenAttempt[] {
+    return this.#desk.book.open().map(({ attempt, grant, action, state, outcome, expires }) => ({
+      attempt,
+      grant,
+      action,
+      state,
+      outcome,
+      expires,
+    }));
+  }
+
+  /**
+   * Verifies, asks for the status, consumes, acts, reports. `target`: the intent's id, or its token's text. `effect`: the document of
+   * what is about to be done; `act` is handed a copy that nobody can change. Resolves once the act has an outcome on the disk and it
+   * was offered to the ledger; everything before the act throws and leaves the act undone.
+   * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*, the ledger's code when it refuses the consume, CONSUMED_*,
+   *   EXECUTOR_BUSY, EXECUTOR_CLOSED, EXECUTOR_DRY_RUN, EXECUTOR_NOT_CONSUMED, EXECUTOR_STATE_FULL, EXECUTOR_USED_UP, DISK_*
+   */
+  async run(target: string, effect: Json, act: Act, { rehearse }: RunOptions = {}): Promise<RunReport> {
+    if (this.#closing.signal.aborted) throw closedError();
+    const now = steadyNow(this.#desk.clock);
+    const copy = frozenCopy(effect);
+    const { token, grant } = await this.#verified(target, effectDigest(copy), now);
+    const does = grant.limits.dryRun ? rehearse : act;
+    if (does === undefined) {
+      throw new WeftError(
+        'EXECUTOR_DRY_RUN',
+        `the grant ${grant.intent} is for a dry run, and nothing here rehearses ${grant.action}: nothing was consumed`,
+      );
+    }
+    if (this.#running.has(grant.intent)) {
+      throw new WeftError('EXECUTOR_BUSY', `a run of ${grant.intent} is under way here: wait for its end`);
+    }
+    this.#running.add(grant.intent);
+    try {
+      const using = this.#use({ token, grant, effect: copy, act: does, now });
+      this.#runs.add(using);
+      return await using.finally(() => this.#runs.delete(using));
+    } finally {
+      this.#running.delete(grant.intent);
+      if (!this.#closing.signal.aborted) this.#keepSettling();
+    }
+  }
+
+  /**
+   * Takes care of what an earlier life of this executor left: what was begun is reported as `unknown`, what had an outcome is
+   * reported, what was never begun is closed when its time is over. It acts on nothing. Goes on in the background until nothing is
+   * open; resolves after the first pass with what is open still.
+   */
+  async resume(): Promise<readonly OpenAttempt[]> {
+    await this.#pass();
+    this.#keepSettling();
+    return this.open;
+  }
+
+  /**
+   * Raises the signal of acts that are under way and waits for them, at most `withinMs`; begins nothing more. Outcomes that the
+   * ledger does not have yet are reported by the next one on this folder.
+   */
+  async close(withinMs = 10_000): Promise<void> {
+    this.#closing.abort();
+    const stop = new AbortController();
+    await Promise.race([Promise.allSettled([...this.#runs]), this.#desk.clock.sleep(withinMs, stop.signal)]);
+    stop.abort();
+    await this.#loop;
+    await this.#desk.book.close();
+    for (const node of this.#desk.nodes) node.close();
+    await this.#settings.release();
+  }
+
+  /** Step 1, offline: the token holds, is for this account and this effect, and is in force. */
+  async #verified(
+    target: string,
+    effect: string,
+    now: () => number,
+  ): Promise<{ readonly token: string; readonly grant: Grant }> {
+    const desk = this.#desk;
+    const check = async (token: string): Promise<{ readonly token: string; readonly grant: Grant }> => ({
+      token,
+      grant: await underTrust(desk, (trust) => desk.checks.grant(token, trust, { now: now(), effect })),
+    });
+    if (/^[0-9a-f]{64}$/.test(target)) {
+      return firstThatHolds(desk.nodes, async (node) => {
+        const found = await check(await node.token({ intent: target }, tokenWithinMs));
+        if (found.grant.intent === target) return found;
+        throw new WeftError('RPC_ANSWER_INVALID', `${node.name} gave the token of another grant than was asked for`);
+      });
+    }
+    try {
+      return await check(target);
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'TOKEN_SIGNATURES') throw error;
+      // The same leaf, proven under those who validate now: an old proof is worth nothing after a change of validators.
+      const { index, leaf } = parseToken(target);
+      return firstThatHolds(desk.nodes, async (node) => {
+        const fresh = await node.token({ index }, tokenWithinMs);
+        if (!equalBytes(parseToken(fresh).leaf, leaf)) throw error;
+        return check(fresh);
+      });
+    }
+  }
+
+  async #use({ token, grant, effect, act, now }: Use): Promise<RunReport> {
+    const desk = this.#desk;
+    await this.#settling.get(grant.intent);
+    const known = desk.book.of(grant.intent);
+    const waiting = known.find((each) => each.state === 'prepared');
+    const local = waiting?.local ?? (this.#settings.reusable === 'local' && grant.reusable);
+    const used = known.filter((each) => each.state !== 'prepared' && each.closed !== 'DROPPED').length;
+    if (waiting === undefined && used >= grant.maxUses) {
+      throw new WeftError('EXECUTOR_USED_UP', `every use of ${grant.intent} was begun here before: propose it again`);
+    }
+    await this.#status(token, grant, waiting, now);
+    const attempt = waiting ?? (await this.#prepare(grant, local, now));
+    const { use, until } = local
+      ? { use: used + 1, until: grant.expires.time - desk.maxClockSkewMs }
+      : await this.#consumed(attempt, waiting !== undefined, now);
+    await desk.step('consumed');
+    return this.#act({ grant, effect, act, now }, desk.book.get(attempt.attempt) ?? attempt, use, until);
+  }
+
+  /** Step 2: some node proves, freshly, that the grant still stands. What is proven against it is final; what is stale is not. */
+  #status(token: string, grant: Grant, waiting: Attempt | undefined, now: () => number): Promise<void> {
+    const desk = this.#desk;
+    return firstThatHolds(
+      desk.nodes,
+      async (node) => {
+        const status = await node.status(grant.intent);
+        try {
+          await underTrust(desk, (trust) => desk.checks.status(token, status, trust, now()));
+        } catch (error) {
+          // The use that is gone may be the one of the attempt at hand: its own record will tell.
+          if (waiting !== undefined && error instanceof WeftError && error.code === 'STATUS_USED_UP') return;
+          throw error;
+        }
+      },
+      (error) => error instanceof WeftError && provenCodes.has(error.code),
+    );
+  }
+
+  /** Durable before anything is sent: after a crash it is this attempt that is asked about, and never a second one. */
+  async #prepare(grant: Grant, local: boolean, now: () => number): Promise<Attempt> {
+    const desk = this.#desk;
+    await desk.step('prepare');
+    const fresh: Attempt = {
+      attempt: toBase64Url(this.#settings.randomAttempt()),
+      grant: grant.intent,
+      action: grant.action,
+      effect: grant.effect,
+      maxUses: grant.maxUses,
+      actWithinMs: grant.actWithinMs,
+      expires: grant.expires.time,
+      local,
+      state: 'prepared',
+      sent: [],
+      envelope: '',
+      outcome: '',
+      result: '',
+      closed: '',
+    };
+    const prepared = local ? await desk.book.put(fresh, now()) : await withConsume(desk, fresh);
+    await desk.step('prepared');
+    return prepared;
+  }
+
+  /** Step 3: proof that the ledger counted this use, and for this attempt. */
+  async #consumed(attempt: Attempt, again: boolean, now: () => number): Promise<VerifiedConsumed> {
+    const desk = this.#desk;
+    let sendable = attempt;
+    try {
+      if (again) {
+        const earlier = await findConsumed(desk, attempt, now).catch((error: unknown) => {
+          if (isConsumed(error)) throw error;
+          return undefined;
+        });
+        if (earlier !== undefined) return earlier;
+      }
+      sendable = await withConsume(desk, attempt);
+      return await consume(desk, sendable, now);
+    } catch (error) {
+      if (error instanceof WeftError && error.code === 'CONSUMED_TOO_LATE') await endUndone(desk, sendable);
+      else if (!isConsumed(error) && (await isNotConsumed(desk, sendable, error)))
+        await close(desk, sendable, 'DROPPED');
+      throw error;
+    }
+  }
+
+  /** Step 4 and 5. What is written as begun is never begun again, whatever happens from here on. */
+  async #act(
+    { grant, effect, act, now }: Omit<Use, 'token'>,
+    attempt: Attempt,
+    use: number,
+    until: number,
+  ): Promise<RunReport> {
+    const desk = this.#desk;
+    if (this.#closing.signal.aborted) throw closedError();
+    if (now() >= until) throw await this.#tooLate(attempt);
+    const begun = await put(desk, { ...attempt, state: 'begun', envelope: '' });
+    await desk.step('begun');
+    // A disk may take seconds: nothing was done yet, and that is certain.
+    if (now() >= until || this.#closing.signal.aborted) throw await this.#tooLate(begun);
+    const window = new AbortController();
+    const timer = setTimeout(() => window.abort(), Math.min(until - now(), 2 ** 31 - 1)).unref();
+    const { dryRun, maxTargets } = grant.limits;
+    const permission: Permission = Object.freeze({
+      grant,
+      effect,
+      attempt: begun.attempt,
+      use,
+      dryRun,
+      maxTargets,
+      until,
+      signal: AbortSignal.any([window.signal, this.#closing.signal]),
+    });
+    try {
+      const { outcome, result } = await outcomeOf(act, permission);
+      await desk.step('acted');
+      const settled = await settle(desk, await end(desk, begun, outcome, result));
+      const reported = settled.state === 'closed';
+      return { grant: grant.intent, attempt: begun.attempt, use, dryRun, outcome, result, reported };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #tooLate(attempt: Attempt): Promise<WeftError> {
+    await endUndone(this.#desk, attempt);
+    return new WeftError(
+      'CONSUMED_TOO_LATE',
+      `the time to act on ${attempt.grant} was over before the act could begin: it was not begun, and is reported as failed`,
+    );
+  }
+
+  #keepSettling(): void {
+    if (this.#loop !== undefined || this.#closing.signal.aborted || this.#desk.book.open().length === 0) return;
+    this.#loop = this.#settleUntilDone().finally(() => {
+      this.#loop = undefined;
+    });
+  }
+
+  async #settleUntilDone(): Promise<void> {
+    while (!this.#closing.signal.aborted && this.#desk.book.open().length > 0) {
+      await this.#desk.clock.sleep(settleEveryMs, this.#closing.signal);
+      if (!this.#closing.signal.aborted) await this.#pass().catch(() => undefined);
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { trust, nodes, clock } = this.#desk;
+    const now = clock.now();
+    // A file that nobody holds against the chain any more may be walked for thirty days only.
+    if (now - trust.current.checkedAt > trustAgeMs) await trust.advance(nodes, now).catch(() => undefined);
+    for (const { grant } of this.#desk.book.open()) {
+      if (this.#running.has(grant) || this.#settling.has(grant) || this.#closing.signal.aborted) continue;
+      const settling = this.#settleGrant(grant);
+      this.#settling.set(
+        grant,
+        settling.catch(() => undefined),
+      );
+      try {
+        await settling;
+      } finally {
+        this.#settling.delete(grant);
+      }
+    }
+  }
+
+  async #settleGrant(grant: string): Promise<void> {
+    for (const attempt of this.#desk.book.of(grant)) await settle(this.#desk, attempt);
+  }
+}
+
+type Use = {
+  readonly token: string;
+  readonly grant: Grant;
+  readonly effect: Json;
+  readonly act: Act;
+  readonly now: () => number;
+};
+
+/** Refusals that a fresh checkpoint proves: no other node can know better. */
+const provenCodes: ReadonlySet<string> = new Set([
+  'STATUS_PAUSED',
+  'STATUS_POLICY_SUPERSEDED',
+  'STATUS_SUSPENDED',
+  'STATUS_USED_UP',
+  'STATUS_CANCELLED',
+  'STATUS_EXPIRED',
+]);
+
+async function outcomeOf(act: Act, permission: Permission): Promise<{ outcome: OutcomeName; result: string }> {
+  try {
+    const { outcome, result } = await act(permission);
+    const known = outcome === 'done' || outcome === 'failed';
+    return { outcome: known ? outcome : 'unknown', result: resultDigest(result) };
+  } catch (error) {
+    return { outcome: 'unknown', result: resultDigest(error instanceof Error ? error.message : String(error)) };
+  }
+}
+
+function closedError(): WeftError {
+  return new WeftError('EXECUTOR_CLOSED', 'this executor is closed or closing: nothing more is begun');
+}

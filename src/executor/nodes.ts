@@ -1,0 +1,80 @@
+import { connect, type TlsOptions } from '../client/index.ts';
+import { WeftError } from '../codec/error.ts';
+
+/** Which token is wanted: a grant by its intent, or a record by its transaction or its place in the log. */
+export type Wanted = { readonly intent: string } | { readonly tx: string } | { readonly index: number };
+
+/** One node, as an executor uses it. Whatever it says is a hint until a token or a status proves it. */
+export type LedgerNode = {
+  readonly name: string;
+  token(wanted: Wanted, timeoutMs: number): Promise<string>;
+  /** A `weft-status/v1` document. */
+  status(grant: string): Promise<string>;
+  /** Resolves when the node says that it is in a finalized block and was not refused. @throws WeftError the refusal's code */
+  submit(envelope: string, timeoutMs: number): Promise<void>;
+  /** A `weft-walk/v1` document, from the validators of this epoch to the present ones. */
+  walk(epoch: number): Promise<string>;
+  close(): void;
+};
+
+/** @throws WeftError RPC_URL_INVALID */
+export function rpcNode(url: string, tls: TlsOptions = {}): LedgerNode {
+  const client = connect({ rpc: url, tls });
+  return {
+    name: url,
+    token: (wanted, timeoutMs) => client.fetchToken(wanted, { timeoutMs }),
+    status: (grant) => client.fetchStatus(grant),
+    walk: (epoch) => client.fetchWalk(epoch),
+    submit: async (envelope, timeoutMs) => {
+      await client.submitAndWait(envelope, { timeoutMs });
+    },
+    close: () => client.close(),
+  };
+}
+
+/**
+ * Asks one node after the other until one gives what holds: `ask` verifies before it returns. `final`: a refusal that was proven,
+ * for which no other node is asked.
+ * @throws WeftError the most telling refusal: what a node gave and what did not hold before what nobody answered
+ */
+export async function firstThatHolds<T>(
+  nodes: readonly LedgerNode[],
+  ask: (node: LedgerNode) => Promise<T>,
+  final: (error: unknown) => boolean = () => false,
+): Promise<T> {
+  const failures: unknown[] = [];
+  for (const node of nodes) {
+    try {
+      return await ask(node);
+    } catch (error) {
+      if (final(error)) throw error;
+      failures.push(error);
+    }
+  }
+  throw mostTelling(failures);
+}
+
+/**
+ * Asks all nodes at once; the first answer that holds counts, and a node that keeps something to itself delays nobody.
+ * @throws WeftError as `firstThatHolds`, once all have failed
+ */
+export async function anyThatHolds<T>(nodes: readonly LedgerNode[], ask: (node: LedgerNode) => Promise<T>): Promise<T> {
+  try {
+    return await Promise.any(nodes.map(ask));
+  } catch (error) {
+    throw mostTelling(error instanceof AggregateError ? error.errors : [error]);
+  }
+}
+
+/** Says nothing about the ledger: the node, or the way to it. */
+export function isSilent(error: unknown): boolean {
+  return !(error instanceof WeftError) || /^(RPC|NODE)_|^(CATCHING_UP|MEMPOOL_FULL|TX_FATE_UNKNOWN)$/.test(error.code);
+}
+
+function mostTelling(failures: readonly unknown[]): unknown {
+  return (
+    failures.find((each) => !isSilent(each)) ??
+    failures[0] ??
+    new WeftError('RPC_UNREACHABLE', 'there is no node to ask')
+  );
+}

@@ -1,0 +1,359 @@
+// Every way in which an executor must not act, and what it says then.
+import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
+import { encodeUtf8 } from '../../src/codec/utf8.ts';
+import { sha256Hex } from '../../src/crypto/hash.ts';
+import type { LedgerNode } from '../../src/executor/nodes.ts';
+import { account, effect } from './ledger.ts';
+import { type Life, World } from './lives.ts';
+
+const nobody: LedgerNode = {
+  name: 'gone',
+  walk: () => Promise.reject(new WeftError('RPC_UNREACHABLE', 'gone')),
+  token: () => Promise.reject(new WeftError('RPC_UNREACHABLE', 'gone')),
+  status: () => Promise.reject(new WeftError('RPC_UNREACHABLE', 'gone')),
+  submit: () => Promise.reject(new WeftError('RPC_TIMEOUT', 'gone')),
+  close: () => undefined,
+};
+
+t.test('verify, status, consume, act, report', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const life = await world.life();
+  const seen: unknown[] = [];
+  const report = await life.executor.run(intent, effect, (permission) => {
+    seen.push(permission);
+    t.throws(() => Object.assign(permission.effect as object, { service: 'sshd' }), TypeError, 'nobody changes it');
+    return { outcome: 'done', result: 'active' };
+  });
+  t.match(report, { grant: intent, use: 1, outcome: 'done', reported: true, result: sha256Hex(encodeUtf8('active')) });
+  t.match(seen, [{ use: 1, dryRun: false, maxTargets: 1, effect, until: world.ledger.now + 8_000 }]);
+  t.same(world.ledger.outcomes(intent), [['done']]);
+  t.same(life.executor.open, []);
+  t.match(await life.run(intent), { code: 'EXECUTOR_USED_UP' });
+  await life.executor.close();
+  t.match(await life.run(intent), { code: 'EXECUTOR_CLOSED' });
+});
+
+t.test('a token does as well as its intent', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const life = await world.life();
+  const token = world.ledger.token({ intent });
+  t.match(await life.run(token), { outcome: 'done', reported: true });
+  t.match(await life.run(token.replace('leaf e', 'leaf f')), { code: 'TOKEN_PROOF_INVALID' });
+  t.match(await life.run('nothing of the kind'), { code: 'TOKEN_MALFORMED' });
+});
+
+t.test('stops before anything is consumed', async (t) => {
+  const cases: Record<string, (world: World) => { intent: string; document?: { host: string; service: string } }> = {
+    TOKEN_AUDIENCE: ({ ledger }) => ({ intent: ledger.grant({ audience: 'actuator-web-4' }) }),
+    TOKEN_EFFECT: ({ ledger }) => ({ intent: ledger.grant(), document: { ...effect, service: 'sshd' } }),
+    TOKEN_EXPIRED: ({ ledger }) => {
+      const intent = ledger.grant({ ttlMs: 30_000 });
+      ledger.now += 28_000;
+      return { intent };
+    },
+    TX_UNKNOWN: () => ({ intent: 'ab'.repeat(32) }),
+    STATUS_PAUSED: ({ ledger }) => {
+      const intent = ledger.grant();
+      ledger.state.set('governance/pause/current', { paused: true, height: 1 });
+      ledger.block([]);
+      return { intent };
+    },
+    STATUS_POLICY_SUPERSEDED: ({ ledger }) => {
+      const intent = ledger.grant();
+      ledger.state.set('governance/policy/current', { version: 2, digest: '1'.repeat(64), minValid: 2, height: 1 });
+      ledger.block([]);
+      return { intent };
+    },
+    STATUS_SUSPENDED: ({ ledger }) => {
+      const intent = ledger.grant();
+      ledger.state.set('identity/account/remedy', { account: 'remedy', status: 'suspended' });
+      ledger.block([]);
+      return { intent };
+    },
+    STATUS_USED_UP: ({ ledger }) => {
+      const intent = ledger.grant();
+      ledger.submit(
+        ledger.tx('intents.consume', account, { grant: intent, attempt: 'A'.repeat(22) }, ledger.now + 1).text,
+      );
+      return { intent };
+    },
+    STATUS_STALE: (world) => {
+      const { ledger } = world;
+      const intent = ledger.grant();
+      const old = ledger.status(intent);
+      ledger.now += 11_000;
+      world.nodes = () => [{ ...ledger.node(), status: async () => old }];
+      return { intent };
+    },
+    STATUS_FUTURE: (world) => {
+      const intent = world.ledger.grant();
+      world.nodes = () => [
+        {
+          ...world.ledger.node(),
+          status: async () => {
+            world.ledger.now += 5_000;
+            const ahead = world.ledger.status(intent);
+            world.ledger.now -= 5_000;
+            return ahead;
+          },
+        },
+      ];
+      return { intent };
+    },
+    STATUS_MALFORMED: (world) => {
+      world.nodes = () => [{ ...world.ledger.node(), status: async () => '{"paused":false}' }];
+      return { intent: world.ledger.grant() };
+    },
+    RPC_UNREACHABLE: (world) => {
+      world.nodes = () => [nobody, nobody];
+      return { intent: world.ledger.grant() };
+    },
+  };
+  for (const [code, arrange] of Object.entries(cases)) {
+    const world = new World();
+    const { intent, document } = arrange(world);
+    const life = await world.life();
+    t.match(await life.run(intent, document), { code }, code);
+    t.same(world.acts, [], code);
+    t.same(life.executor.open, [], `${code}: nothing was begun`);
+    t.notOk(life.trail.includes('before submit intents.consume'), `${code}: nothing was sent`);
+  }
+});
+
+t.test('stops at the consume', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const stranger = ledger.tx(
+    'intents.consume',
+    account,
+    { grant: intent, attempt: 'B'.repeat(22) },
+    ledger.now + 60_000,
+  );
+  let fault: Partial<LedgerNode> = {};
+  world.nodes = () => [{ ...ledger.node(), ...fault }];
+  const run = async (): Promise<[unknown, Life]> => {
+    const life = await world.life();
+    return [await life.run(intent), life];
+  };
+
+  // A node that says "finalized" and has nothing to show.
+  fault = { submit: async () => undefined };
+  let [answer, life] = await run();
+  t.match(answer, { code: 'TX_UNKNOWN' }, 'the word of a node is no permission');
+  t.equal(life.executor.open.length, 1, 'and neither is it a refusal: the attempt stays');
+
+  // One that shows another's consume, of the same account and the same grant.
+  ledger.submit(stranger.text);
+  fault = {
+    submit: async () => undefined,
+    token: async (wanted) => ledger.token('tx' in wanted ? { tx: stranger.id } : wanted),
+  };
+  [answer, life] = await run();
+  t.match(answer, { code: 'CONSUMED_OTHER_ATTEMPT' }, 'two that share a key: the attempt in the record decides');
+  t.same(world.acts, []);
+
+  // The ledger itself.
+  fault = {};
+  [answer, life] = await run();
+  t.match(answer, { code: 'INTENT_USED_UP' });
+  t.same(life.executor.open, [], 'its refusal is on the ledger: the attempt is over');
+  t.same(world.acts, []);
+});
+
+t.test('a refusal by one node is not that of the ledger', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const liar = {
+    ...ledger.node('liar'),
+    submit: () => Promise.reject(new WeftError('INTENT_USED_UP', 'so it says', { index: 0 })),
+  };
+  world.nodes = () => [liar];
+  const intent = ledger.grant();
+  const life = await world.life();
+  t.match(await life.run(intent), { code: 'INTENT_USED_UP' });
+  t.equal(life.executor.open.length, 1, 'it proved nothing');
+  world.nodes = () => [liar, ledger.node()];
+  await life.executor.close();
+  const next = await world.life();
+  t.match(await next.run(intent), { outcome: 'done', use: 1 }, 'another node forwards it');
+});
+
+t.test('nodes that are silent, stale or tell another tale are passed over', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const other = ledger.grant();
+  const old = ledger.status(intent);
+  ledger.now += 20_000;
+  world.nodes = () => [
+    nobody,
+    { ...ledger.node('stale'), status: async () => old },
+    {
+      ...ledger.node('confused'),
+      token: async (wanted) => ledger.token('intent' in wanted ? { intent: other } : wanted),
+    },
+    { ...ledger.node('swallows'), submit: () => new Promise(() => undefined) },
+    ledger.node('honest'),
+  ];
+  const life = await world.life();
+  t.match(await life.run(intent), { grant: intent, outcome: 'done', reported: true });
+  t.equal(world.acts.length, 1);
+});
+
+t.test('two executors of one account: one acts', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const twin = new World();
+  Object.assign(twin, { ledger: world.ledger });
+  const lives = [await world.life(), await twin.life()];
+  const answers = await Promise.all(lives.map((life) => life.run(intent)));
+  t.equal(world.acts.length + twin.acts.length, 1);
+  t.equal(answers.filter((each) => each instanceof WeftError).length, 1);
+  t.same(world.ledger.outcomes(intent), [['done']]);
+});
+
+t.test('several uses, one at a time', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant({ maxUses: 3 });
+  const life = await world.life();
+  const [first, second] = await Promise.all([life.run(intent), life.run(intent)]);
+  t.match(first, { use: 1 });
+  t.match(second, { code: 'EXECUTOR_BUSY' });
+  t.match(await life.run(intent), { use: 2 });
+  t.match(await life.run(intent, effect, 'failed'), { use: 3, outcome: 'failed' });
+  t.match(await life.run(intent), { code: 'EXECUTOR_USED_UP' });
+  t.same(world.ledger.outcomes(intent), [['done'], ['done'], ['failed']]);
+});
+
+t.test('reusable grants may be counted here: no consume, and no more than they allow', async (t) => {
+  const world = new World({ reusable: 'local' });
+  const intent = world.ledger.grant({ maxUses: 2, reusable: true });
+  const once = world.ledger.grant({ maxUses: 1 });
+  const life = await world.life();
+  t.match(await life.run(intent), { use: 1, reported: true });
+  t.notOk(life.trail.includes('before submit intents.consume'));
+  const next = await world.life();
+  t.match(await next.run(intent), { use: 2 }, 'remembered over a restart');
+  t.match(await next.run(intent), { code: 'EXECUTOR_USED_UP' });
+  t.same(world.ledger.outcomes(intent), []);
+  t.match(await next.run(once), { use: 1 });
+  t.ok(next.trail.includes('before submit intents.consume'), 'what is not reusable is consumed');
+});
+
+t.test('a dry run is never the real thing', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant({ dryRun: true });
+  const life = await world.life();
+  t.match(await life.run(intent), { code: 'EXECUTOR_DRY_RUN' });
+  t.notOk(life.trail.includes('before submit intents.consume'), 'refused before anything is consumed');
+  const report = await life.executor.run(
+    intent,
+    effect,
+    () => {
+      throw new Error('the real thing');
+    },
+    { rehearse: ({ dryRun }) => ({ outcome: dryRun ? 'done' : 'failed', result: 'would restart nginx' }) },
+  );
+  t.match(report, { dryRun: true, outcome: 'done' });
+  t.same(world.acts, []);
+});
+
+t.test('an act that throws may have done anything', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant({ maxUses: 2 });
+  const life = await world.life();
+  const thrown = await life.executor.run(intent, effect, () => Promise.reject(new Error('half way')));
+  t.match(thrown, { outcome: 'unknown', reported: true });
+  const odd = await life.executor.run(intent, effect, () => ({ outcome: 'splendid' }) as never);
+  t.match(odd, { outcome: 'unknown' });
+  t.same(world.ledger.outcomes(intent), [['unknown'], ['unknown']]);
+});
+
+t.test('an outcome that nobody takes is offered until somebody does, also by the next life', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const deaf = {
+    ...ledger.node(),
+    submit: async (text: string) => {
+      if (text.includes('intents.report')) throw new WeftError('RPC_UNREACHABLE', 'gone');
+      ledger.submit(text);
+    },
+  };
+  world.nodes = () => [deaf];
+  const life = await world.life();
+  t.match(await life.run(intent), { outcome: 'done', reported: false });
+  t.match(life.executor.open, [{ grant: intent, state: 'ended', outcome: 'done' }]);
+  t.equal((await life.executor.resume()).length, 1);
+  await life.executor.close();
+  world.nodes = () => [deaf, ledger.node()];
+  const next = await world.life();
+  t.same(await next.executor.resume(), []);
+  t.same(ledger.outcomes(intent), [['done']]);
+  t.equal(world.acts.length, 1);
+});
+
+t.test('a wall clock that is set back makes no window longer', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant({ actWithinMs: 3_000 });
+  // The consume takes 2 s by every clock but the wall's, which is set back meanwhile.
+  const { openExecutor } = await import('../../src/executor/create.ts');
+  let wallMs = 0;
+  let passedMs = 0;
+  const executor = await openExecutor(
+    { account, signers: [], trust: '', rpc: [], stateDir: '/executor' },
+    {
+      files: world.disk.files,
+      clock: {
+        now: () => ledger.now + passedMs + wallMs,
+        monotonic: () => 5_000 + passedMs,
+        sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
+      },
+      trust: { current: ledger.network.trust, advance: async () => false },
+      nodes: [
+        {
+          ...ledger.node(),
+          submit: async (text: string) => {
+            ledger.submit(text);
+            if (!text.includes('intents.consume')) return;
+            passedMs += 2_000;
+            wallMs -= 2_000;
+          },
+        },
+      ],
+      sign: (type, body, expires) => ledger.tx(type, account, body, expires),
+      lock: async () => async () => undefined,
+    },
+  );
+  await t.rejects(executor.run(intent, effect, never), { code: 'CONSUMED_TOO_LATE' });
+  t.same(ledger.outcomes(intent), [['failed']]);
+  await executor.close();
+
+  function never(): never {
+    throw new Error('it acted');
+  }
+});
+
+t.test('closing waits for the act, and tells it', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const life = await world.life();
+  const begun = Promise.withResolvers<void>();
+  const running = life.executor.run(intent, effect, async ({ signal }) => {
+    begun.resolve();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    return { outcome: 'failed' };
+  });
+  await begun.promise;
+  const closing = life.executor.close();
+  t.match(await running.catch((error: unknown) => error), { outcome: 'failed' });
+  await closing;
+  const next = await world.life();
+  await next.executor.resume();
+  t.same(world.ledger.outcomes(intent), [['failed']]);
+});
