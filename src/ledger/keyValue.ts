@@ -43,8 +43,8 @@ export async function openLevel(folder: string): Promise<KeyValue> {
     // Both fill up over hours and stay. State, the log's edge and recent bodies are in memory anyway.
     cacheSize: 8 * megabyte,
     writeBufferSize: 8 * megabyte,
-    // Each open table of 2 MB is mapped.
-    maxOpenFiles: 256,
+    // Each open table of 2 MB is mapped, and once read it stays in memory until the system wants the room: 236 MB at most.
+    maxOpenFiles: 128,
   });
   try {
     await level.open();

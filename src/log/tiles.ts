@@ -221,11 +221,14 @@ export class TileWriter {
     return completed;
   }
 
-  /** `TileStore.unfinished`: a copy of the hashes that level has beyond its last full tile. */
+  /**
+   * `TileStore.unfinished`: the hashes that level has beyond its last full tile. A view whose bytes stay as they are while the log
+   * grows: proofs read it hash by hash, and a copy for each of them was a fifth of all garbage.
+   */
   unfinished(level: number): { readonly n: number; readonly bytes: Uint8Array } {
     const width = levelWidth(level, this.#size);
     const bytes = this.#unfinished[level] ?? new Uint8Array(0);
-    return { n: Math.floor(width / tileWidth), bytes: bytes.slice(0, (width % tileWidth) * hashBytes) };
+    return { n: Math.floor(width / tileWidth), bytes: bytes.subarray(0, (width % tileWidth) * hashBytes) };
   }
 
   #push(level: number, index: number, hash: Uint8Array, completed: Tile[]): void {
@@ -237,8 +240,9 @@ export class TileWriter {
     bytes.set(hash, (index % tileWidth) * hashBytes);
     if (index % tileWidth !== tileWidth - 1) return;
     const n = Math.floor(index / tileWidth);
-    const tile = bytes.slice();
-    completed.push({ level, n, bytes: tile });
-    this.#push(level + 1, n, tileRoot(this.#hasher, tile), completed);
+    // The full one is given away, and views of it are out: the next hashes go into a new one.
+    this.#unfinished[level] = new Uint8Array(tileWidth * hashBytes);
+    completed.push({ level, n, bytes });
+    this.#push(level + 1, n, tileRoot(this.#hasher, bytes), completed);
   }
 }

@@ -266,7 +266,8 @@ export class WeftNode {
       monotonicMs,
       sleep,
     });
-    this.#storeWatch = new StoreWatch({ ledger, damaged: (code, detail) => this.halt(code, detail), monotonicMs });
+    const watched = { ledger, damaged: (code: string, detail: string) => this.halt(code, detail), monotonicMs };
+    this.#storeWatch = new StoreWatch(watched, Math.floor(Math.random() * ledger.finalized.header.height));
     const timings = { ...config.consensus, ...options.timings };
     this.#parts = {
       signState,

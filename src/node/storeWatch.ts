@@ -2,8 +2,9 @@ import { codeOf } from '../codec/error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
 /**
- * Reads the stored blocks again, a few at a time, over and over: a disk that changes what nobody asks for is found before somebody
- * does, or before a restart needs it. Damage counts when it is seen twice, so that a slice of pruning between two reads is none.
+ * Reads the stored blocks again, all of them once a day: a disk that changes what nobody asks for is found before somebody does, or
+ * before a restart needs it. Not more often, because the store's files are mapped into memory, and what is read stays there until
+ * the system wants the room. Damage counts when it is seen twice, so that a slice of pruning between two reads is none.
  */
 export type StoreWatchModules = {
   readonly ledger: Pick<Ledger, 'checkStored' | 'finalized' | 'floor'>;
@@ -11,7 +12,8 @@ export type StoreWatchModules = {
   readonly monotonicMs: () => number;
 };
 
-/** Of each turn: little beside what a block takes. */
+const roundMs = 24 * 60 * 60 * 1000;
+/** Of each turn: little beside what a block takes. A store of more than five million blocks takes longer than a day. */
 const budgetMs = 10;
 const blocksMax = 64;
 const againMs = 10_000;
@@ -19,14 +21,19 @@ const againMs = 10_000;
 export class StoreWatch {
   readonly #modules: StoreWatchModules;
   #next: number;
+  /** Blocks that are due, with what is left over from the turn before. */
+  #due = 0;
+  #lastMs: number;
   #suspect: { readonly height: number; readonly seenMs: number } | undefined;
   #stopped = false;
   /** Blocks that held. */
   checked = 0;
 
-  constructor(modules: StoreWatchModules, first = 0) {
+  /** `first`: height at which it begins; at random, so that a node that is started often comes to all of them. */
+  constructor(modules: StoreWatchModules, first: number) {
     this.#modules = modules;
     this.#next = first;
+    this.#lastMs = modules.monotonicMs();
   }
 
   stop(): void {
@@ -37,15 +44,22 @@ export class StoreWatch {
     if (this.#stopped) return;
     const { ledger, monotonicMs } = this.#modules;
     const from = monotonicMs();
-    if (this.#suspect !== undefined && from - this.#suspect.seenMs < againMs) return;
-    for (let i = 0; i < blocksMax && !this.#stopped; i += 1) {
-      const lowest = ledger.floor.height;
-      const highest = ledger.finalized.header.height;
-      if (highest < lowest) return;
+    const lowest = ledger.floor.height;
+    const highest = ledger.finalized.header.height;
+    const held = highest - lowest + 1;
+    this.#due = Math.min(blocksMax, this.#due + (held * (from - this.#lastMs)) / roundMs);
+    this.#lastMs = from;
+    if (held <= 0) return;
+    if (this.#suspect !== undefined) {
+      if (from - this.#suspect.seenMs < againMs) return;
+      this.#due = Math.max(1, this.#due);
+    }
+    while (this.#due >= 1 && !this.#stopped) {
       if (this.#next < lowest || this.#next > highest) this.#next = lowest;
+      this.#due -= 1;
       if (!this.#holds(this.#next)) return;
       this.#next += 1;
-      if (monotonicMs() - from >= budgetMs || this.#next > highest) return;
+      if (monotonicMs() - from >= budgetMs) return;
     }
   }
 

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject } from '../../contracts/types.ts';
 import { type SignedTransaction, WeftError } from '../../src/client/index.ts';
 import { isBusy } from '../../src/client/rpc.ts';
-import { toBase64Url } from '../../src/codec/base64.ts';
-import { ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { LogWatch } from './logWatch.ts';
+import { packet, type Sent } from './mixedLoad.ts';
 import type { TestNetwork } from './network.ts';
 
 /** Several clients, each with an account of its own, that give signed transactions to validators at random, and a `LogWatch` over all. */
@@ -15,7 +13,7 @@ export type WorkloadOptions = {
   /** Default 20,000: short, so that what was lost shows soon. */
   readonly lifetimeMs?: number;
   /** What is sent next; default: packet commits. */
-  readonly next?: (turn: number, random: () => number) => { account: string; type: string; body: JsonObject };
+  readonly next?: (turn: number, random: () => number) => Sent;
 };
 
 /** Unanswered at a time; above it the clients wait, as real ones would. */
@@ -79,7 +77,7 @@ export class Workload {
 
   /** One transaction, given to `name` and asked of it; resolves when it is final. */
   async single(name: string): Promise<void> {
-    const { account, type, body } = packet(0, this.#options.random);
+    const { account, type, body } = packet(0);
     const tx = await this.#network.signed(account, type, body, this.#options.lifetimeMs ?? 20_000);
     this.watch.sends(tx.id, tx.envelope, tx.expires);
     const client = this.#network.client(name);
@@ -173,48 +171,4 @@ export class Workload {
   #refuse(code: string): void {
     this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
   }
-}
-
-const packetLifeMs = 30_000;
-const senders = ['router-prime', 'echo.weave', 'misty.weave', 'oracle.weave'];
-
-/** A group that no table allows makes a record too, whoever sends it. */
-function packet(turn: number, _random: () => number): { account: string; type: string; body: JsonObject } {
-  const ids = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-  const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + packetLifeMs, ids };
-  return {
-    account: senders[turn % senders.length] ?? 'router-prime',
-    type: 'packets.commit',
-    body: { groups: [group] },
-  };
-}
-
-/** Routers, publishers, the operator and the council at work: mostly packets, sometimes what changes state under them. */
-export function mixed(turn: number, random: () => number): { account: string; type: string; body: JsonObject } {
-  const dice = random();
-  const id = `${turn.toString(36)}-${Math.floor(random() * 1e9).toString(36)}`;
-  if (dice < 0.8) return packet(turn, random);
-  if (dice < 0.88) {
-    const instance = senders[1 + Math.floor(random() * 3)] ?? 'echo.weave';
-    const endpoint = { url: 'https://agent.example.net/nld', protocol: 'nld/http' };
-    const state = random() < 0.8 ? 'up' : 'down';
-    return { account: 'operator', type: 'routing.instance', body: { instance, state, endpoint, model: null } };
-  }
-  if (dice < 0.94) {
-    const body = { model: `m-${id}`, name: `Model ${id}`, sha256: bytes(32).toString('hex'), size: 4_368_439_296 };
-    const rest = { format: 'gguf', source: `https://models.example.net/${id}.gguf`, lineage: [] };
-    return { account: 'publisher', type: 'models.register', body: { ...body, ...rest } };
-  }
-  if (dice < 0.97) {
-    const account = 'rogue.weave';
-    const type = turn % 2 === 0 ? 'identity.suspend' : 'identity.resume';
-    return { account: 'council', type, body: { account, reason: 'the load says so' } };
-  }
-  const ticketed = { account: `agent-${id}.weave`, roles: ['agent'] };
-  const keys = [{ alg: 'ed25519', publicKey: toBase64Url(ed25519Signer(bytes(32)).publicKey) }];
-  return { account: 'council', type: 'identity.register', body: { ...ticketed, keys } };
-}
-
-function bytes(length: number): Buffer {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(length)));
 }

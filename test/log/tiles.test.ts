@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { toHex } from '../../src/codec/hex.ts';
+import { equalBytes } from '../../src/codec/utf8.ts';
 import { bundleBytesMax, decodeBundle, encodeBundle, entryBytesMax } from '../../src/log/bundles.ts';
 import { Frontier } from '../../src/log/frontier.ts';
 import {
@@ -116,6 +117,26 @@ t.test(
     t.equal(readTile(late.store, { level: 0, n: 3, width: 1 }), undefined);
   },
 );
+
+t.test('what a writer shows of its unfinished tiles stays as it is while the log grows', async (t) => {
+  const hashes = Array.from({ length: 70_000 }, (_, i) => hasher.leafHash(sampleEntry(i)));
+  const writer = new TileWriter(hasher);
+  const shown: { at: number; bytes: Uint8Array; copy: Uint8Array }[] = [];
+  const tiles: { bytes: Uint8Array; copy: Uint8Array }[] = [];
+  for (let at = 0; at < hashes.length; at += 1000) {
+    for (const { bytes } of writer.append(hashes.slice(at, at + 1000))) tiles.push({ bytes, copy: bytes.slice() });
+    for (const level of [0, 1]) {
+      const { bytes } = writer.unfinished(level);
+      shown.push({ at, bytes, copy: bytes.slice() });
+    }
+  }
+  t.same(
+    shown.filter(({ bytes, copy }) => !equalBytes(bytes, copy)).map(({ at }) => at),
+    [],
+  );
+  t.equal(tiles.length, 273 + 1);
+  t.ok(tiles.every(({ bytes, copy }) => equalBytes(bytes, copy)));
+});
 
 t.test('a writer restored from the store goes on as if it had never stopped', async (t) => {
   for (const size of [0, 1, 255, 256, 300, 66_000]) {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { machine, residentBytes } from '../bench/processes.ts';
+import { mixedLoad } from '../e2e/mixedLoad.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { seededRandom } from '../e2e/random.ts';
 import { chainsDiffer } from '../e2e/together.ts';
 import { WireWatch } from '../e2e/wireWatch.ts';
-import { mixed, Workload } from '../e2e/workload.ts';
+import { Workload } from '../e2e/workload.ts';
 import { anyFault, type World } from './faults.ts';
 import { quantile } from './fit.ts';
 import type { ClientSample, FaultRecord, Run } from './report.ts';
@@ -38,7 +39,7 @@ export async function soak(options: SoakOptions): Promise<Run> {
   });
   try {
     network.startAll();
-    const workload = await Workload.start(network, { rate, random: random.next, next: mixed });
+    const workload = await Workload.start(network, { rate, random: random.next, next: mixedLoad(network.net.chain) });
     const [status] = await network.ready();
     const sampler = new Sampler(network);
     const samples: ProcessSample[] = [];
