@@ -3,10 +3,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { keyProofMessage } from '../../contracts/identity/keys.ts';
+import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { toBase64 } from '../../src/codec/base64.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { pae } from '../../src/crypto/dsse.ts';
+import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { keyId } from '../../src/crypto/keyId.ts';
 import { type AnswerOptions, clientDataText, PRESENT, party, SoftwareKey, VERIFIED } from './authenticator.ts';
 
@@ -190,8 +193,30 @@ const content = {
       code: 'ENVELOPE_SIGNATURES',
     },
   ],
+  possession: possession(),
+  invitation: invitation(),
   relyingParties: relyingParties.map(([rpId, origin, accepted]) => ({ rpId, origin, accepted })),
 };
+
+function possession() {
+  const [chain, account] = ['weft-dev-3f09c2a41b7e', 'ada'];
+  const claim = keyProofMessage(chain, account, key.accountKey);
+  const { authenticatorData, clientDataJSON, sig } = key.answer(claim);
+  return {
+    chain,
+    account,
+    message: toHex(claim),
+    authenticatorData: toHex(authenticatorData),
+    clientDataJSON: toHex(clientDataJSON),
+    sig: toHex(sig),
+  };
+}
+
+function invitation() {
+  const bytes = fixed('invitation');
+  const { secret, seed } = openInvitation(bytes);
+  return { invitation: toHex(bytes), secret: toHex(secret), digest: ticketDigest(secret), seed: toHex(seed) };
+}
 
 function reordered(): string {
   const [, client = '', sig = ''] = /("clientDataJSON":"[^"]*"),("sig":"[^"]*")/.exec(envelope) ?? [];

@@ -1,11 +1,14 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
+import { keyProofMessage } from '../../contracts/identity/keys.ts';
+import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { decodeEnvelope, encodeEnvelope, pae } from '../../src/crypto/dsse.ts';
+import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { keyId } from '../../src/crypto/keyId.ts';
 import { signatureJob, signingKeyName, type VerifyJob, verifySignature } from '../../src/crypto/verify.ts';
@@ -25,13 +28,15 @@ const frozen = vectors<{
   cases: Case[];
   envelope: string;
   envelopes: { why: string; envelope: string; code: string }[];
+  possession: { chain: string; account: string; message: string } & Omit<Case, 'why' | 'holds'>;
+  invitation: { invitation: string; secret: string; digest: string; seed: string };
   relyingParties: { rpId: string; origin: string; accepted: boolean }[];
 }>('webauthn.json');
 
 const publicKey = fromHex(frozen.publicKey);
 const message = fromHex(frozen.message);
 const registered = { rpId: frozen.rpId, origin: frozen.origin };
-const assertionOf = ({ authenticatorData, clientDataJSON, sig }: Case) => ({
+const assertionOf = ({ authenticatorData, clientDataJSON, sig }: Omit<Case, 'why' | 'holds'>) => ({
   authenticatorData: fromHex(authenticatorData),
   clientDataJSON: fromHex(clientDataJSON),
   sig: fromHex(sig),
@@ -181,4 +186,18 @@ t.test('what is accepted as clientDataJSON is JSON that says what the rule says'
     { numRuns: 400 },
   );
   if (accepted < 5) throw new Error(`only ${accepted} of the edited texts were accepted: the test sees nothing`);
+});
+
+t.test('frozen proof of possession and invitation', async (t) => {
+  const { chain, account, message: claim, ...assertion } = frozen.possession;
+  const accountKey = { alg: 'webauthn-p256' as const, publicKey: toBase64Url(publicKey), ...registered };
+  t.equal(toHex(keyProofMessage(chain, account, accountKey)), claim);
+  t.ok(verifyWebAuthn(fromHex(claim), assertionOf(assertion), publicKey, registered));
+  const { invitation, secret, seed, digest } = frozen.invitation;
+  const opened = openInvitation(fromHex(invitation));
+  t.equal(toHex(opened.secret), secret);
+  t.equal(toHex(opened.seed), seed);
+  t.equal(createHash('sha256').update('weft/invitation-secret/v1').update(invitation, 'hex').digest('hex'), secret);
+  t.equal(createHash('sha256').update('weft/invitation-key/v1').update(invitation, 'hex').digest('hex'), seed);
+  t.equal(ticketDigest(opened.secret), digest);
 });

@@ -48,6 +48,46 @@ export interface IdentityTicketedRecord {
    */
   redeemer: string;
   /**
+   * Where the ticket made its redeemer: the one-time key.
+   */
+  key?:
+    | {
+        /**
+         * First 16 hex digits of SHA-256(algorithm byte, public key).
+         */
+        keyid: string;
+        /**
+         * Algorithm.
+         */
+        alg: 'ed25519' | 'p256' | 'x25519';
+        /**
+         * 32 or 33 bytes in base64url.
+         */
+        publicKey: string;
+      }
+    | {
+        /**
+         * First 16 hex digits of SHA-256(algorithm byte, public key).
+         */
+        keyid: string;
+        /**
+         * A P-256 key in a security key or a device, which signs through WebAuthn only.
+         */
+        alg: 'webauthn-p256';
+        /**
+         * 33 bytes (compressed point) in base64url.
+         */
+        publicKey: string;
+        /**
+         * Domain for which the security key answers (WebAuthn relying party id).
+         */
+        rpId: string;
+        /**
+         * Web origin of the page on which it signs; its host is the rpId or below it.
+         */
+        origin: string;
+      };
+  /**
    * Milliseconds UTC.
    */
   expires: number;

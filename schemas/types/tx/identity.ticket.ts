@@ -24,9 +24,13 @@ export interface IdentityTicketBody {
   account: string;
   roles: Roles;
   /**
-   * The account that brings the redemption: an enrolling machine has no account of its own yet, and nobody else can use a secret that was seen on its way.
+   * The account that brings the redemption: who enrols has no account yet, and nobody else can use a secret that was seen on its way.
    */
   redeemer: string;
+  /**
+   * One-time Ed25519 key for a person who has no machine of the network to redeem for him: registers the redeemer with it, without roles, until the ticket is used.
+   */
+  key?: string;
   /**
    * Until when; at most 30 days ahead.
    */
