@@ -84,7 +84,9 @@ function ensureSystemPackages() {
     .map((line) => line.split('#')[0].trim())
     .filter((line) => line !== '')
     .map((line) => line.split(/\s+/));
-  const missing = wanted.filter(([, program]) => spawnSync('which', [program], { stdio: 'ignore' }).status !== 0);
+  const there = (sign) =>
+    sign.startsWith('/') ? existsSync(sign) : spawnSync('which', [sign], { stdio: 'ignore' }).status === 0;
+  const missing = wanted.filter(([, sign]) => !there(sign));
   if (missing.length === 0) return;
   const names = missing.map(([name]) => name).join(' ');
   const debian = existsSync('/usr/bin/apt-get') || existsSync('/bin/apt-get');

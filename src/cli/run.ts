@@ -58,6 +58,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./token.ts')).tokenCommand,
   },
   {
+    name: 'agent',
+    summary: 'the sidecar of a host: which probes and gates work here',
+    load: async () => (await import('./agent.ts')).agentCommand,
+  },
+  {
     name: 'trust',
     summary: 'whom to trust: the keys that verify tokens',
     load: async () => (await import('./trust.ts')).trustCommand,

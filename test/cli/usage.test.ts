@@ -36,6 +36,7 @@ const commands = [
   'query records',
   'query blocks',
   'query checkpoint',
+  'agent probe',
   'token get',
   'token verify',
   'trust',
