@@ -13,7 +13,9 @@ export const accountUid = (name: string): EntityUid => ({ type: 'Account', id: n
 export const instanceUid = (name: string): EntityUid => ({ type: 'Instance', id: name });
 export const modelUid = (id: string): EntityUid => ({ type: 'Model', id });
 export const tableUid: EntityUid = { type: 'Table', id: 'current' };
-export const serviceUid = (name: 'governance' | 'identity' | 'packets' | 'models'): EntityUid => ({
+/** What an intent is about: `service/web-3/nginx`. */
+export const targetUid = (resource: string): EntityUid => ({ type: 'Target', id: resource });
+export const serviceUid = (name: 'governance' | 'identity' | 'packets' | 'models' | 'alerts'): EntityUid => ({
   type: 'Service',
   id: name,
 });
@@ -21,14 +23,14 @@ export const serviceUid = (name: 'governance' | 'identity' | 'packets' | 'models
 /** `time` goes along always; the policy adapter leaves it out where no policy of the active set mentions it. */
 export function createAsk(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide): Asked {
   return (question) => {
-    const closure = new Closure(state);
-    const principal = accountUid(tx.account);
+    const closure = new Closure(state, question.entities ?? []);
+    const principal = accountUid(question.principal ?? tx.account);
     closure.add(principal);
     closure.add(question.resource);
     for (const value of Object.values(question.context)) closure.addReferences(value);
     return decide({
       principal,
-      action: tx.type,
+      action: question.action ?? tx.type,
       resource: question.resource,
       context: { ...question.context, time: block.time },
       entities: closure.entities(),
@@ -39,10 +41,12 @@ export function createAsk(state: StateReader, block: BlockContext, tx: Transacti
 /** Entities by type and id, in the order in which they were first named: the same question gives the same text. */
 class Closure {
   readonly #state: StateReader;
+  readonly #given: readonly Entity[];
   readonly #entities = new Map<string, Entity>();
 
-  constructor(state: StateReader) {
+  constructor(state: StateReader, given: readonly Entity[]) {
     this.#state = state;
+    this.#given = given;
   }
 
   add(uid: EntityUid): void {
@@ -65,6 +69,8 @@ class Closure {
   }
 
   #make(uid: EntityUid): Entity {
+    const given = this.#given.find((each) => each.uid.type === uid.type && each.uid.id === uid.id);
+    if (given !== undefined) return given;
     switch (uid.type) {
       case 'Account': {
         const account = readAccount(this.#state, uid.id);

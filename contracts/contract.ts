@@ -1,6 +1,6 @@
 // What a contract is made of. Adding one means a folder with its rules and a line in `list.ts`.
-import type { Decision, EntityUid, PolicyValue } from '../src/policy/types.ts';
-import type { BlockContext, CheckPolicySet, Json, LedgerRecord, StateReader, Transaction } from './types.ts';
+import type { Decision, Entity, EntityUid, PolicyValue } from '../src/policy/types.ts';
+import type { Applied, BlockContext, CheckPolicySet, Json, LedgerRecord, StateReader, Transaction } from './types.ts';
 
 /** A stable code; nothing else of a refusal enters the log. */
 export type Refusal = { readonly refused: string };
@@ -11,9 +11,15 @@ export function refuse(code: string): Refusal {
 
 /** What policy is asked: may the sender do this transaction's type to `resource` in `context`? */
 export type Question = {
+  /** Instead of the transaction's type: what the sender wants done is another thing than the transaction itself. */
+  readonly action?: string;
+  /** Instead of the sender: the account that is to answer for it. */
+  readonly principal?: string;
   readonly resource: EntityUid;
   /** Exactly the attributes that the Cedar schema declares for the action, without `time`. */
   readonly context: { readonly [name: string]: PolicyValue };
+  /** Entities that stand in no state, as the rule knows them. */
+  readonly entities?: readonly Entity[];
 };
 
 export type Effect = {
@@ -26,7 +32,7 @@ export type RuleContext = {
   readonly state: StateReader;
   readonly block: BlockContext;
   readonly tx: Transaction;
-  /** Puts a question to the policy set in force, in the sender's name and for this transaction's type. */
+  /** Puts a question to the policy set in force; in the sender's name and for this transaction's type where it says no other. */
   ask(question: Question): Decision;
   /** Undefined when the set may decide on this ledger, else the code of what is wrong with it. */
   readonly checkPolicySet: CheckPolicySet;
@@ -46,6 +52,11 @@ export type TransactionRule = {
 export type Contract = {
   readonly name: string;
   readonly rules: readonly TransactionRule[];
+  /**
+   * After the last transaction of a block: what is due by its height or time. As pure as a rule; its work is bounded, whatever
+   * waits. `refused` means nothing here.
+   */
+  endBlock?(state: StateReader, block: BlockContext): Applied;
 };
 
 /** A rule over the typed body: decoding has checked the body against `schemas/tx/<type>`. */

@@ -3,8 +3,8 @@ import { WeftError } from '../src/codec/error.ts';
 import { POLICY_ENGINE_ID, type PolicyEngineId } from '../src/policy/engineId.ts';
 import { applyTransaction } from './apply.ts';
 import { type BlockRecordParts, blockRecord } from './blockRecord.ts';
+import { endBlock } from './endBlock.ts';
 import { type GenesisResult, openGenesis } from './genesis.ts';
-import { endBlock } from './governance/effects.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { contracts } from './list.ts';
 import { bodyOf, decodeTransaction, type TransactionForm } from './transaction.ts';
@@ -64,7 +64,7 @@ const ruleset1: Ruleset = {
   transactionTypes: types1,
   decode: (envelope, options = {}) => decodeTransaction(envelope, { ...options, form: form1 }),
   apply: (state, block, tx, decide, check) => applyTransaction(contracts, LIMITS, state, block, tx, decide, check),
-  endBlock,
+  endBlock: (state, block) => endBlock(contracts, state, block),
   genesis: (document, genesisHash, chain) =>
     openGenesis(document, { ruleset: 1, engine: POLICY_ENGINE_ID, genesisHash, chain }),
   blockRecord,

@@ -67,6 +67,10 @@ export async function generateTypes(schemas: string): Promise<Map<string, string
   }
   generated.set('catalogue.ts', catalogue(names));
   generated.set('bodies.ts', index(schemas, names, 'tx', 'TransactionBodies', 'Transaction type → its body.'));
+  generated.set(
+    'effects.ts',
+    index(schemas, names, 'actions', 'ActionEffects', 'Action of the catalogue → its resolved effect.'),
+  );
   generated.set('records.ts', index(schemas, names, 'record', 'LedgerRecords', 'Record type → the record.'));
   return generated;
 }

@@ -1,6 +1,7 @@
 // The end of each block: approved changes whose height has come take effect, and what can no longer do so leaves the agenda.
 // A block that thereby changes set, parameters or ruleset is closing (W10).
 import { asJson, type Refusal, refuse } from '../contract.ts';
+import { Draft } from '../draft.ts';
 import { putAccount } from '../identity/accounts.ts';
 import { COUNCIL_ROLE, VALIDATOR_ROLE } from '../identity/roles.ts';
 import { readAccount } from '../signatures.ts';
@@ -15,7 +16,6 @@ import {
   approvalsThatCount,
   consensusPath,
   councilPath,
-  Draft,
   epochPath,
   type Governed,
   nodeKeyPath,

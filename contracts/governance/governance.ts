@@ -13,9 +13,10 @@ import {
   refuse,
   rule,
 } from '../contract.ts';
+import { Draft } from '../draft.ts';
 import type { Json, StateReader } from '../types.ts';
 import { isOwnEntry, outcomeOf } from './changes.ts';
-import { conclude } from './effects.ts';
+import { conclude, endBlock } from './effects.ts';
 import { evidence } from './evidence.ts';
 import { documentOf } from './policySet.ts';
 import { isReady, ready } from './ready.ts';
@@ -23,7 +24,6 @@ import {
   AGENDA_MAX,
   agendaPath,
   approvalsThatCount,
-  Draft,
   isAble,
   MEMBER_PROPOSALS_MAX,
   OUTSIDER_PROPOSALS_MAX,
@@ -163,4 +163,5 @@ const withdraw = rule<GovernanceWithdrawBody>('governance.withdraw', {
 export const governance: Contract = {
   name: 'governance',
   rules: [propose, text, approve, withdraw, ready, evidence],
+  endBlock,
 };

@@ -4,8 +4,9 @@ import { sha256Hex } from '../../src/crypto/hash.ts';
 import { digestOfSet } from '../../src/policy/document.ts';
 import type { PolicySetDocument } from '../../src/policy/types.ts';
 import { asJson, isSorted, type Refusal, refuse } from '../contract.ts';
+import type { Draft } from '../draft.ts';
 import type { BlockContext, StateReader } from '../types.ts';
-import { type Change, type Draft, type Governed, policyPath, readPolicy } from './state.ts';
+import { type Change, type Governed, policyPath, readPolicy } from './state.ts';
 import { readText } from './texts.ts';
 
 export type PolicyChange = Extract<Change, { readonly kind: 'policy' }>;

@@ -8,13 +8,13 @@ import { verifyPossession } from '../../src/crypto/validatorKeys.ts';
 import { quorumOf } from '../../src/log/cosignature.ts';
 import { serviceUid } from '../authorisation.ts';
 import { asJson, recordHead, refuse, rule } from '../contract.ts';
+import type { Draft } from '../draft.ts';
 import type { BlockContext, StateReader } from '../types.ts';
 import { outcomeOf } from './changes.ts';
 import { endsEpoch } from './epochs.ts';
 import { nodeRoles } from './nodeSet.ts';
 import {
   type ChangeKind,
-  type Draft,
   type Governed,
   type Pending,
   readAgenda,

@@ -1,7 +1,7 @@
 // What governance keeps in state: the values that are in force, and the proposals that would change them.
 import type { Consensus, GovernanceProposeBody, ValidatorEntry } from '../../schemas/types/tx/governance.propose.ts';
 import { readAccount } from '../signatures.ts';
-import type { Json, StateReader } from '../types.ts';
+import type { StateReader } from '../types.ts';
 
 export type Change = GovernanceProposeBody['change'];
 export type ChangeKind = Change['kind'];
@@ -138,23 +138,4 @@ export function isAble(state: StateReader, account: string): boolean {
 export function approvalsThatCount(state: StateReader, proposal: Proposal): number {
   const { members } = readCouncil(state);
   return proposal.approvals.filter((account) => members.includes(account) && isAble(state, account)).length;
-}
-
-/** State under changes of one's own. */
-export class Draft implements StateReader {
-  readonly #below: StateReader;
-  readonly changes = new Map<string, Json | null>();
-
-  constructor(below: StateReader) {
-    this.#below = below;
-  }
-
-  get(path: string): Json | undefined {
-    const value = this.changes.get(path);
-    return value === undefined ? this.#below.get(path) : (value ?? undefined);
-  }
-
-  set(path: string, value: Json | null): void {
-    this.changes.set(path, value);
-  }
 }

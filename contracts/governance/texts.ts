@@ -5,8 +5,9 @@ import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sha256Hex } from '../../src/crypto/hash.ts';
 import { serviceUid } from '../authorisation.ts';
 import { recordHead, refuse, rule } from '../contract.ts';
+import { Draft } from '../draft.ts';
 import type { BlockContext, StateReader } from '../types.ts';
-import { type Change, Draft, readAgenda, readCouncil, readPending } from './state.ts';
+import { type Change, readAgenda, readCouncil, readPending } from './state.ts';
 
 export const TEXT_BYTES_MAX = 16 * 1024;
 /** A text that no proposal on the agenda names is gone after so long, in block time. */

@@ -1,4 +1,6 @@
 // Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+import type { AlertsRaiseBody } from './tx/alerts.raise.ts';
+import type { AlertsResolveBody } from './tx/alerts.resolve.ts';
 import type { GovernanceApproveBody } from './tx/governance.approve.ts';
 import type { GovernanceEvidenceBody } from './tx/governance.evidence.ts';
 import type { GovernanceProposeBody } from './tx/governance.propose.ts';
@@ -13,6 +15,11 @@ import type { IdentityRolesBody } from './tx/identity.roles.ts';
 import type { IdentityRotateBody } from './tx/identity.rotate.ts';
 import type { IdentitySuspendBody } from './tx/identity.suspend.ts';
 import type { IdentityTicketBody } from './tx/identity.ticket.ts';
+import type { IntentsApproveBody } from './tx/intents.approve.ts';
+import type { IntentsCancelBody } from './tx/intents.cancel.ts';
+import type { IntentsConsumeBody } from './tx/intents.consume.ts';
+import type { IntentsProposeBody } from './tx/intents.propose.ts';
+import type { IntentsReportBody } from './tx/intents.report.ts';
 import type { ModelsAttestBody } from './tx/models.attest.ts';
 import type { ModelsAuthoriseBody } from './tx/models.authorise.ts';
 import type { ModelsLineageBody } from './tx/models.lineage.ts';
@@ -27,6 +34,8 @@ import type { RoutingRollbackBody } from './tx/routing.rollback.ts';
 
 /** Transaction type → its body. */
 export type TransactionBodies = {
+  'alerts.raise': AlertsRaiseBody;
+  'alerts.resolve': AlertsResolveBody;
   'governance.approve': GovernanceApproveBody;
   'governance.evidence': GovernanceEvidenceBody;
   'governance.propose': GovernanceProposeBody;
@@ -41,6 +50,11 @@ export type TransactionBodies = {
   'identity.rotate': IdentityRotateBody;
   'identity.suspend': IdentitySuspendBody;
   'identity.ticket': IdentityTicketBody;
+  'intents.approve': IntentsApproveBody;
+  'intents.cancel': IntentsCancelBody;
+  'intents.consume': IntentsConsumeBody;
+  'intents.propose': IntentsProposeBody;
+  'intents.report': IntentsReportBody;
   'models.attest': ModelsAttestBody;
   'models.authorise': ModelsAuthoriseBody;
   'models.lineage': ModelsLineageBody;

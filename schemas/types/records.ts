@@ -1,4 +1,6 @@
 // Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+import type { AlertsRaisedRecord } from './record/alerts.raised.ts';
+import type { AlertsResolvedRecord } from './record/alerts.resolved.ts';
 import type { BlockRecord } from './record/block.ts';
 import type { EpochRecord } from './record/epoch.ts';
 import type { GenesisRecord } from './record/genesis.ts';
@@ -18,6 +20,14 @@ import type { IdentityRevokedRecord } from './record/identity.revoked.ts';
 import type { IdentityRotatedRecord } from './record/identity.rotated.ts';
 import type { IdentitySuspendedRecord } from './record/identity.suspended.ts';
 import type { IdentityTicketedRecord } from './record/identity.ticketed.ts';
+import type { IntentsApprovedRecord } from './record/intents.approved.ts';
+import type { IntentsCancelledRecord } from './record/intents.cancelled.ts';
+import type { IntentsConsumedRecord } from './record/intents.consumed.ts';
+import type { IntentsDeniedRecord } from './record/intents.denied.ts';
+import type { IntentsGrantedRecord } from './record/intents.granted.ts';
+import type { IntentsLapsedRecord } from './record/intents.lapsed.ts';
+import type { IntentsPendingRecord } from './record/intents.pending.ts';
+import type { IntentsReportedRecord } from './record/intents.reported.ts';
 import type { ModelsAttestedRecord } from './record/models.attested.ts';
 import type { ModelsAuthorisedRecord } from './record/models.authorised.ts';
 import type { ModelsRegisteredRecord } from './record/models.registered.ts';
@@ -34,6 +44,8 @@ import type { TransactionLeaf } from './record/tx.ts';
 
 /** Record type → the record. */
 export type LedgerRecords = {
+  'alerts.raised': AlertsRaisedRecord;
+  'alerts.resolved': AlertsResolvedRecord;
   'block': BlockRecord;
   'epoch': EpochRecord;
   'genesis': GenesisRecord;
@@ -53,6 +65,14 @@ export type LedgerRecords = {
   'identity.rotated': IdentityRotatedRecord;
   'identity.suspended': IdentitySuspendedRecord;
   'identity.ticketed': IdentityTicketedRecord;
+  'intents.approved': IntentsApprovedRecord;
+  'intents.cancelled': IntentsCancelledRecord;
+  'intents.consumed': IntentsConsumedRecord;
+  'intents.denied': IntentsDeniedRecord;
+  'intents.granted': IntentsGrantedRecord;
+  'intents.lapsed': IntentsLapsedRecord;
+  'intents.pending': IntentsPendingRecord;
+  'intents.reported': IntentsReportedRecord;
   'models.attested': ModelsAttestedRecord;
   'models.authorised': ModelsAuthorisedRecord;
   'models.registered': ModelsRegisteredRecord;

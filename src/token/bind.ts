@@ -1,6 +1,7 @@
 import type { Verify } from '../log/checkpoint.ts';
 import type { Hash } from '../log/hasher.ts';
 import { type ConsumedChecks, type VerifiedConsumed, verifyConsumed } from './consumed.ts';
+import { effectDigest } from './effect.ts';
 import { type StateChecks, type VerifiedState, verifyState } from './state.ts';
 import { checkStatus, type StatusChecks, type VerifiedStatus } from './status.ts';
 import { parseTrust, type Trust } from './trust.ts';
@@ -28,6 +29,8 @@ export type TokenVerifier = {
   walkTrust(walk: string | Uint8Array, options: { readonly now: number } & UnderTrust): WalkedTrust;
   /** Throws TRUST_INVALID. */
   readTrust(text: string): Trust;
+  /** SHA-256 (64 hex digits) of the RFC 8785 form of an effect's document: what `effect` is compared with. Throws JSON_INVALID. */
+  effectDigest(document: object): string;
 };
 
 export function bindVerifier(hash: Hash, verify: Verify): TokenVerifier {
@@ -43,5 +46,6 @@ export function bindVerifier(hash: Hash, verify: Verify): TokenVerifier {
     verifyConsumed: (token, options) => verifyConsumed(token, bound(options)),
     walkTrust: (walk, options) => walkTrust(walk, bound(options)),
     verifyState: (status, options) => verifyState(status, bound(options)),
+    effectDigest: (document) => effectDigest(hash, document),
   };
 }

@@ -13,7 +13,5 @@ export type { Trust } from './trust.ts';
 export type { TokenChecks, VerifiedToken } from './verify.ts';
 export type { WalkedTrust } from './walk.ts';
 
-export const { verifyToken, checkStatus, verifyConsumed, verifyState, walkTrust, readTrust } = bindVerifier(
-  sha256,
-  verifyReference,
-);
+export const { verifyToken, checkStatus, verifyConsumed, verifyState, walkTrust, readTrust, effectDigest } =
+  bindVerifier(sha256, verifyReference);

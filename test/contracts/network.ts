@@ -80,7 +80,14 @@ export const openPolicy = {
 };
 
 /** `validators` v1…vn; every account but `host-17` exists from the start, with the key of its own name. */
-export function genesisDocument(options: { readonly validators?: number; readonly policy?: typeof openPolicy } = {}) {
+export function genesisDocument(
+  options: {
+    readonly validators?: number;
+    readonly policy?: typeof openPolicy;
+    /** Further accounts, with their roles. */
+    readonly accounts?: Readonly<Record<string, readonly string[]>>;
+  } = {},
+) {
   const validatorNames = Array.from({ length: options.validators ?? 4 }, (_, i) => `v${i + 1}`).sort();
   const validators = validatorNames.map((name, i) => {
     const key = (role: string): string => toBase64Url(publicKeyOf(seedOf(`${name}/${role}`)));
@@ -98,7 +105,13 @@ export function genesisDocument(options: { readonly validators?: number; readonl
     };
   });
   const spare = spareValidators.filter((name) => !validatorNames.includes(name));
-  const names = [...accountNames.filter((name) => name !== 'host-17'), ...validatorNames, ...spare].sort();
+  const further = options.accounts ?? {};
+  const names = [
+    ...accountNames.filter((name) => name !== 'host-17'),
+    ...validatorNames,
+    ...spare,
+    ...Object.keys(further),
+  ].sort();
   return {
     format: 'weft/genesis/v1',
     name: NAME,
@@ -120,7 +133,11 @@ export function genesisDocument(options: { readonly validators?: number; readonl
     },
     validators,
     observers: [{ name: 'o1', peer: toBase64Url(publicKeyOf(seedOf('o1/peer'))) }],
-    accounts: names.map((name) => ({ name, roles: [...(rolesOf[name] ?? [])], keys: [plainKey(name)] })),
+    accounts: names.map((name) => ({
+      name,
+      roles: [...(further[name] ?? rolesOf[name] ?? [])],
+      keys: [plainKey(name)],
+    })),
     council: { threshold: 1, members: ['admin'] },
     policy: { engine: { ...POLICY_ENGINE_ID }, ...(options.policy ?? openPolicy) },
   };

@@ -14,7 +14,8 @@ const forbidden: readonly [string, RegExp][] = [
   ['chance', /\brandom\w*|\bgetRandomValues\b|\bgenerate\w*\(/],
   ['a timer', /\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b/],
   ['waiting', /\basync\b|\bawait\b|\bPromise\b/],
-  ['I/O', /['"]node:|\bprocess\b|\bconsole\b|\bfetch\(|\brequire\(|\bimport\(|\bglobalThis\b/],
+  ['a module of the host', /['"]node:/],
+  ['I/O', /\bprocess\b|\bconsole\b|\bfetch\(|\brequire\(|\bimport\(|\bglobalThis\b/],
   ['a locale', /\bIntl\b|\btoLocale\w*|\blocaleCompare\b|\.normalize\(|\btoUpperCase\b|\btoLowerCase\b/],
   [
     'floating point',
@@ -47,7 +48,9 @@ function findings(source: string): string[] {
   // Paths of state, media types and tags are texts with a slash: only these may hold one.
   const withoutTexts = code.replace(/'[^'\n]*'|`[^`]*`|"[^"\n]*"/g, "''");
   return forbidden
-    .filter(([what, pattern]) => pattern.test(what === 'I/O' || what === 'the text of an error' ? code : withoutTexts))
+    .filter(([what, pattern]) =>
+      pattern.test(what === 'a module of the host' || what === 'the text of an error' ? code : withoutTexts),
+    )
     .map(([what]) => what);
 }
 
@@ -64,7 +67,8 @@ t.test('the test above finds what it is for', async (t) => {
     ['const x = Math.sqrt(2);', 'floating point'],
     ['const x = a / b;', 'floating point'],
     ['const x = 0.5;', 'floating point'],
-    ["import { readFileSync } from 'node:fs';", 'I/O'],
+    ["import { readFileSync } from 'node:fs';", 'a module of the host'],
+    ['const [name] = process.argv;', 'I/O'],
     ['names.sort((a, b) => a.localeCompare(b));', 'a locale'],
     ['if (/^a/.test(name)) return;', 'a regular expression'],
     ['catch (error) { return refuse(error.message); }', 'the text of an error'],

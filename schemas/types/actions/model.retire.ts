@@ -1,0 +1,19 @@
+// Generated from the schemas beside this folder by `npm run types`. Change those, not this.
+
+/**
+ * Resolved effect of the action `model.retire`: takes a model file out of service. Its digest is SHA-256 of its RFC 8785 form.
+ */
+export interface ModelRetireEffect {
+  /**
+   * Where.
+   */
+  host: string;
+  /**
+   * Model id.
+   */
+  model: string;
+  /**
+   * SHA-256 of the file.
+   */
+  sha256: string;
+}
