@@ -1,0 +1,132 @@
+// What running nodes prove: state at the checkpoint that is published, and how trust leads over changes of validators.
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import type { JsonObject } from '../../contracts/types.ts';
+import { codeOf } from '../../src/codec/error.ts';
+import { parseCheckpoint } from '../../src/log/checkpoint.ts';
+import { parseNote } from '../../src/log/note.ts';
+import { readTrust, verifyState, verifyToken, walkTrust } from '../../src/token/node.ts';
+import { EpochNet, parametersOf, work } from './epochNet.ts';
+
+t.setTimeout(120_000);
+
+const codeFor = (run: () => unknown): string => {
+  try {
+    run();
+    return 'accepted';
+  } catch (error) {
+    return codeOf(error);
+  }
+};
+
+/** What is not cosigned yet is asked for again, as a client does. */
+async function published<T>(ask: () => T): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return ask();
+    } catch (error) {
+      if (codeOf(error) !== 'CHECKPOINT_NOT_YET' || tries > 200) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+t.test('state at the published checkpoint, and a walk over two changes', async (t) => {
+  const net = await EpochNet.make(t, 4);
+  const all = ['v1', 'v2', 'v3', 'v4'];
+  for (const name of all) await net.start(name);
+  await net.votes(...all);
+  const first = net.node('v1').api.trust();
+  t.match(first, /\n# epoch 1\n/);
+  t.equal(readTrust(first).epoch, 1);
+  const trust = readTrust(first);
+
+  const paths = ['governance/pause/current', 'identity/account/operator', 'identity/account/nobody'];
+  let proven = 0;
+  // The chain goes on while it is asked: each answer holds for the checkpoint that it carries.
+  for (let round = 0; round < 6; round += 1) {
+    const busy = work(net, all[round % 4] ?? '');
+    for (const name of all) {
+      const text = await published(() => net.node(name).api.stateProof([...paths, ...paths]));
+      const { values, block, checkpoint } = verifyState(text, { trust, now: Date.now() });
+      t.same([...values.keys()], [...paths].sort());
+      t.same(values.get('governance/pause/current'), { height: 0, paused: false });
+      t.match(values.get('identity/account/operator'), { account: 'operator', status: 'active' });
+      t.equal(values.get('identity/account/nobody'), null);
+      const there = net.node(name).api.block(block.height);
+      t.same([there?.stateRoot, there?.logSize], [block.stateRoot, checkpoint.size]);
+      proven += 1;
+    }
+    await busy;
+  }
+  t.equal(proven, 24);
+  const old = await published(() => net.node('v2').api.stateProof(paths));
+  await sleep(400);
+  t.equal(
+    codeFor(() => verifyState(old, { trust, now: Date.now(), maxStalenessMs: 200 })),
+    'STATUS_STALE',
+  );
+  t.equal(
+    codeFor(() => net.node('v1').api.stateProof([])),
+    'STATE_PATHS',
+  );
+  t.equal(
+    codeFor(() => net.node('v1').api.stateProof(['nowhere'])),
+    'STATE_PATH_INVALID',
+  );
+  t.equal(
+    codeFor(() => net.node('v1').api.tokenStatus('ab'.repeat(32))),
+    'GRANT_UNKNOWN',
+  );
+  t.equal(
+    codeFor(() => net.node('v1').api.token({ intent: 'ab'.repeat(32) })),
+    'GRANT_UNKNOWN',
+  );
+
+  // Two changes: v4's cosigner key, and then the parameters.
+  await net.stop('v4');
+  const next = net.renew('v4', 'cosigner', 'log');
+  await net.start('v4');
+  await net.votes(...all);
+  await net.change({ kind: 'validators', set: [net.entry('v4', next)], remove: [] } as JsonObject, all, 'v1');
+  const parameters = parametersOf(net, 'v1');
+  await net.change({ kind: 'parameters', parameters: { ...parameters, maxTxLifetimeMs: 120_000 } }, all, 'v1');
+  await net.votes(...all);
+  await work(net, 'v2');
+  for (const name of all) {
+    const walk = await published(() => net.node(name).api.walk(1));
+    const { trust: now, file, steps } = walkTrust(walk, { trust, now: Date.now() });
+    t.same(
+      steps.map(({ epoch }) => epoch),
+      [2, 3],
+    );
+    const stated = readTrust(net.node(name).api.trust());
+    t.same({ ...now, checkedAt: 0 }, { ...stated, checkedAt: 0 }, `${name}: what the node itself says`);
+    t.ok(now.checkedAt > trust.checkedAt);
+    const token = await published(() => net.node(name).api.token({ index: 3 }));
+    t.equal(verifyToken(token, { trust: file }).index, 3, 'a fresh token holds under the walked file');
+    t.match(
+      codeFor(() => walkTrust(walk, { trust: now, now: Date.now() })),
+      /^WALK_(STEP_INVALID|SIGNATURES)$/,
+      'never back',
+    );
+    const none = await published(() => net.node(name).api.walk(3));
+    t.equal(walkTrust(none, { trust: now, now: Date.now() }).steps.length, 0);
+  }
+  t.equal(
+    codeFor(() => net.node('v1').api.walk(4)),
+    'EPOCH_UNKNOWN',
+  );
+  t.equal(
+    codeFor(() => net.node('v1').api.walk(0)),
+    'EPOCH_UNKNOWN',
+  );
+
+  // A node that starts serves what it published before; it proves state as soon as there is something newer to prove.
+  await net.stop('v3');
+  await net.start('v3');
+  const text = await published(() => net.node('v3').api.stateProof(paths));
+  const present = readTrust(net.node('v3').api.trust());
+  t.ok(verifyState(text, { trust: present, now: Date.now() }).block.height > 0);
+  t.equal(parseCheckpoint(parseNote(JSON.parse(text).checkpoint).text).size, JSON.parse(text).block.index + 1);
+});
