@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { nodeFlags } from './nodeFlags.ts';
+import { nodeStart } from './nodeFlags.ts';
 
 /** Four validators are four processes. One that dies is started again; what it said last is kept for people. */
 
@@ -66,10 +66,11 @@ export class DevProcesses {
 
   #spawn(each: Running): void {
     // The channel (ipc) is how a member learns that this process is gone, however it went.
-    const flags = [...process.execArgv, ...nodeFlags];
-    const child = spawn(process.execPath, [...flags, main, 'start', '--config', each.member.config], {
+    const { flags, env } = nodeStart();
+    const args = [...process.execArgv, ...flags, main, 'start', '--config', each.member.config];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, WEFT_LOG_FILE: each.member.logFile },
+      env: { ...env, ...process.env, WEFT_LOG_FILE: each.member.logFile },
       // Ctrl-C is for us: we stop the members in order.
       detached: true,
     });

@@ -4,7 +4,7 @@ import { WeftError } from '../codec/error.ts';
 import { loadConfig } from '../node/config.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { configOfHome, passphraseOf } from './home.ts';
-import { takeNodeFlags } from './nodeFlags.ts';
+import { startAnew } from './nodeFlags.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
 
 type Options = {
@@ -39,7 +39,7 @@ export function startCommand(program: Command): void {
 }
 
 async function start(options: Options): Promise<void> {
-  takeNodeFlags();
+  startAnew();
   const path = configOfHome(options);
   const flags: Record<string, string> = {};
   for (const each of options.set) {

@@ -18,7 +18,7 @@ const agentsMax = 50;
 /** One transaction in so many is a newcomer: at 20 a second one model and one key in 50 seconds. */
 const newcomerEvery = 1000;
 /** Newcomers' models that are not revoked again. */
-const newcomersMax = 20;
+const newcomersMax = 3;
 const packetLifeMs = 30_000;
 const senders = ['router-prime', 'echo.weave', 'misty.weave', 'oracle.weave'];
 
@@ -101,8 +101,9 @@ function mismatch(): Sent {
 function instance(random: () => number): Sent {
   const name = senders[1 + Math.floor(random() * 3)] ?? 'echo.weave';
   const endpoint = { url: 'https://agent.example.net/nld', protocol: 'nld/http' };
-  const state = random() < 0.8 ? 'up' : 'down';
-  return { account: 'operator', type: 'routing.instance', body: { instance: name, state, endpoint, model: null } };
+  const up = { instance: name, state: 'up', endpoint, model: null };
+  const body = random() < 0.8 ? up : { ...up, state: 'down', endpoint: null };
+  return { account: 'operator', type: 'routing.instance', body };
 }
 
 function registration(model: string): Sent {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
-import { nodeFlags } from '../../src/cli/nodeFlags.ts';
+import { nodeStart } from '../../src/cli/nodeFlags.ts';
 import { makeTestnet, type Testnet, type TestnetOptions, type TestnetValidator } from '../../src/cli/testnet.ts';
 import {
   buildTransaction,
@@ -135,12 +135,13 @@ export class TestNetwork {
     const extra = typeof nodeArgs === 'function' ? nodeArgs(name) : nodeArgs;
     const forgets = typeof forgetfulDisk === 'function' ? forgetfulDisk(name) : forgetfulDisk;
     const wrapped = record === true || forgets || clockMs !== 0 || mute.length > 0 ? ['--import', hooks] : [];
-    const args = ['--disable-warning=ExperimentalWarning', ...nodeFlags, ...wrapped, ...extra, main, 'start'];
+    const args = ['--disable-warning=ExperimentalWarning', ...nodeStart().flags, ...wrapped, ...extra, main, 'start'];
     const at = this.#hosts === undefined ? [] : ['ip', 'netns', 'exec', this.#hosts.space(name)];
     const [program = '', ...words] = [...at, process.execPath, ...args, '--config', validator.config, ...more];
     const child = spawn(program, words, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
+        ...nodeStart().env,
         ...process.env,
         // The test runner's own hooks are for tests, not for what they test.
         NODE_OPTIONS: '',
