@@ -1,12 +1,14 @@
 // Every ruleset that was ever in force, by its number: audit replays each block under its own, so none is ever removed.
 import { WeftError } from '../src/codec/error.ts';
 import { POLICY_ENGINE_ID, type PolicyEngineId } from '../src/policy/engineId.ts';
+import type { SampleQuestion } from '../src/policy/types.ts';
 import { applyTransaction } from './apply.ts';
 import { type BlockRecordParts, blockRecord } from './blockRecord.ts';
 import { endBlock } from './endBlock.ts';
 import { type GenesisResult, openGenesis } from './genesis.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { contracts } from './list.ts';
+import { policyQuestions } from './policyQuestions.ts';
 import { bodyOf, decodeTransaction, type TransactionForm } from './transaction.ts';
 import type {
   Applied,
@@ -26,6 +28,8 @@ export type Ruleset = {
   readonly limits: Limits;
   /** The Cedar that decides under this ruleset. */
   readonly policyEngine: PolicyEngineId;
+  /** What it asks of policy: a set that is to decide under it is tried by these. */
+  readonly policyQuestions: readonly SampleQuestion[];
   /** Transaction types that exist under this ruleset, sorted. */
   readonly transactionTypes: readonly string[];
   /**
@@ -61,6 +65,7 @@ const ruleset1: Ruleset = {
   version: 1,
   limits: LIMITS,
   policyEngine: POLICY_ENGINE_ID,
+  policyQuestions,
   transactionTypes: types1,
   decode: (envelope, options = {}) => decodeTransaction(envelope, { ...options, form: form1 }),
   apply: (state, block, tx, decide, check) => applyTransaction(contracts, LIMITS, state, block, tx, decide, check),

@@ -2,11 +2,19 @@ import { type RulesetSource, ruleset } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
 import { checkBodySize, decodeBody, txRootOf } from './body.ts';
-import { BlockExecution, type ExecutionModules, refusalOn, rulesOn } from './execute.ts';
+import {
+  BlockExecution,
+  bringsSet,
+  type ExecutionContext,
+  type ExecutionModules,
+  refusalOn,
+  rulesOn,
+} from './execute.ts';
 import type { Genesis } from './genesis.ts';
 import { blockIdOf, blockIdOfBytes, decodeHeader, encodeHeader, type Header } from './header.ts';
 import type { Executed, Position } from './overlay.ts';
 import { type Decider, policyEngineOf } from './policyEngines.ts';
+import { type PolicyVerdicts, policyVerdicts, SetsOfBlock } from './policyVerdicts.ts';
 import { Preparer } from './prepare.ts';
 import { RecentStates } from './recentStates.ts';
 import type { BlockBuilder, BuildContext, Checked, PreparedTx, PrepareMode, SignatureVerifier } from './types.ts';
@@ -21,6 +29,8 @@ export type ChainOptions = {
   readonly rulesets?: RulesetSource;
   /** For whoever replays: sees or gives the answer to each policy question. Default: the policy set that is current in state. */
   readonly decider?: Decider;
+  /** What is known of policy sets. Default: what the process knows. */
+  readonly verdicts?: PolicyVerdicts;
 };
 
 /**
@@ -31,19 +41,21 @@ export class Chain {
   readonly #genesis: Genesis;
   readonly #preparer: Preparer;
   readonly #modules: ExecutionModules;
+  readonly #verdicts: PolicyVerdicts;
   readonly #executed = new Map<string, Executed>();
   readonly #checks = new Map<string, Promise<Checked>>();
   /** Of the newest finalized blocks. */
   readonly states: RecentStates;
   #tip: Position;
 
-  constructor({ genesis, verifier, tip, rulesets = ruleset, decider }: ChainOptions) {
+  constructor({ genesis, verifier, tip, rulesets = ruleset, decider, verdicts = policyVerdicts }: ChainOptions) {
     this.#genesis = genesis;
     this.#tip = tip;
     this.states = new RecentStates(tip.layer.ground.state, tip);
     this.#preparer = new Preparer({ chain: genesis.chain, verifier });
     const { chain, genesisHash } = genesis;
-    this.#modules = { chain, genesisHash, rulesets, ...(decider === undefined ? {} : { decider }) };
+    this.#modules = { chain, genesisHash, rulesets, verdicts, ...(decider === undefined ? {} : { decider }) };
+    this.#verdicts = verdicts;
     // A policy set that Cedar does not load must stop the node here, and not at the first transaction.
     policyEngineOf(tip.layer);
   }
@@ -71,7 +83,20 @@ export class Chain {
     const position = this.#require(parent);
     const rules = rulesOn(position, this.#modules.rulesets);
     if (mode === 'block') return this.#preparer.require(envelopes, position.layer, rules);
-    return this.#preparer.admit(envelopes, position.layer, rules);
+    const answers = await this.#preparer.admit(envelopes, position.layer, rules);
+    this.#learnAhead(position, answers);
+    return answers;
+  }
+
+  /** A proposal of a policy set: Cedar begins to look at it while the transaction still waits for its block. */
+  #learnAhead(parent: Position, answers: readonly (PreparedTx | WeftError)[]): void {
+    for (const prepared of answers) {
+      if (prepared instanceof WeftError || !bringsSet(prepared.tx) || this.position(parent.blockId) !== parent)
+        continue;
+      const execution = new BlockExecution(parent, nextTo(parent), this.#modules);
+      const document = execution.setOf(prepared);
+      if (document !== undefined) this.#verdicts.learnAhead(document, execution.rules);
+    }
   }
 
   admissible(prepared: PreparedTx, time: number, parent: string): string | undefined {
@@ -106,6 +131,12 @@ export class Chain {
         if (execution.count >= maxBlockTxs || execution.sizeWith(prepared.tx.envelope) > maxBlockBytes) return 'full';
         const refusal = execution.refusal(prepared);
         if (refusal !== undefined) return refusal;
+        if (execution.hasSetOf(prepared)) return 'TX_UNPREPARED';
+        const document = execution.setOf(prepared);
+        if (document !== undefined && !this.#verdicts.has(document, execution.rules)) {
+          this.#verdicts.learnAhead(document, execution.rules);
+          return 'TX_UNPREPARED';
+        }
         execution.add(prepared);
         return 'added';
       },
@@ -175,8 +206,15 @@ export class Chain {
     }
     // Something may have been finalized while signatures were checked.
     if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
-    // From here on nothing waits. What execution throws is trouble of this machine or a defect, and no verdict on the block.
     const execution = new BlockExecution(parent, header, this.#modules);
+    const sets = new SetsOfBlock();
+    for (const each of prepared) {
+      const document = execution.setOf(each);
+      if (document === undefined || !sets.take(each.tx.account, document)) continue;
+      await this.#verdicts.learn(document, execution.rules);
+      if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
+    }
+    // From here on nothing waits. What execution throws is trouble of this machine or a defect, and no verdict on the block.
     for (const each of prepared) {
       const refusal = execution.refusal(each);
       if (refusal !== undefined) {
@@ -278,6 +316,11 @@ function envelopesOf(
     if (error instanceof WeftError) return error;
     throw error;
   }
+}
+
+/** A moment after its parent, by whomever. */
+function nextTo({ header }: Position): ExecutionContext {
+  return { view: header.view + 1, proposer: 0, time: header.time + 1 };
 }
 
 function positionOf({ blockId, header, nextEpoch, layer, tree, frontier }: Executed): Position {

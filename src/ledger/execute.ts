@@ -1,17 +1,18 @@
 import type { BlockFacts } from '../../consensus/types.ts';
 import { needRuleset, type Ruleset, type RulesetSource } from '../../contracts/rulesets.ts';
 import { activeKey, isActive } from '../../contracts/signatures.ts';
-import type { BlockContext, Json, SignatureEntry, StateReader } from '../../contracts/types.ts';
+import type { BlockContext, Json, SignatureEntry, StateReader, Transaction } from '../../contracts/types.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { type SigningKey, signingKeyName } from '../crypto/verify.ts';
+import type { PolicySetDocument } from '../policy/types.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
 import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
 import { type Decider, policyDecider } from './policyEngines.ts';
-import { policyVerdict } from './policyVerdicts.ts';
+import { type PolicyVerdicts, policyVerdicts, SECOND_SET, SetsOfBlock } from './policyVerdicts.ts';
 import { StateWrites } from './stateValue.ts';
 import type { PreparedTx, TxOutcome } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
@@ -23,6 +24,8 @@ export type ExecutionModules = {
   readonly rulesets: RulesetSource;
   /** Default: the policy set that is current in state. */
   readonly decider?: Decider;
+  /** Default: those of the process. */
+  readonly verdicts?: PolicyVerdicts;
 };
 
 /**
@@ -37,10 +40,11 @@ export class BlockExecution {
   readonly epoch: Epoch;
   readonly #context: ExecutionContext;
   readonly #modules: ExecutionModules;
-  readonly #rules: Ruleset;
+  readonly rules: Ruleset;
   readonly #block: BlockContext;
   readonly #state: DraftState;
   readonly #keys = new Map<string, string>();
+  readonly #sets = new SetsOfBlock();
   readonly #transactions: PreparedTx[] = [];
   readonly #outcomes: TxOutcome[] = [];
   readonly #txIds = new Set<string>();
@@ -56,7 +60,7 @@ export class BlockExecution {
     this.epoch = epoch;
     this.#context = context;
     this.#modules = modules;
-    this.#rules = rules;
+    this.rules = rules;
     this.#block = {
       chain: modules.chain,
       genesisHash: modules.genesisHash,
@@ -93,7 +97,7 @@ export class BlockExecution {
   add({ tx, keys, ruleset }: PreparedTx): void {
     const { decider = policyDecider } = this.#modules;
     const decide = decider(this.#state, tx, this.#block);
-    const applied = this.#rules.apply(this.#state, this.#block, tx, decide, policyVerdict);
+    const applied = this.rules.apply(this.#state, this.#block, tx, decide, (document) => this.#verdict(tx, document));
     this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;
@@ -109,20 +113,44 @@ export class BlockExecution {
     });
   }
 
+  #verdict({ account }: Transaction, document: PolicySetDocument): string | undefined {
+    if (!this.#sets.take(account, document)) return SECOND_SET;
+    return (this.#modules.verdicts ?? policyVerdicts).need(document, this.rules);
+  }
+
+  /**
+   * The policy set about which Cedar would be asked if this transaction were executed as the first of the block, if any: then its verdict
+   * is to be there before (PolicyVerdicts). Executes, and forgets what came of it.
+   */
+  setOf({ tx }: PreparedTx): PolicySetDocument | undefined {
+    if (!bringsSet(tx)) return undefined;
+    let found: PolicySetDocument | undefined;
+    this.rules.apply(this.parent.layer, this.#block, tx, policyDecider(this.parent.layer), (document) => {
+      found = document;
+      return SECOND_SET;
+    });
+    return found;
+  }
+
+  /** One set of each account is checked in a block, and this account has had its turn. */
+  hasSetOf({ tx }: PreparedTx): boolean {
+    return bringsSet(tx) && this.#sets.has(tx.account);
+  }
+
   /** What takes effect at its end, roots, block record, header. `body`: its encoding, if it is at hand. Once. */
   seal(body?: Uint8Array): Executed {
     const { parent, epoch } = this;
     const { height, time } = this.#block;
     const writes = this.#state.writes;
     const changes = writes.values;
-    const end = this.#rules.endBlock(this.#state, this.#block);
+    const end = this.rules.endBlock(this.#state, this.#block);
     for (const each of end.records) this.#leaves.push({ bytes: recordLeaf(each), type: recordType(each) });
     writes.add(end.changes);
     const tree = parent.tree.update(writes.hashes());
     const stateRoot = toHex(tree.root());
     const nextEpoch = touchesEpoch(changes) ? epochAfter(this.#state, epoch, this.#modules.genesisHash) : epoch;
     const policy = this.#state.get('governance/policy/current') as { version: number; digest: string };
-    const record = this.#rules.blockRecord({
+    const record = this.rules.blockRecord({
       height,
       epoch: epoch.epoch,
       time,
@@ -172,6 +200,13 @@ export class BlockExecution {
       firstIndex: parent.header.logSize,
     };
   }
+}
+
+/** A proposal of a policy set, by its form alone. */
+export function bringsSet({ type, body }: Transaction): boolean {
+  return (
+    type === 'governance.propose' && (body['change'] as { readonly kind?: unknown } | undefined)?.kind === 'policy'
+  );
 }
 
 export function factsOf(blockId: string, header: Header, transactions: number): BlockFacts {

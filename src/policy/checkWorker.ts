@@ -1,12 +1,22 @@
 /** The throwaway thread of `checkPolicySet`: one document in, one answer out. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { checkPolicySetHere } from './check.ts';
-import type { PolicySetDocument } from './types.ts';
+import { type CheckAnswer, type CheckJob, checkPolicySetHere } from './check.ts';
 
 if (parentPort !== null) {
+  const { document, questions, waiting } = workerData as CheckJob;
+  const answer = answerOf(() => checkPolicySetHere(document, questions));
+  if (waiting === undefined) parentPort.postMessage(answer);
+  else {
+    waiting.port.postMessage(answer);
+    Atomics.store(waiting.flag, 0, 1);
+    Atomics.notify(waiting.flag, 0);
+  }
+}
+
+function answerOf(check: () => ReturnType<typeof checkPolicySetHere>): CheckAnswer {
   try {
-    parentPort.postMessage({ verdict: checkPolicySetHere(workerData as PolicySetDocument) });
+    return { verdict: check() };
   } catch (error) {
-    parentPort.postMessage({ failed: String(error) });
+    return { failed: String(error) };
   }
 }

@@ -49,6 +49,17 @@ export type PolicyEngine = {
   decide(request: PolicyRequest): Decision;
 };
 
+export type PolicySetVerdict =
+  | { readonly ok: true; readonly digest: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** A question that a ruleset asks, or one like it: by these a set is tried before it may decide. */
+export type SampleQuestion = {
+  readonly request: PolicyRequest;
+  /** A set that denies it is refused: nobody could put another one in its place. */
+  readonly mustAllow?: true;
+};
+
 export type PolicySetDocument = {
   /** Cedar schema in Cedar's own text form. */
   readonly schema: string;

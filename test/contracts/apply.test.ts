@@ -300,4 +300,10 @@ t.test('the questions fit the Cedar schema that networks start with', async (t) 
   network.send('v1', 'governance.evidence', { kind: 'votes', epoch: 1, a: 'AAAA', b: 'AAAA' });
   asked.add(network.asked.at(-1)!.action);
   t.strictSame([...asked].sort(), [...network.rules.transactionTypes], 'every type was asked about');
+  // By these a policy set is tried before it may decide: what is really asked must be among them, with the same members.
+  const shape = ({ action, resource, context }: (typeof network.asked)[number]) =>
+    `${action} ${resource.type} {${Object.keys(context).sort()}}`;
+  const tried = new Set(network.rules.policyQuestions.map(({ request }) => shape(request)));
+  for (const request of network.asked)
+    t.ok(tried.has(shape(request)), `contracts/policyQuestions.ts: ${shape(request)}`);
 });

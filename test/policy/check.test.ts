@@ -1,5 +1,7 @@
 import t from 'tap';
-import { checkPolicySet, checkPolicySetHere } from '../../src/policy/check.ts';
+import { policyQuestions } from '../../contracts/policyQuestions.ts';
+import { checkPolicySet, checkPolicySetHere, checkPolicySetNow } from '../../src/policy/check.ts';
+import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { digestPolicySet } from '../../src/policy/document.ts';
 import { POLICY_LIMITS } from '../../src/policy/limits.ts';
 import { measureSchema } from '../../src/policy/schemaSize.ts';
@@ -109,4 +111,47 @@ t.test('types are weighed as written out', async (t) => {
   t.equal(measureSchema(schema).environments, 6);
   const cyclic = { '': { commonTypes: { A: { type: 'A' } }, entityTypes: { E: { shape: { type: 'A' } } } } };
   t.ok(measureSchema(cyclic).typeNodes > 0, 'a cycle ends');
+});
+
+t.test('a set is tried by what the ruleset asks: its schema fits, and the council can still change it', async (t) => {
+  const set = readDefaultPolicySet();
+  const check = (document: PolicySetDocument) => checkPolicySetHere(document, policyQuestions);
+  const without = (id: string) => ({ ...set, policies: set.policies.filter((policy) => policy.id !== id) });
+  const withSchema = (from: string, to: string) => {
+    t.ok(set.schema.includes(from), from);
+    return { ...set, policies: [{ id: 'all', text: permitAll }], schema: set.schema.replace(from, to) };
+  };
+  const withPolicy = (text: string) => {
+    const policies = [...set.policies, { id: 'zz', text }];
+    return { ...set, policies };
+  };
+  t.ok(check(set).ok);
+  t.ok(check(withSchema('kind: String, own: Bool, time?: Long', 'kind: String, own: Bool')).ok, 'time may be missing');
+  const unfit: readonly [string, PolicySetDocument][] = [
+    ['an action is missing', withSchema('action "governance.text"', 'action "governance.texts"')],
+    ['a member is missing', withSchema('adds: Long, removes: Long', 'adds: Long')],
+    ['a member is of another type', withSchema('adds: Long, removes: Long', 'adds: String, removes: Long')],
+    ['a member too many', withSchema('adds: Long, removes: Long', 'adds: Long, removes: Long, more: Long')],
+    ['an attribute of an entity is missing', withSchema('  suspended: Bool,\n', '')],
+    ['another kind of resource', withSchema('resource: [Table],', 'resource: [Service],')],
+  ];
+  for (const [why, document] of unfit) t.match(check(document), { ok: false, code: 'POLICY_SCHEMA_UNFIT' }, why);
+  const locked: readonly [string, PolicySetDocument][] = [
+    ['nothing is allowed', { ...set, policies: [] }],
+    ['nobody permits it', without('governance.by-council')],
+    [
+      'a slip',
+      withPolicy('forbid (principal, action == Action::"governance.approve", resource) when { context.own };'),
+    ],
+    ['a forbid for everybody', withPolicy('forbid (principal, action, resource);')],
+  ];
+  for (const [why, document] of locked) t.match(check(document), { ok: false, code: 'POLICY_LOCKS_OUT' }, why);
+  t.match(
+    check({ schema: sampleSchema, policies: [{ id: 'a', text: permitAll }] }),
+    { ok: false, code: 'POLICY_SCHEMA_UNFIT' },
+    'and whoever asks in a thread hears the same',
+  );
+  const last = locked[2]![1];
+  t.strictSame(await checkPolicySet(last, policyQuestions), check(last));
+  t.strictSame(checkPolicySetNow(last, policyQuestions), check(last), 'also who cannot wait otherwise');
 });
