@@ -8,8 +8,9 @@ import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { placesOf } from './leaves.ts';
 import { Load, type SeenBlock, type Sent } from './load.ts';
-import { cpuSeconds, folderBytes, type Machine, machine, machineBusySeconds, residentBytes } from './processes.ts';
+import { type Machine, machine } from './processes.ts';
 import type { Signed, SignerTask } from './signer.ts';
+import { type Used, Watch } from './watch.ts';
 
 /** A network of real processes under a load of packet commits, through RPC, and what became of it. */
 
@@ -78,7 +79,33 @@ const lifetimeMs = 280_000;
 const drainMs = 60_000;
 const mebibyte = 1024 * 1024;
 
+/** A network that can be put under load: Weft's, or a rival's that does the same work. */
+export type Engine = {
+  readonly name: string;
+  readonly version: string;
+  run(point: Point): Promise<PointResult>;
+  close(): Promise<void>;
+};
+
 export async function bench(options: BenchOptions): Promise<BenchResult> {
+  const engine = await openWeft(options);
+  try {
+    const results: PointResult[] = [];
+    if (options.warmUpSeconds > 0) {
+      options.progress('warming up');
+      await engine.run({ rate: 200, records: 1, seconds: options.warmUpSeconds });
+    }
+    for (const point of options.points) {
+      options.progress(`${point.rate} tx/s, ${point.records} packets each, ${point.seconds} s`);
+      results.push(await engine.run(point));
+    }
+    return { version: engine.version, machine: machine(), validators: options.validators, points: results };
+  } finally {
+    await engine.close();
+  }
+}
+
+export async function openWeft(options: Pick<BenchOptions, 'validators' | 'profileDir' | 'progress'>): Promise<Engine> {
   const { profileDir } = options;
   const network = await TestNetwork.make({
     validators: options.validators,
@@ -99,21 +126,20 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     const [status] = await network.ready();
     await prepareRoutes(network);
     const load = await Load.open(network.net.validators.map(({ rpc }) => rpc));
-    const results: PointResult[] = [];
-    if (options.warmUpSeconds > 0) {
-      options.progress('warming up');
-      await runPoint(network, load, { rate: 200, records: 1, seconds: options.warmUpSeconds });
-    }
-    for (const point of options.points) {
-      options.progress(`${point.rate} tx/s, ${point.records} packets each, ${point.seconds} s`);
-      results.push(await runPoint(network, load, point));
-    }
-    load.close();
-    // A profile is written by a process that ends by itself.
-    if (profileDir !== undefined) await network.signal('v1', 'SIGTERM');
-    return { version: status?.version ?? '', machine: machine(), validators: options.validators, points: results };
-  } finally {
+    return {
+      name: 'weft',
+      version: status?.version ?? '',
+      run: (point) => runPoint(network, load, point),
+      close: async () => {
+        load.close();
+        // A profile is written by a process that ends by itself.
+        if (profileDir !== undefined) await network.signal('v1', 'SIGTERM');
+        await network.remove();
+      },
+    };
+  } catch (error) {
     await network.remove();
+    throw error;
   }
 }
 
@@ -154,29 +180,17 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
   const pids = names.map((name) => network.pid(name));
   const logSizeBefore = Math.min(...(await network.until(() => true)).map(({ finalized }) => finalized.logSize));
   const blocksBefore = load.blocks.map(({ length }) => length);
-  const stores = network.net.validators.map(({ data }) => join(data, 'store'));
-  const diskBefore = stores.map(folderBytes);
-  const peak = pids.map(residentBytes);
-  const watch = setInterval(() => {
-    for (const [i, pid] of pids.entries()) peak[i] = Math.max(peak[i] ?? 0, residentBytes(pid));
-  }, 250);
-  const cpuBefore = pids.map(cpuSeconds);
-  const busyBefore = machineBusySeconds();
+  const watch = new Watch(
+    pids,
+    network.net.validators.map(({ data }) => join(data, 'store')),
+  );
   const loopBefore = performance.eventLoopUtilization();
-  const ownBefore = process.cpuUsage();
   const startedMs = performance.now();
 
   const sent = await load.run(signed, rate);
   const loop = performance.eventLoopUtilization(loopBefore);
   await drain(load, sent, blocksBefore);
-
-  const tookSeconds = (performance.now() - startedMs) / 1000;
-  const own = process.cpuUsage(ownBefore);
-  const ownSeconds = (own.user + own.system) / 1e6;
-  const busySeconds = machineBusySeconds() - busyBefore;
-  const cpu = pids.map((pid, i) => cpuSeconds(pid) - (cpuBefore[i] ?? 0));
-  clearInterval(watch);
-  const disk = stores.map((folder, i) => folderBytes(folder) - (diskBefore[i] ?? 0));
+  const used = watch.stop();
 
   const blocks = load.blocks.map((each, i) => each.slice(blocksBefore[i]));
   const logSize = blocks[0]?.at(-1)?.logSize ?? logSizeBefore;
@@ -189,13 +203,29 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
     finality.push(heardMs - each.dueMs);
     lastMs = Math.max(lastMs, heardMs);
   }
+  const filled = (blocks[0] ?? []).filter(({ transactions }) => transactions > 0);
+  return resultOf(point, { sent, finality, lastMs, filledBlocks: filled.length, used, busy: loop.utilization });
+}
+
+export type Outcome = {
+  readonly sent: readonly Sent[];
+  /** Milliseconds from due to heard, of each that was committed. */
+  readonly finality: readonly number[];
+  /** When the last one was heard of. */
+  readonly lastMs: number;
+  readonly filledBlocks: number;
+  readonly used: Used;
+  /** Share of the time in which the load generator's event loop was busy. */
+  readonly busy: number;
+};
+
+export function resultOf(point: Point, { sent, finality, lastMs, filledBlocks, used, busy }: Outcome): PointResult {
+  const { seconds } = point;
   const refused: Record<string, number> = {};
   for (const { refused: code } of sent) if (code !== '') refused[code] = (refused[code] ?? 0) + 1;
-  const filled = (blocks[0] ?? []).filter(({ transactions }) => transactions > 0);
-  const firstDueMs = sent[0]?.dueMs ?? startedMs;
+  const firstDueMs = sent[0]?.dueMs ?? lastMs;
   const spanSeconds = Math.max(seconds, (lastMs - firstDueMs) / 1000);
   const late = quantiles(sent.map(({ sentMs, dueMs }) => sentMs - dueMs));
-  const otherCores = Math.max(0, busySeconds - ownSeconds - sum(cpu)) / tookSeconds;
   const missing = sent.length - finality.length - sum(Object.values(refused));
   return {
     ...point,
@@ -206,14 +236,14 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
     refused,
     finalityMs: quantiles(finality),
     admissionMs: quantiles(sent.map(({ answeredMs, dueMs }) => answeredMs - dueMs).filter(Number.isFinite)),
-    blocksPerSecond: round(filled.length / spanSeconds),
-    transactionsPerBlock: round(finality.length / Math.max(1, filled.length)),
-    validatorCpuSeconds: cpu.map(round),
-    validatorPeakRssMiB: peak.map((bytes) => Math.round(bytes / mebibyte)),
-    diskBytesPerTransaction: Math.round(sum(disk) / disk.length / Math.max(1, finality.length)),
-    load: { cpuSeconds: round(ownSeconds), lateMs: late, busy: round(loop.utilization) },
-    otherCores: round(otherCores),
-    notes: notesOn({ late, busy: loop.utilization, otherCores, missing, spanSeconds, seconds }),
+    blocksPerSecond: round(filledBlocks / spanSeconds),
+    transactionsPerBlock: round(finality.length / Math.max(1, filledBlocks)),
+    validatorCpuSeconds: used.cpuSeconds.map(round),
+    validatorPeakRssMiB: used.peakRssBytes.map((bytes) => Math.round(bytes / mebibyte)),
+    diskBytesPerTransaction: Math.round(sum(used.diskBytes) / used.diskBytes.length / Math.max(1, finality.length)),
+    load: { cpuSeconds: round(used.ownSeconds), lateMs: late, busy: round(busy) },
+    otherCores: round(used.otherCores),
+    notes: notesOn({ late, busy, otherCores: used.otherCores, missing, spanSeconds, seconds }),
   };
 }
 

@@ -1,15 +1,25 @@
+// `npm run bench -- --against cometbft [--rounds R] [--rate N …]`: the same beside CometBFT, alternating, and the ratios.
 // `npm run bench -- [--rate N] [--records K] [--seconds S] [--validators n] [--profile DIR] [--json]`: finality and rate of
 // a network of real processes on this machine. Without flags the standard points. See docs/performance.md.
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchResult, bench, type Point, type PointResult } from './bench.ts';
+import { type BenchResult, bench, openWeft, type Point, type PointResult } from './bench.ts';
+import { buildCometBft, openCometBft } from './cometbft.ts';
+import { duel, renderDuel } from './duel.ts';
+import { type Machine, machine } from './processes.ts';
 
 const standardPoints: readonly Point[] = [
   { rate: 50, records: 1, seconds: 10 },
   { rate: 500, records: 1, seconds: 10 },
   { rate: 2000, records: 1, seconds: 10 },
   { rate: 100, records: 100, seconds: 10 },
+];
+
+const againstPoints: readonly Point[] = [
+  { rate: 50, records: 1, seconds: 15 },
+  { rate: 1000, records: 1, seconds: 15 },
 ];
 
 const { values } = parseArgs({
@@ -19,6 +29,9 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     validators: { type: 'string', default: '4' },
     profile: { type: 'string' },
+    against: { type: 'string' },
+    rounds: { type: 'string' },
+    'no-ramp': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -39,20 +52,63 @@ const point: Point = {
 const profileDir = values.profile === undefined ? undefined : resolve(values.profile);
 if (profileDir !== undefined) mkdirSync(profileDir, { recursive: true });
 
+const validators = number('validators', values.validators, 4, 16);
+const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+if (values.against !== undefined) {
+  await against(values.against);
+  process.exit(0);
+}
+
 const result = await bench({
-  validators: number('validators', values.validators, 4, 16),
+  validators,
   points: chosen ? [point] : standardPoints,
   warmUpSeconds: 3,
   ...(profileDir === undefined ? {} : { profileDir }),
-  progress: (text) => process.stderr.write(`${text}\n`),
+  progress,
 });
 process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : render(result));
 
+async function against(rival: string): Promise<void> {
+  if (rival !== 'cometbft') {
+    process.stderr.write(`--against takes cometbft, not '${rival}'\n`);
+    process.exit(2);
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'weft-bench-'));
+  try {
+    const binary = await buildCometBft(dir, progress);
+    if (binary === undefined) {
+      process.stderr.write('skipped: CometBFT is built with Go, which is not here (https://go.dev/dl/)\n');
+      return;
+    }
+    const result = await duel({
+      engines: [() => openWeft({ validators, progress }), () => openCometBft({ binary, validators, progress })],
+      points: chosen ? [point] : againstPoints,
+      rounds: number('rounds', values.rounds, 2, 20),
+      warmUpSeconds: 3,
+      ramps: values['no-ramp']
+        ? []
+        : [
+            { records: 1, from: 750 },
+            { records: 100, from: 200 },
+          ],
+      rampSeconds: 8,
+      progress,
+    });
+    const where = machine();
+    process.stdout.write(
+      values.json ? `${JSON.stringify({ machine: where, ...result })}\n` : `${place(where)}\n${renderDuel(result)}`,
+    );
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function place({ cores, cpu, memoryGiB, kernel, node }: Machine): string {
+  return `${cores} × ${cpu}, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}; load and validators share it`;
+}
+
 function render({ version, machine, validators, points }: BenchResult): string {
-  const head = [
-    `weft ${version}, ${validators} validators, Node ${machine.node}`,
-    `${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}; load and validators share it`,
-  ];
+  const head = [`weft ${version}, ${validators} validators, Node ${machine.node}`, place(machine)];
   return `${[...head, ...points.map(renderPoint)].join('\n')}\n`;
 }
 

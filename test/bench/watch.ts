@@ -1,0 +1,62 @@
+import { performance } from 'node:perf_hooks';
+import { cpuSeconds, folderBytes, machineBusySeconds, residentBytes } from './processes.ts';
+
+/** What a network's processes use while a load runs, whoever made them, and what else the machine did. */
+
+export type Used = {
+  readonly tookSeconds: number;
+  readonly cpuSeconds: readonly number[];
+  readonly peakRssBytes: readonly number[];
+  /** Growth of each validator's folder. */
+  readonly diskBytes: readonly number[];
+  /** CPU seconds of this process. */
+  readonly ownSeconds: number;
+  /** Cores that other programs kept busy. */
+  readonly otherCores: number;
+};
+
+const everyMs = 250;
+
+export class Watch {
+  readonly #pids: readonly number[];
+  readonly #folders: readonly string[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #peak: number[];
+  readonly #cpu: readonly number[];
+  readonly #disk: readonly number[];
+  readonly #busy = machineBusySeconds();
+  readonly #own = process.cpuUsage();
+  readonly #startedMs = performance.now();
+
+  constructor(pids: readonly number[], folders: readonly string[]) {
+    this.#pids = pids;
+    this.#folders = folders;
+    this.#peak = pids.map(residentBytes);
+    this.#cpu = pids.map(cpuSeconds);
+    this.#disk = folders.map(folderBytes);
+    this.#timer = setInterval(() => this.#look(), everyMs);
+  }
+
+  #look(): void {
+    for (const [i, pid] of this.#pids.entries()) this.#peak[i] = Math.max(this.#peak[i] ?? 0, residentBytes(pid));
+  }
+
+  stop(): Used {
+    clearInterval(this.#timer);
+    this.#look();
+    const tookSeconds = (performance.now() - this.#startedMs) / 1000;
+    const own = process.cpuUsage(this.#own);
+    const ownSeconds = (own.user + own.system) / 1e6;
+    const cpu = this.#pids.map((pid, i) => cpuSeconds(pid) - (this.#cpu[i] ?? 0));
+    const busy = machineBusySeconds() - this.#busy;
+    const others = busy - ownSeconds - cpu.reduce((total, each) => total + each, 0);
+    return {
+      tookSeconds,
+      cpuSeconds: cpu,
+      peakRssBytes: this.#peak,
+      diskBytes: this.#folders.map((folder, i) => folderBytes(folder) - (this.#disk[i] ?? 0)),
+      ownSeconds,
+      otherCores: Math.max(0, others) / tookSeconds,
+    };
+  }
+}
