@@ -58,8 +58,11 @@ export type Testnet = {
 
 /** Who plays which part on a development network. Agents also get a key to receive packets (X25519). */
 const demoRoles: readonly { readonly name: string; readonly roles: readonly string[] }[] = [
+  { name: 'actuator-web-1', roles: ['executor'] },
+  { name: 'actuator-web-2', roles: ['executor'] },
   { name: 'council', roles: [] },
   { name: 'echo.weave', roles: ['agent'] },
+  { name: 'healer', roles: ['operator'] },
   { name: 'misty.weave', roles: ['agent'] },
   { name: 'operator', roles: ['administrator', 'model-authoriser', 'routing-admin'] },
   { name: 'oracle.weave', roles: ['agent'] },
@@ -67,7 +70,9 @@ const demoRoles: readonly { readonly name: string; readonly roles: readonly stri
   { name: 'rogue.weave', roles: ['agent'] },
   { name: 'router-prime', roles: ['router'] },
   { name: 'sentinel', roles: ['sentinel'] },
+  { name: 'steward', roles: ['approver'] },
   { name: 'verifier', roles: ['model-verifier'] },
+  { name: 'warden', roles: ['approver'] },
 ];
 
 /**

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { applyTransaction } from '../../contracts/apply.ts';
+import { actionNames } from '../../contracts/intents/catalogue.ts';
 import { LIMITS } from '../../contracts/limits.ts';
 import type { Decide, Transaction } from '../../contracts/types.ts';
 import { schemaDocuments } from '../../schemas/types/catalogue.ts';
@@ -11,6 +12,7 @@ import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { createPolicyEngine } from '../../src/policy/engine.ts';
 import { arbitraryOf } from '../schemas/arbitrary.ts';
 import { propose, readyBody, validatorsChange } from './governance.samples.ts';
+import { idOf, intentSamples } from './intents.samples.ts';
 import { allowAll, genesisDocument, keyOf, Network, plainKey, provenKey } from './network.ts';
 import { endpoint, rule, table, withInstances } from './routing.samples.ts';
 
@@ -277,6 +279,21 @@ t.test('the questions fit the Cedar schema that networks start with', async (t) 
     for (const name of ['v2', 'v3', 'v4']) send(name, 'governance.ready', readyBody(network, proposal, name));
     send('admin', end, { proposal });
   }
+  const ids = Object.values(intentSamples).map((body) => {
+    const { records } = network.send('router-prime', 'intents.propose', body);
+    t.equal(network.asked.at(-1)!.action, body.action, 'a proposal is asked about under the action that it proposes');
+    return idOf(records[0]!);
+  });
+  const [grant] = ids;
+  const attempt = 'AAECAwQFBgcICQoLDA0ODw';
+  send('misty.weave', 'intents.consume', { grant, attempt });
+  send('misty.weave', 'intents.report', { grant, attempt, outcome: 'done', result: sha256 });
+  // It waits for nothing any more: refused for that, after the question.
+  network.send('admin', 'intents.approve', { intent: grant });
+  send('router-prime', 'intents.cancel', { intent: grant });
+  const alert = { kind: 'test', source: 'x', window: { from: 0, to: 0 }, count: 1, evidence: [] };
+  const raised = network.send('admin', 'alerts.raise', alert);
+  send('admin', 'alerts.resolve', { alert: raised.records[0]!['alert'] });
   t.match(
     network.asked.find(({ action }) => action === 'packets.commit'),
     { resource: { type: 'Instance', id: 'oracle.weave' } },
@@ -299,7 +316,8 @@ t.test('the questions fit the Cedar schema that networks start with', async (t) 
   // No votes: refused for that, after the question.
   network.send('v1', 'governance.evidence', { kind: 'votes', epoch: 1, a: 'AAAA', b: 'AAAA' });
   asked.add(network.asked.at(-1)!.action);
-  t.strictSame([...asked].sort(), [...network.rules.transactionTypes], 'every type was asked about');
+  const types = network.rules.transactionTypes.filter((type) => type !== 'intents.propose');
+  t.strictSame([...asked].sort(), [...types, ...actionNames].sort(), 'every type and every action was asked about');
   // By these a policy set is tried before it may decide: what is really asked must be among them, with the same members.
   const shape = ({ action, resource, context }: (typeof network.asked)[number]) =>
     `${action} ${resource.type} {${Object.keys(context).sort()}}`;

@@ -1,5 +1,6 @@
 // A network with those who take part in intents, and a policy that a test can turn.
 import type { Applied, Json, JsonObject } from '../../contracts/types.ts';
+import { schemaDocuments } from '../../schemas/types/catalogue.ts';
 import type { IntentRecord } from '../../schemas/types/intent-record.ts';
 import type { IntentsProposeBody } from '../../schemas/types/tx/intents.propose.ts';
 import type { Decision } from '../../src/policy/types.ts';
@@ -30,6 +31,14 @@ export const restart: IntentsProposeBody = {
 };
 
 /** Permits everything; what has annotations here permits it on these terms. */
+/** One of each action, as its schema has it for an example. */
+export const intentSamples = Object.fromEntries(
+  (schemaDocuments.get('tx/intents.propose') as { examples: IntentsProposeBody[] }).examples.map((body) => [
+    body.action,
+    { ...body, audience: 'misty.weave' },
+  ]),
+) as { readonly [Action in IntentsProposeBody['action']]: IntentsProposeBody };
+
 export type Terms = { annotations: Record<string, string>; reasons?: readonly string[]; decision?: 'allow' | 'deny' };
 
 export class Intents extends Network {

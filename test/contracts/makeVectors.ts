@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { acknowledgementBytes } from '../../contracts/packets/acknowledge.ts';
 import { signingBytes } from '../../contracts/transaction.ts';
-import type { Json } from '../../contracts/types.ts';
+import type { Decide, Json } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { toHex } from '../../src/codec/hex.ts';
@@ -14,7 +14,7 @@ import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sign } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import { readyBody, sampleCosignature, sampleVote, validatorsChange } from './governance.samples.ts';
-import { genesisDocument, keyOf, Network, openPolicy, plainKey, provenKey, seedOf } from './network.ts';
+import { allowAll, genesisDocument, keyOf, Network, openPolicy, plainKey, provenKey, seedOf } from './network.ts';
 import { endpoint, rule, table } from './routing.samples.ts';
 
 export const vectorFolder = join(import.meta.dirname, '..', 'vectors');
@@ -25,6 +25,10 @@ type Step = {
   /** Or what it is made of: the ids of the proposals so far. */
   readonly body: object | ((proposals: readonly string[]) => object);
   readonly signers?: readonly string[];
+  /** Annotations of the policy that permits; null: nobody permits. */
+  readonly terms?: Readonly<Record<string, string>> | null;
+  /** Until the next step, milliseconds of block time; default 1,000. */
+  readonly pauseMs?: number;
 };
 
 /** Leaf hash of RFC 6962: SHA-256(0x00 ‖ leaf). */
@@ -259,6 +263,79 @@ function policySteps(network: Network): Step[] {
   ];
 }
 
+/** On a network of their own, so that time may pass. Ids are of intents. */
+function intentSteps(): Step[] {
+  const result = sha256Hex(encodeUtf8('restarted'));
+  const restart = {
+    action: 'service.restart',
+    resource: 'service/web-3/nginx',
+    effect: { host: 'web-3', service: 'nginx' },
+    ttlMs: 60_000,
+    audience: 'misty.weave',
+    maxUses: 2,
+    dryRun: false,
+  };
+  const route = {
+    action: 'route.open',
+    resource: 'route/2001:db8::/64/10.0.9.17/32/443/tcp',
+    effect: { host: 'gate-1', source: '2001:db8::/64', destination: '10.0.9.17/32', port: 443, protocol: 'tcp' },
+    ttlMs: 600_000,
+    audience: 'misty.weave',
+    maxUses: 1,
+    dryRun: true,
+  };
+  const grant = (n: number) => (ids: readonly string[]) => ids[n] ?? '';
+  const one = 'AAECAwQFBgcICQoLDA0ODw';
+  const two = 'Dw4NDAsKCQgHBgUEAwIBAA';
+  const terms = { approvals: '2', ttl: '5m' };
+  const intent = (n: number) => (ids: readonly string[]) => ({ intent: grant(n)(ids) });
+  const taken = (n: number, attempt: string) => (ids: readonly string[]) => ({ grant: grant(n)(ids), attempt });
+  return [
+    { account: 'router-prime', type: 'intents.propose', body: restart, terms: { ttl: '30s' } },
+    { account: 'misty.weave', type: 'intents.consume', body: taken(0, one) },
+    {
+      account: 'misty.weave',
+      type: 'intents.report',
+      body: (ids) => ({ ...taken(0, one)(ids), outcome: 'done', result }),
+    },
+    // Of the second use nobody ever hears.
+    { account: 'misty.weave', type: 'intents.consume', body: taken(0, two) },
+    { account: 'router-prime', type: 'intents.propose', body: route, terms },
+    { account: 'admin', type: 'intents.approve', body: intent(1), terms },
+    { account: 'femto', type: 'intents.approve', body: intent(1), terms },
+    { account: 'router-prime', type: 'intents.cancel', body: intent(1) },
+    { account: 'scanner', type: 'intents.propose', body: restart, terms: null },
+    {
+      account: 'scanner',
+      type: 'intents.propose',
+      body: restart,
+      terms: { approvals: '1', approver_key: 'webauthn' },
+      pauseMs: 900_000,
+    },
+    {
+      account: 'scanner',
+      type: 'alerts.raise',
+      body: {
+        kind: 'checks-differ',
+        source: 'misty-7b-q4',
+        window: { from: 1_763_712_000_000, to: 1_763_712_900_000 },
+        count: 3,
+        evidence: [result],
+      },
+    },
+    { account: 'admin', type: 'alerts.resolve', body: (ids) => ({ alert: ids.at(-1) ?? '' }) },
+  ];
+}
+
+/** Permits all but proposals, and these on the step's terms. */
+function decideBy(terms: Step['terms']): Decide {
+  return (request) => {
+    if (request.action.startsWith('intents.') || terms === undefined) return allowAll(request);
+    if (terms === null) return { decision: 'deny', reasons: ['no-two-at-once'], errors: false, annotations: {} };
+    return { decision: 'allow', reasons: ['repairs'], errors: false, annotations: { repairs: terms } };
+  };
+}
+
 /** File under test/vectors/ → document. The first accepted transaction of each type, all records by type in order. */
 export function makeVectors(): Map<string, Json> {
   const document = genesisDocument({ policy: openPolicy });
@@ -281,33 +358,38 @@ export function makeVectors(): Map<string, Json> {
   const records = new Map<string, Json[]>();
   const keep = (transaction: string | null, record: Json & object): void => {
     const leaf = JSON.stringify(record);
-    const { type } = record as { type: string };
+    // A grant has no `type`: see docs/formats.md, Grant leaf.
+    const { type = 'intents.granted' } = record as { type?: string };
     records.set(type, [...(records.get(type) ?? []), { transaction, leaf, leafHash: leafHash(leaf) }]);
   };
-  const proposals: string[] = [];
-  for (const { account, type, body: given, signers } of steps(network)) {
-    const body = typeof given === 'function' ? given(proposals) : given;
-    const tx = network.transaction(account, type, body, signers === undefined ? {} : { signers });
-    const applied = network.execute(tx);
-    for (const record of applied.records) keep(tx.txId, record as Json & object);
-    if (type === 'governance.propose') proposals.push(tx.txId);
-    const envelope = decodeUtf8(tx.envelope);
-    const leaf = `{"type":"tx","envelope":${envelope}}`;
-    if (applied.refused === undefined && !files.has(`tx/${type}.json`)) {
-      files.set(`tx/${type}.json`, {
-        about:
-          'A transaction: its body, what is signed (DSSE PAE), the envelope, both digests, its leaf. Seeds are Ed25519 secrets.',
-        seeds: (signers ?? [account]).map((name) => ({ keyid: keyOf(name).keyid, seed: toHex(seedOf(name)) })),
-        payload: decodeUtf8(tx.payload),
-        pae: toHex(signingBytes(tx.payload)),
-        envelope,
-        txId: tx.txId,
-        envelopeId: tx.envelopeId,
-        leafHash: leafHash(leaf),
-      });
+  const play = (network: Network, steps: readonly Step[]): void => {
+    const proposals: string[] = [];
+    for (const { account, type, body: given, signers, terms, pauseMs } of steps) {
+      const body = typeof given === 'function' ? given(proposals) : given;
+      const tx = network.transaction(account, type, body, signers === undefined ? {} : { signers });
+      const applied = network.execute(tx, decideBy(terms));
+      for (const record of applied.records) keep(tx.txId, record as Json & object);
+      if (type.endsWith('.propose') || type === 'alerts.raise') proposals.push(tx.txId);
+      const envelope = decodeUtf8(tx.envelope);
+      const leaf = `{"type":"tx","envelope":${envelope}}`;
+      if (applied.refused === undefined && !files.has(`tx/${type}.json`)) {
+        files.set(`tx/${type}.json`, {
+          about:
+            'A transaction: its body, what is signed (DSSE PAE), the envelope, both digests, its leaf. Seeds are Ed25519 secrets.',
+          seeds: (signers ?? [account]).map((name) => ({ keyid: keyOf(name).keyid, seed: toHex(seedOf(name)) })),
+          payload: decodeUtf8(tx.payload),
+          pae: toHex(signingBytes(tx.payload)),
+          envelope,
+          txId: tx.txId,
+          envelopeId: tx.envelopeId,
+          leafHash: leafHash(leaf),
+        });
+      }
+      for (const record of network.next(pauseMs).records) keep(null, record as Json & object);
     }
-    for (const record of network.next().records) keep(null, record as Json & object);
-  }
+  };
+  play(network, steps(network));
+  play(new Network(document), intentSteps());
   const block = network.rules.blockRecord({
     height: 812,
     epoch: 1,
