@@ -1,5 +1,7 @@
 import { WeftError } from '../codec/error.ts';
+import type { JsonObject } from '../token/leaf.ts';
 import { checkStatus, verifyConsumed, verifyToken } from '../token/node.ts';
+import type { Trust } from '../token/trust.ts';
 import type { Checks } from './desk.ts';
 
 /** `weft/token` for one account. */
@@ -30,10 +32,21 @@ export function checksOf({
         maxClockSkewMs,
       });
     },
-    refused(token, trust, tx) {
-      const verified = verifyToken(token, { trust });
-      if (verified.kind === 'record' && verified.type === 'tx.refused' && verified.record['tx'] === tx) return;
+    reported(token, trust, { grant, attempt }) {
+      const { type, record } = recordOf(token, trust);
+      if (type === 'intents.reported' && record['grant'] === grant && record['attempt'] === attempt) return;
+      throw new WeftError('TOKEN_KIND', 'The token is not that of an outcome of this attempt.');
+    },
+    refusal(token, trust, tx) {
+      const { type, record } = recordOf(token, trust);
+      if (type === 'tx.refused' && record['tx'] === tx && typeof record['code'] === 'string') return record['code'];
       throw new WeftError('TOKEN_KIND', 'The token is not that of a refusal of this transaction.');
     },
   };
+}
+
+function recordOf(token: string, trust: Trust): { readonly type: string; readonly record: JsonObject } {
+  const verified = verifyToken(token, { trust });
+  if (verified.kind === 'record') return verified;
+  throw new WeftError('TOKEN_KIND', 'The token is not that of a record.');
 }

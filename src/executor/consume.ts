@@ -1,13 +1,23 @@
 import { WeftError } from '../codec/error.ts';
 import type { VerifiedConsumed } from '../token/consumed.ts';
+import type { Trust } from '../token/trust.ts';
 import { type Attempt, sentMax } from './attempt.ts';
-import { type Desk, put, underTrust } from './desk.ts';
-import { anyThatHolds, isSilent, type LedgerNode } from './nodes.ts';
+import { type Desk, put } from './desk.ts';
+import { anyThatHolds, type LedgerNode, mostTelling } from './nodes.ts';
+import { type Proven, proven, send } from './proof.ts';
 
-/** For one token of what is final: a quorum cosigns within seconds. */
-const tokenWithinMs = 5_000;
+/**
+ * What became of an attempt's consume. `consumed`: permission, now. `late`: the use is gone and its time is over. `refused`: the
+ * ledger's own record says so. `absent`: every node was asked and none has it. `unclear`: nobody could tell; `why` is what they said.
+ */
+export type Fate =
+  | { readonly is: 'consumed'; readonly consumed: VerifiedConsumed }
+  | { readonly is: 'late' }
+  | { readonly is: 'refused'; readonly code: string }
+  | { readonly is: 'absent' }
+  | { readonly is: 'unclear'; readonly why: unknown };
 
-/** A consume of this attempt that may be in a block at once; a new one only when no block can take the last one any more. */
+/** Durable, and ready to be sent: a new envelope only when no block can take the last one any more. @throws WeftError EXECUTOR_NOT_CONSUMED */
 export async function withConsume(desk: Desk, attempt: Attempt): Promise<Attempt> {
   const now = desk.clock.now();
   const newest = attempt.sent.at(-1);
@@ -24,89 +34,69 @@ export async function withConsume(desk: Desk, attempt: Attempt): Promise<Attempt
   return put(desk, { ...attempt, sent, envelope: signed.text });
 }
 
-/**
- * Hands the consume to every node and waits for proof that the ledger has it: the record with *this* attempt, in a token that
- * holds. What a node says is not believed, neither yes nor no; a node that forwards nothing delays nothing.
- * @throws WeftError the code with which the ledger refused it; TOKEN_*; RPC_* when no node answered
- */
-export function consume(desk: Desk, attempt: Attempt, now: () => number): Promise<VerifiedConsumed> {
+/** Hands the newest consume to every node, and waits for the fate of the attempt. */
+export async function consume(desk: Desk, attempt: Attempt, now: () => number): Promise<Fate> {
   const newest = attempt.sent.at(-1);
-  return anyThatHolds(desk.nodes, async (node) => {
-    try {
-      await node.submit(attempt.envelope, desk.sendForMs + desk.maxClockSkewMs);
-    } catch (error) {
-      // The same attempt in an earlier envelope may be what stands in the way of this one; so may our own consume, sent before a crash.
-      if (isSilent(error)) throw error;
-      return proofOf(desk, attempt, node, now).catch((other: unknown) => {
-        throw isConsumed(other) ? other : error;
-      });
-    }
-    if (newest === undefined) throw new WeftError('EXECUTOR_NOT_CONSUMED', 'nothing was sent');
-    return proofAt(desk, attempt, node, newest.id, now);
-  });
+  if (newest === undefined) return { is: 'absent' };
+  const signed = { ...newest, text: attempt.envelope };
+  const fate = await fateAs(() => send(desk, signed, recordOf(desk, attempt, now)));
+  // A second envelope of an attempt is refused when the first is on the ledger.
+  return fate.is === 'refused' && attempt.sent.length > 1 ? fateOf(desk, attempt, now) : fate;
 }
 
-/** The proof that this attempt was consumed, by any of its envelopes, from any node. @throws WeftError as `consume` */
-export function findConsumed(desk: Desk, attempt: Attempt, now: () => number): Promise<VerifiedConsumed> {
-  return anyThatHolds(desk.nodes, (node) => proofOf(desk, attempt, node, now));
+/** Asks every node for proof about every envelope of the attempt. */
+export function fateOf(desk: Desk, attempt: Attempt, now: () => number): Promise<Fate> {
+  if (attempt.sent.length === 0) return Promise.resolve({ is: 'absent' });
+  return fateAs(() => anyThatHolds(desk.nodes, (node) => atNode(desk, attempt, node, recordOf(desk, attempt, now))));
 }
 
-async function proofOf(desk: Desk, attempt: Attempt, node: LedgerNode, now: () => number): Promise<VerifiedConsumed> {
-  let last: unknown = new WeftError('EXECUTOR_NOT_CONSUMED', 'nothing was sent');
-  for (const { id } of attempt.sent) {
-    try {
-      return await proofAt(desk, attempt, node, id, now);
-    } catch (error) {
-      if (isConsumed(error)) throw error;
-      last = error;
-    }
-  }
-  throw last;
+/** Whether no block can take any envelope of the attempt any more, and those that could are final. */
+export function isOver(desk: Desk, { sent }: Attempt): boolean {
+  const last = sent.at(-1);
+  return last === undefined || desk.clock.now() > last.expires + desk.maxClockSkewMs + finalWithinMs;
 }
 
-async function proofAt(
+const finalWithinMs = 10_000;
+
+function recordOf(desk: Desk, attempt: Attempt, now: () => number) {
+  return (token: string, trust: Trust): VerifiedConsumed => desk.checks.consumed(token, trust, attempt, now());
+}
+
+/** A refusal counts when every envelope was refused: one of the others may be the one that went through. */
+async function atNode(
   desk: Desk,
-  attempt: Attempt,
+  { sent }: Attempt,
   node: LedgerNode,
-  tx: string,
-  now: () => number,
-): Promise<VerifiedConsumed> {
-  const token = await node.token({ tx }, tokenWithinMs);
-  return underTrust(desk, (trust) => desk.checks.consumed(token, trust, attempt, now()));
+  read: (token: string, trust: Trust) => VerifiedConsumed,
+): Promise<Proven<VerifiedConsumed>> {
+  let refused: Proven<VerifiedConsumed> | undefined;
+  let unproven: unknown;
+  for (const { id } of sent) {
+    try {
+      const found = await proven(desk, node, id, read);
+      if ('holds' in found) return found;
+      refused = found;
+    } catch (error) {
+      if (isLate(error)) throw error;
+      unproven = error;
+    }
+  }
+  if (unproven === undefined && refused !== undefined) return refused;
+  throw unproven;
 }
 
-/**
- * Whether it is certain that no consume of this attempt is on the ledger, nor ever will be: the ledger's own record of the refusal,
- * or no block can take it any more and a node that was asked does not have it.
- */
-export async function isNotConsumed(desk: Desk, attempt: Attempt, refusal?: unknown): Promise<boolean> {
-  const [only] = attempt.sent;
-  const index = refusal instanceof WeftError ? refusal.details['index'] : undefined;
-  if (only !== undefined && attempt.sent.length === 1 && typeof index === 'number') {
-    const proven = await anyThatHolds(desk.nodes, async (node) => {
-      const token = await node.token({ index: index + 1 }, tokenWithinMs);
-      return underTrust(desk, (trust) => desk.checks.refused(token, trust, only.id));
-    }).then(
-      () => true,
-      () => false,
-    );
-    if (proven) return true;
-  }
-  const newest = attempt.sent.at(-1);
-  if (newest === undefined) return true;
-  if (desk.clock.now() <= newest.expires + desk.maxClockSkewMs + afterExpiryMs) return false;
+async function fateAs(ask: () => Promise<Proven<VerifiedConsumed>>): Promise<Fate> {
   try {
-    await findConsumed(desk, attempt, desk.clock.now);
-    return false;
+    const found = await ask();
+    return 'holds' in found ? { is: 'consumed', consumed: found.holds } : { is: 'refused', code: found.refused };
   } catch (error) {
-    return !isSilent(error) && !isConsumed(error);
+    const failures = error instanceof AggregateError ? error.errors : [error];
+    if (failures.some(isLate)) return { is: 'late' };
+    const absent = failures.every((each) => each instanceof WeftError && each.code === 'TX_UNKNOWN');
+    return absent ? { is: 'absent' } : { is: 'unclear', why: mostTelling(failures) };
   }
 }
 
-/** The record is there, and holds; only its time has passed, or this clock is wrong. */
-export function isConsumed(error: unknown): boolean {
-  return error instanceof WeftError && (error.code === 'CONSUMED_TOO_LATE' || error.code === 'CONSUMED_CLOCK');
+function isLate(error: unknown): boolean {
+  return error instanceof WeftError && error.code === 'CONSUMED_TOO_LATE';
 }
-
-/** Blocks that could still take it are final by then. */
-const afterExpiryMs = 10_000;

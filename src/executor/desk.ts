@@ -16,8 +16,10 @@ export type Checks = {
   status(token: string, status: string, trust: Trust, now: number): void;
   /** The record of the consume with this attempt, and its window is open. @throws WeftError TOKEN_*, CONSUMED_* */
   consumed(token: string, trust: Trust, attempt: Attempt, now: number): VerifiedConsumed;
-  /** The record that the ledger refused this transaction. @throws WeftError TOKEN_* */
-  refused(token: string, trust: Trust, tx: string): void;
+  /** The record that the ledger has the outcome of this attempt. @throws WeftError TOKEN_* */
+  reported(token: string, trust: Trust, attempt: Attempt): void;
+  /** The code with which the ledger refused this transaction, from its record. @throws WeftError TOKEN_* */
+  refusal(token: string, trust: Trust, tx: string): string;
 };
 
 /** Whom to believe, and how to learn of those who come after them. */

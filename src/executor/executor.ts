@@ -1,16 +1,17 @@
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
-import type { Json } from '../codec/json.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import type { VerifiedConsumed } from '../token/consumed.ts';
 import { parseToken } from '../token/form.ts';
 import type { Grant } from '../token/grant.ts';
+import type { JsonObject } from '../token/leaf.ts';
+import { effectDigest } from '../token/node.ts';
 import type { Attempt, OutcomeName } from './attempt.ts';
 import { steadyNow } from './clock.ts';
-import { consume, findConsumed, isConsumed, isNotConsumed, withConsume } from './consume.ts';
+import { consume, type Fate, fateOf, withConsume } from './consume.ts';
 import { type Desk, put, underTrust } from './desk.ts';
 import { firstThatHolds } from './nodes.ts';
-import { type Act, effectDigest, frozenCopy, type Permission, resultDigest } from './permission.ts';
+import { type Act, frozenCopy, type Permission, resultDigest } from './permission.ts';
 import { close, end, endUndone, settle } from './settle.ts';
 
 export type RunOptions = {
@@ -45,7 +46,8 @@ export type ExecutorSettings = {
 };
 
 const tokenWithinMs = 5_000;
-const settleEveryMs = 2_000;
+const pauseMsMin = 1_000;
+const pauseMsMax = 30_000;
 /** A trust file is held against the chain at each start, and daily while anything is open. */
 const trustAgeMs = 24 * 60 * 60 * 1000;
 
@@ -85,7 +87,7 @@ export class Executor {
    * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*, the ledger's code when it refuses the consume, CONSUMED_*,
    *   EXECUTOR_BUSY, EXECUTOR_CLOSED, EXECUTOR_DRY_RUN, EXECUTOR_NOT_CONSUMED, EXECUTOR_STATE_FULL, EXECUTOR_USED_UP, DISK_*
    */
-  async run(target: string, effect: Json, act: Act, { rehearse }: RunOptions = {}): Promise<RunReport> {
+  async run(target: string, effect: JsonObject, act: Act, { rehearse }: RunOptions = {}): Promise<RunReport> {
     if (this.#closing.signal.aborted) throw closedError();
     const now = steadyNow(this.#desk.clock);
     const copy = frozenCopy(effect);
@@ -175,7 +177,7 @@ export class Executor {
     const known = desk.book.of(grant.intent);
     const waiting = known.find((each) => each.state === 'prepared');
     const local = waiting?.local ?? (this.#settings.reusable === 'local' && grant.reusable);
-    const used = known.filter((each) => each.state !== 'prepared' && each.closed !== 'DROPPED').length;
+    const used = known.filter((each) => each.outcome !== '' || each.state === 'begun').length;
     if (waiting === undefined && used >= grant.maxUses) {
       throw new WeftError('EXECUTOR_USED_UP', `every use of ${grant.intent} was begun here before: propose it again`);
     }
@@ -235,22 +237,30 @@ export class Executor {
   /** Step 3: proof that the ledger counted this use, and for this attempt. */
   async #consumed(attempt: Attempt, again: boolean, now: () => number): Promise<VerifiedConsumed> {
     const desk = this.#desk;
-    let sendable = attempt;
-    try {
-      if (again) {
-        const earlier = await findConsumed(desk, attempt, now).catch((error: unknown) => {
-          if (isConsumed(error)) throw error;
-          return undefined;
-        });
-        if (earlier !== undefined) return earlier;
-      }
-      sendable = await withConsume(desk, attempt);
-      return await consume(desk, sendable, now);
-    } catch (error) {
-      if (error instanceof WeftError && error.code === 'CONSUMED_TOO_LATE') await endUndone(desk, sendable);
-      else if (!isConsumed(error) && (await isNotConsumed(desk, sendable, error)))
-        await close(desk, sendable, 'DROPPED');
-      throw error;
+    let sent = attempt;
+    let fate: Fate = again ? await fateOf(desk, attempt, now) : { is: 'absent' };
+    if (fate.is === 'absent' || fate.is === 'unclear') {
+      sent = await withConsume(desk, attempt);
+      fate = await consume(desk, sent, now);
+    }
+    switch (fate.is) {
+      case 'consumed':
+        return fate.consumed;
+      case 'late':
+        throw await this.#tooLate(sent);
+      case 'refused':
+        await close(desk, sent, fate.code);
+        throw new WeftError(
+          fate.code,
+          `the ledger refused to count this use of ${attempt.grant} (${fate.code}): nothing was done`,
+        );
+      case 'absent':
+        throw new WeftError(
+          'EXECUTOR_NOT_CONSUMED',
+          `no node can prove that this use of ${attempt.grant} is counted: nothing was done`,
+        );
+      case 'unclear':
+        throw fate.why;
     }
   }
 
@@ -308,9 +318,13 @@ export class Executor {
   }
 
   async #settleUntilDone(): Promise<void> {
-    while (!this.#closing.signal.aborted && this.#desk.book.open().length > 0) {
-      await this.#desk.clock.sleep(settleEveryMs, this.#closing.signal);
-      if (!this.#closing.signal.aborted) await this.#pass().catch(() => undefined);
+    for (let pauseMs = pauseMsMin; ; pauseMs = Math.min(2 * pauseMs, pauseMsMax)) {
+      const before = this.#desk.book.open().length;
+      if (before === 0) return;
+      await this.#desk.clock.sleep(pauseMs, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
+      await this.#pass().catch(() => undefined);
+      if (this.#desk.book.open().length < before) pauseMs = pauseMsMin;
     }
   }
 
@@ -342,7 +356,7 @@ export class Executor {
 type Use = {
   readonly token: string;
   readonly grant: Grant;
-  readonly effect: Json;
+  readonly effect: JsonObject;
   readonly act: Act;
   readonly now: () => number;
 };

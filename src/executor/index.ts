@@ -16,4 +16,4 @@
 export { WeftError } from '../codec/error.ts';
 export { createExecutor, type ExecutorOptions } from './create.ts';
 export type { Executor, OpenAttempt, RunOptions, RunReport } from './executor.ts';
-export { type Act, effectDigest, type Outcome, type Permission } from './permission.ts';
+export type { Act, Outcome, Permission } from './permission.ts';

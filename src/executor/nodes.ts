@@ -35,7 +35,7 @@ export function rpcNode(url: string, tls: TlsOptions = {}): LedgerNode {
 /**
  * Asks one node after the other until one gives what holds: `ask` verifies before it returns. `final`: a refusal that was proven,
  * for which no other node is asked.
- * @throws WeftError the most telling refusal: what a node gave and what did not hold before what nobody answered
+ * @throws WeftError the most telling refusal
  */
 export async function firstThatHolds<T>(
   nodes: readonly LedgerNode[],
@@ -56,14 +56,10 @@ export async function firstThatHolds<T>(
 
 /**
  * Asks all nodes at once; the first answer that holds counts, and a node that keeps something to itself delays nobody.
- * @throws WeftError as `firstThatHolds`, once all have failed
+ * @throws AggregateError of what each node refused, once all have (`mostTelling`)
  */
-export async function anyThatHolds<T>(nodes: readonly LedgerNode[], ask: (node: LedgerNode) => Promise<T>): Promise<T> {
-  try {
-    return await Promise.any(nodes.map(ask));
-  } catch (error) {
-    throw mostTelling(error instanceof AggregateError ? error.errors : [error]);
-  }
+export function anyThatHolds<T>(nodes: readonly LedgerNode[], ask: (node: LedgerNode) => Promise<T>): Promise<T> {
+  return Promise.any(nodes.map(ask));
 }
 
 /** Says nothing about the ledger: the node, or the way to it. */
@@ -71,7 +67,8 @@ export function isSilent(error: unknown): boolean {
   return !(error instanceof WeftError) || /^(RPC|NODE)_|^(CATCHING_UP|MEMPOOL_FULL|TX_FATE_UNKNOWN)$/.test(error.code);
 }
 
-function mostTelling(failures: readonly unknown[]): unknown {
+/** Of several refusals the one to show: what a node gave and what did not hold, before what nobody answered. */
+export function mostTelling(failures: readonly unknown[]): unknown {
   return (
     failures.find((each) => !isSilent(each)) ??
     failures[0] ??

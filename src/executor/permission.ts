@@ -3,13 +3,14 @@ import type { Json } from '../codec/json.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import type { Grant } from '../token/grant.ts';
+import type { JsonObject } from '../token/leaf.ts';
 import type { OutcomeName } from './attempt.ts';
 
 /** What an act is handed: all that it may rely on, and the moment until which it may begin. */
 export type Permission = {
   readonly grant: Grant;
   /** The effect that was granted, as data that nobody can change any more: do this, and nothing else. */
-  readonly effect: Json;
+  readonly effect: JsonObject;
   /** base64url of 16 bytes. */
   readonly attempt: string;
   /** Which use of the grant this is, from 1. */
@@ -40,17 +41,12 @@ export function resultDigest(result: string | Uint8Array = ''): string {
   return sha256Hex(typeof result === 'string' ? encodeUtf8(result) : result);
 }
 
-/** SHA-256 (64 hex digits) of the effect's RFC 8785 bytes: what the grant names. */
-export function effectDigest(effect: Json): string {
-  return sha256Hex(encodeUtf8(canonicalJson(effect)));
-}
-
 /** The effect as it was when its digest was taken: a copy, frozen all the way down. */
-export function frozenCopy(effect: Json): Json {
-  return freeze(JSON.parse(canonicalJson(effect)) as Json);
+export function frozenCopy(effect: JsonObject): JsonObject {
+  return freeze(JSON.parse(canonicalJson(effect)) as JsonObject);
 }
 
-function freeze(value: Json): Json {
+function freeze<T extends Json>(value: T): T {
   if (typeof value === 'object' && value !== null) {
     for (const each of Object.values(value)) freeze(each);
     Object.freeze(value);

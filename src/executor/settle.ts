@@ -1,14 +1,8 @@
-import { WeftError } from '../codec/error.ts';
 import type { Attempt } from './attempt.ts';
-import { findConsumed, isNotConsumed } from './consume.ts';
+import { fateOf, isOver } from './consume.ts';
 import { type Desk, put } from './desk.ts';
-import { anyThatHolds, isSilent } from './nodes.ts';
 import { resultDigest } from './permission.ts';
-
-/** The ledger has an outcome of this attempt already: ours, sent before a crash. */
-const reportedCodes: ReadonlySet<string> = new Set(['INTENT_REPORTED']);
-/** It has no such attempt any more, or never had: no later report will do better. */
-const goneCodes: ReadonlySet<string> = new Set(['INTENT_UNKNOWN', 'INTENT_ATTEMPT_UNKNOWN']);
+import { send } from './proof.ts';
 
 /**
  * Brings an attempt that nobody works on any more as far as it can come: what was begun and has no outcome is `unknown`, what was
@@ -32,13 +26,19 @@ export async function settle(desk: Desk, attempt: Attempt): Promise<Attempt> {
 }
 
 async function settlePrepared(desk: Desk, attempt: Attempt): Promise<Attempt> {
-  try {
-    // Permission is there still: whoever runs the grant again in time may act on it.
-    await findConsumed(desk, attempt, desk.clock.now);
-    return attempt;
-  } catch (error) {
-    if (error instanceof WeftError && error.code === 'CONSUMED_TOO_LATE') return endUndone(desk, attempt);
-    return (await isNotConsumed(desk, attempt, error)) ? close(desk, attempt, 'DROPPED') : attempt;
+  const fate = await fateOf(desk, attempt, desk.clock.now);
+  switch (fate.is) {
+    case 'late':
+      return endUndone(desk, attempt);
+    case 'refused':
+      return close(desk, attempt, fate.code);
+    case 'absent':
+      return isOver(desk, attempt) ? close(desk, attempt, 'DROPPED') : attempt;
+    case 'unclear':
+      return isPast(desk, attempt) ? close(desk, attempt, 'DROPPED') : attempt;
+    case 'consumed':
+      // Permission is there still: whoever runs the grant again in time may act on it.
+      return attempt;
   }
 }
 
@@ -60,28 +60,33 @@ export async function end(
 }
 
 /**
- * Offers the outcome to every node until the ledger has it. An outcome is reported once: when the ledger says that it has one of
- * this attempt, it is the one that was written down here before it was first sent.
+ * Offers the outcome to every node until the ledger proves that it has it. An outcome is reported once: when the ledger has one of
+ * this attempt already, it is the one that was written down here before it was first sent.
  */
 async function report(desk: Desk, attempt: Attempt): Promise<Attempt> {
   // What was counted here alone is no consume of the ledger's, which would refuse its outcome.
   if (attempt.local) return close(desk, attempt, 'LOCAL');
-  const now = desk.clock.now();
   const { grant, attempt: id, outcome, result } = attempt;
-  const signed = desk.sign('intents.report', { grant, attempt: id, outcome, result }, now + desk.sendForMs);
+  const signed = desk.sign(
+    'intents.report',
+    { grant, attempt: id, outcome, result },
+    desk.clock.now() + desk.sendForMs,
+  );
   await desk.step('reporting');
-  try {
-    await anyThatHolds(desk.nodes, (node) => node.submit(signed.text, desk.sendForMs + desk.maxClockSkewMs));
-  } catch (error) {
-    const code = error instanceof WeftError ? error.code : 'INTERNAL';
-    if (reportedCodes.has(code)) return close(desk, attempt, 'REPORTED');
-    const tooLate = now > attempt.expires + desk.reportForMs;
-    if ((tooLate && !isSilent(error)) || goneCodes.has(code)) return close(desk, attempt, code);
-    if (tooLate) return close(desk, attempt, 'REPORT_EXPIRED');
-    return attempt;
-  }
+  const fate = await send(desk, signed, (token, trust) => desk.checks.reported(token, trust, attempt)).catch(
+    () => undefined,
+  );
+  if (fate === undefined) return isPast(desk, attempt) ? close(desk, attempt, 'REPORT_EXPIRED') : attempt;
   await desk.step('reported');
-  return close(desk, attempt, 'REPORTED');
+  if ('holds' in fate || fate.refused === 'REPORTED_ALREADY') return close(desk, attempt, 'REPORTED');
+  // A consume that is still on its way would make the attempt known; whatever else stands in the way may pass.
+  const never = fate.refused === 'GRANT_UNKNOWN' || (fate.refused === 'ATTEMPT_UNKNOWN' && isOver(desk, attempt));
+  return never || isPast(desk, attempt) ? close(desk, attempt, fate.refused) : attempt;
+}
+
+/** Nothing that the ledger could still say would matter to anybody. */
+function isPast(desk: Desk, { expires }: Attempt): boolean {
+  return desk.clock.now() > expires + desk.reportForMs;
 }
 
 export async function close(desk: Desk, attempt: Attempt, why: string): Promise<Attempt> {

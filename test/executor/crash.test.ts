@@ -54,6 +54,8 @@ t.test('killed at every point once, with whatever the disk keeps of what was not
       }
       places.add(life.cut);
       world.disk = world.disk.powerLoss(keep);
+      // Some supervisors forget to settle first.
+      if (cutAt % 2 === 0) await (await world.life()).run(intent);
       await rest(world, intent);
       check(t, world, intent, `cut at ${cutAt} (${life.cut}), ${keep} bytes kept`);
     }
@@ -89,15 +91,16 @@ t.test('killed again and again, late and early, with several uses', async (t) =>
           cutAt: fc.integer({ min: 1, max: 45 }),
           keep: fc.constantFrom(0, 5, 90, 1_000_000),
           pauseMs: fc.constantFrom(0, 500, 4_000, 9_000, 25_000),
+          resumes: fc.boolean(),
         }),
         { minLength: 1, maxLength: 5 },
       ),
       async (maxUses, cuts) => {
         const world = new World();
         const intent = world.ledger.grant({ maxUses });
-        for (const { cutAt, keep, pauseMs } of cuts) {
+        for (const { cutAt, keep, pauseMs, resumes } of cuts) {
           const life = await world.life(cutAt);
-          if (!life.dead) await life.work(intent);
+          if (!life.dead) await (resumes ? life.work(intent) : life.run(intent));
           world.disk = world.disk.powerLoss(keep);
           world.ledger.now += pauseMs;
         }
@@ -105,7 +108,7 @@ t.test('killed again and again, late and early, with several uses', async (t) =>
         check(t, world, intent, JSON.stringify({ maxUses, cuts }));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

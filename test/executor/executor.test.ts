@@ -143,7 +143,7 @@ t.test('stops at the consume', async (t) => {
   // A node that says "finalized" and has nothing to show.
   fault = { submit: async () => undefined };
   let [answer, life] = await run();
-  t.match(answer, { code: 'TX_UNKNOWN' }, 'the word of a node is no permission');
+  t.match(answer, { code: 'EXECUTOR_NOT_CONSUMED' }, 'the word of a node is no permission');
   t.equal(life.executor.open.length, 1, 'and neither is it a refusal: the attempt stays');
 
   // One that shows another's consume, of the same account and the same grant.
@@ -159,9 +159,74 @@ t.test('stops at the consume', async (t) => {
   // The ledger itself.
   fault = {};
   [answer, life] = await run();
-  t.match(answer, { code: 'INTENT_USED_UP' });
+  t.match(answer, { code: 'GRANT_USED_UP' });
   t.same(life.executor.open, [], 'its refusal is on the ledger: the attempt is over');
   t.same(world.acts, []);
+});
+
+t.test('time that passes on the way counts', async (t) => {
+  for (const where of ['after submit intents.consume', 'consumed', 'begun']) {
+    const world = new World();
+    const intent = world.ledger.grant();
+    world.meanwhile = (point) => {
+      if (point === where) world.ledger.now += 8_000;
+    };
+    const life = await world.life();
+    t.match(await life.run(intent), { code: 'CONSUMED_TOO_LATE' }, where);
+    t.same(world.acts, [], where);
+    t.same(world.ledger.outcomes(intent), [['failed']], `${where}: nothing was done, and the ledger knows`);
+    t.same(life.executor.open, [], where);
+  }
+});
+
+t.test('a consume that is long on its way is waited for, and then its use is that of the same attempt', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const held: string[] = [];
+  let reaches = false;
+  const slow: LedgerNode = {
+    ...ledger.node(),
+    submit: async (text) => {
+      if (reaches) return ledger.submit(text);
+      held.push(text);
+      throw new WeftError('TX_FATE_UNKNOWN', 'not yet');
+    },
+  };
+  world.nodes = () => [slow];
+  const life = await world.life();
+  t.match(await life.run(intent), { code: 'TX_FATE_UNKNOWN' });
+  ledger.now += 5_000;
+  t.equal((await life.executor.resume()).length, 1, 'it may still come');
+  ledger.submit(held[0]!);
+  t.equal((await life.executor.resume()).length, 1, 'it has come, and may be acted on');
+  reaches = true;
+  t.match(await life.run(intent), { outcome: 'done', use: 1 });
+  t.equal(ledger.outcomes(intent).length, 1);
+
+  // One that no block has is given up when no block can take it any more; and then the grant is there for another attempt.
+  const second = ledger.grant();
+  reaches = false;
+  t.match(await life.run(second), { code: 'TX_FATE_UNKNOWN' });
+  ledger.now += 25_000;
+  t.equal((await life.executor.resume()).length, 1, 'not final yet');
+  ledger.now += 10_000;
+  t.same(await life.executor.resume(), []);
+  reaches = true;
+  t.match(await life.run(second), { outcome: 'done', use: 1 });
+  t.equal(world.acts.length, 2);
+
+  // Or it is sent anew, as the same attempt: of two envelopes one counts.
+  const third = ledger.grant({ maxUses: 2 });
+  reaches = false;
+  t.match(await life.run(third), { code: 'TX_FATE_UNKNOWN' });
+  const [, , old = ''] = held;
+  ledger.now += 19_000;
+  ledger.submit(old);
+  ledger.now += 3_500;
+  reaches = true;
+  t.match(await life.run(third), { outcome: 'done', use: 1 });
+  t.equal(ledger.outcomes(third).length, 1, 'nothing was consumed twice');
 });
 
 t.test('a refusal by one node is not that of the ledger', async (t) => {
@@ -169,12 +234,12 @@ t.test('a refusal by one node is not that of the ledger', async (t) => {
   const { ledger } = world;
   const liar = {
     ...ledger.node('liar'),
-    submit: () => Promise.reject(new WeftError('INTENT_USED_UP', 'so it says', { index: 0 })),
+    submit: () => Promise.reject(new WeftError('GRANT_USED_UP', 'so it says', { index: 0 })),
   };
   world.nodes = () => [liar];
   const intent = ledger.grant();
   const life = await world.life();
-  t.match(await life.run(intent), { code: 'INTENT_USED_UP' });
+  t.match(await life.run(intent), { code: 'GRANT_USED_UP' });
   t.equal(life.executor.open.length, 1, 'it proved nothing');
   world.nodes = () => [liar, ledger.node()];
   await life.executor.close();
@@ -191,11 +256,11 @@ t.test('nodes that are silent, stale or tell another tale are passed over', asyn
   ledger.now += 20_000;
   world.nodes = () => [
     nobody,
-    { ...ledger.node('stale'), status: async () => old },
     {
       ...ledger.node('confused'),
       token: async (wanted) => ledger.token('intent' in wanted ? { intent: other } : wanted),
     },
+    { ...ledger.node('stale'), status: async () => old },
     { ...ledger.node('swallows'), submit: () => new Promise(() => undefined) },
     ledger.node('honest'),
   ];

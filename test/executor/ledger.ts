@@ -6,12 +6,12 @@ import { WeftError } from '../../src/codec/error.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
-import { effectDigest } from '../../src/executor/index.ts';
 import type { LedgerNode, Wanted } from '../../src/executor/nodes.ts';
 import { signCheckpoint } from '../../src/log/checkpoint.ts';
 import { cosign, publishCheckpoint } from '../../src/log/cosignature.ts';
 import { StateTree, stateKey } from '../../src/log/stateTree.ts';
 import { encodeToken } from '../../src/token/form.ts';
+import { effectDigest } from '../../src/token/node.ts';
 import { statusPaths } from '../../src/token/status.ts';
 import { encodeStatus } from '../../src/token/statusForm.ts';
 import { SampleLog, sampleNetwork } from '../log/sample.ts';
@@ -28,7 +28,7 @@ export type GrantOptions = {
   readonly actWithinMs?: number;
   readonly ttlMs?: number;
   readonly policy?: number;
-  readonly effect?: Json;
+  readonly effect?: JsonObject;
 };
 
 type GrantState = {
@@ -234,19 +234,19 @@ export class TestLedger {
     const { grant: intent = '', attempt = '', outcome = '', result = '' } = tx.body;
     const grant = this.grants.get(intent);
     const held = this.state.get(`intents/grant/${intent}`) as { audience: string } | undefined;
-    if (grant === undefined || held === undefined) return refuse('INTENT_UNKNOWN');
+    if (grant === undefined || held === undefined) return refuse('GRANT_UNKNOWN');
     const mine = grant.attempts.find((each) => each.attempt === attempt);
     if (tx.type === 'intents.report') {
-      if (mine === undefined) return refuse('INTENT_ATTEMPT_UNKNOWN');
-      if (mine.outcomes.length > 0) return refuse('INTENT_REPORTED');
+      if (mine === undefined) return refuse('ATTEMPT_UNKNOWN');
+      if (mine.outcomes.length > 0) return refuse('REPORTED_ALREADY');
       mine.outcomes.push(outcome);
       return { type: 'intents.reported', ...head, grant: intent, attempt, outcome, result };
     }
-    if (held.audience !== tx.account) return refuse('INTENT_NOT_AUDIENCE');
-    if ((this.state.get('governance/pause/current') as { paused: boolean }).paused) return refuse('INTENT_PAUSED');
-    if (this.now >= grant.expires) return refuse('INTENT_EXPIRED');
-    if (mine !== undefined) return refuse('INTENT_ATTEMPT_USED');
-    if (grant.uses >= grant.maxUses) return refuse('INTENT_USED_UP');
+    if (held.audience !== tx.account) return refuse('NOT_AUDIENCE');
+    if ((this.state.get('governance/pause/current') as { paused: boolean }).paused) return refuse('INTENTS_PAUSED');
+    if (this.now >= grant.expires) return refuse('GRANT_EXPIRED');
+    if (mine !== undefined) return refuse('ATTEMPT_REPEATED');
+    if (grant.uses >= grant.maxUses) return refuse('GRANT_USED_UP');
     grant.uses += 1;
     grant.attempts.push({ attempt, time: this.now, outcomes: [] });
     this.state.set(`intents/grant/${intent}`, { ...(held as JsonObject), uses: grant.uses });

@@ -1,5 +1,5 @@
 // An executor that can die at any moment: a life is cut at a numbered point, and the next one begins with what was on the disk.
-import type { Json } from '../../contracts/types.ts';
+import type { JsonObject } from '../../contracts/types.ts';
 import { type ExecutorOptions, type ExecutorSeams, openExecutor } from '../../src/executor/create.ts';
 import type { Executor } from '../../src/executor/executor.ts';
 import type { LedgerNode } from '../../src/executor/nodes.ts';
@@ -16,6 +16,8 @@ export class World {
   readonly acts: Done[] = [];
   /** Changes the nodes of lives that begin from here on. */
   nodes: () => readonly LedgerNode[] = () => [this.ledger.node()];
+  /** Whatever the world does meanwhile: called at each point of each life. */
+  meanwhile: (point: string) => void = () => undefined;
   readonly options: Partial<ExecutorOptions>;
 
   constructor(options: Partial<ExecutorOptions> = {}) {
@@ -73,13 +75,13 @@ export class Life {
   }
 
   /** What a supervisor does at each start: settle, then try the grant again. Resolves when done, refused or dead. */
-  async work(intent: string, document: Json = effect, outcome: 'done' | 'failed' = 'done'): Promise<unknown> {
+  async work(intent: string, document: JsonObject = effect, outcome: 'done' | 'failed' = 'done'): Promise<unknown> {
     if (this.#executor === undefined) return undefined;
     await this.#until(this.#executor.resume());
     return this.run(intent, document, outcome);
   }
 
-  run(target: string, document: Json = effect, outcome: 'done' | 'failed' = 'done'): Promise<unknown> {
+  run(target: string, document: JsonObject = effect, outcome: 'done' | 'failed' = 'done'): Promise<unknown> {
     const running = this.executor.run(target, document, (permission) => this.act(permission, outcome));
     return this.#until(running.catch((error: unknown) => error));
   }
@@ -120,6 +122,7 @@ export class Life {
     if (this.dead) return;
     this.#points += 1;
     this.trail.push(name);
+    this.world.meanwhile(name);
     if (this.#points !== this.#cutAt) return;
     this.cut = name;
     this.#death.resolve(undefined);
