@@ -82,10 +82,28 @@ export class Chain {
   ): Promise<(PreparedTx | WeftError)[]> {
     const position = this.#require(parent);
     const rules = rulesOn(position, this.#modules.rulesets);
-    if (mode === 'block') return this.#preparer.require(envelopes, position.layer, rules);
+    if (mode === 'block') {
+      const prepared = await this.#preparer.require(envelopes, position.layer, rules);
+      await this.#learn(new BlockExecution(position, nextTo(position), this.#modules), prepared);
+      return prepared;
+    }
     const answers = await this.#preparer.admit(envelopes, position.layer, rules);
     this.#learnAhead(position, answers);
     return answers;
+  }
+
+  /**
+   * What Cedar says of the policy sets that a block brings, found out in throwaway threads before it is executed.
+   * @throws WeftError (rejects) POLICY_HOST_FAILED
+   */
+  async #learn(execution: BlockExecution, prepared: readonly PreparedTx[]): Promise<void> {
+    const { parent, rules } = execution;
+    const sets = new SetsOfBlock();
+    for (const each of prepared) {
+      if (this.position(parent.blockId) !== parent) return;
+      const document = execution.setOf(each);
+      if (document !== undefined && sets.take(each.tx.account, document)) await this.#verdicts.learn(document, rules);
+    }
   }
 
   /** A proposal of a policy set: Cedar begins to look at it while the transaction still waits for its block. */
@@ -207,13 +225,8 @@ export class Chain {
     // Something may have been finalized while signatures were checked.
     if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
     const execution = new BlockExecution(parent, header, this.#modules);
-    const sets = new SetsOfBlock();
-    for (const each of prepared) {
-      const document = execution.setOf(each);
-      if (document === undefined || !sets.take(each.tx.account, document)) continue;
-      await this.#verdicts.learn(document, execution.rules);
-      if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
-    }
+    await this.#learn(execution, prepared);
+    if (this.position(header.parent) !== parent) return { verdict: 'missing-parent' };
     // From here on nothing waits. What execution throws is trouble of this machine or a defect, and no verdict on the block.
     for (const each of prepared) {
       const refusal = execution.refusal(each);
