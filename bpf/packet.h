@@ -99,7 +99,7 @@ static __always_inline enum packet_kind ipv6(void *at, void *end, struct flow *f
 		return PACKET_MALFORMED;
 	protocol = ip->nexthdr;
 	at = ip + 1;
-	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
+	for (int i = 0; i <= IPV6_HEADERS_MAX; i++) {
 		struct extension *header = at;
 
 		switch (protocol) {
@@ -112,7 +112,7 @@ static __always_inline enum packet_kind ipv6(void *at, void *end, struct flow *f
 		default:
 			return transport(at, end, protocol, flow);
 		}
-		if ((void *)(header + 1) > end)
+		if (i == IPV6_HEADERS_MAX || (void *)(header + 1) > end)
 			return PACKET_MALFORMED;
 		if (protocol == IPPROTO_FRAGMENT) {
 			/* What follows the header of a later fragment is not a header, whatever `next` says: the first one says. */
