@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { connect, type NodeStatus, type WeftClient } from '../client/index.ts';
 import { bad, good, print, printFields, printJson, printTable, usage, when } from './output.ts';
+import { fetchProof } from './prove.ts';
 import { printStatus } from './tx.ts';
 
 type Options = { rpc: string; json?: boolean };
@@ -57,6 +58,13 @@ export function queryCommand(program: Command): void {
         else print(JSON.stringify(answer.value, null, 2));
       }),
     );
+  ask(
+    'proof',
+    'Proof of what state holds at these paths (weft-status/v1), to be checked offline: weft verify state.',
+    'proof governance/policy/current',
+  )
+    .argument('<path...>', 'contract/kind/id')
+    .action((paths: string[], options: Options) => fetchProof(options, paths));
   ask('tx', 'What is known of a transaction.', 'tx 3f09…')
     .argument('<id>', 'transaction id')
     .action((id: string, options: Options) =>

@@ -54,7 +54,7 @@ export const groups: readonly Group[] = [
   },
   {
     name: 'token',
-    summary: 'fetch and verify execution tokens (verify works offline)',
+    summary: 'execution tokens: get, verify, status, explain',
     load: async () => (await import('./token.ts')).tokenCommand,
   },
   {
@@ -64,8 +64,13 @@ export const groups: readonly Group[] = [
   },
   {
     name: 'trust',
-    summary: 'whom to trust: the keys that verify tokens',
+    summary: 'whom to trust: the keys that verify tokens, walked forward when they change',
     load: async () => (await import('./trust.ts')).trustCommand,
+  },
+  {
+    name: 'prove',
+    summary: 'fetch a proof: a key is not revoked, a policy is current, a model is authorised',
+    load: async () => (await import('./prove.ts')).proveCommand,
   },
   {
     name: 'export',
@@ -79,7 +84,7 @@ export const groups: readonly Group[] = [
   },
   {
     name: 'verify',
-    summary: 'check a log (folder or server) against a trust file, without replay',
+    summary: 'check offline, with a trust file: a log, or what a proof says of keys, policy, models',
     load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {

@@ -1,26 +1,89 @@
 import type { Command } from 'commander';
-import { connect } from '../client/index.ts';
-import { note, printJson } from './output.ts';
+import { connect, type WeftClient } from '../client/index.ts';
+import { walkTrust } from '../token/node.ts';
+import { walkBytesMax } from '../token/walk.ts';
+import { readBounded, readTrustFile } from './files.ts';
+import { note, printJson, usage, when } from './output.ts';
 
 export function trustCommand(program: Command): void {
-  program
+  const trust = program
     .command('trust')
     .description(
-      'Prints the trust file (a C2SP tlog-policy): the keys that verify tokens of this chain, as this node states them.',
-    )
+      'The trust file: the keys that verify tokens of this chain (a C2SP tlog-policy), and how to keep it up to date.',
+    );
+  trust
+    .command('show', { isDefault: true })
+    .description('Prints the trust file as a node states it.')
     .requiredOption('--rpc <url>', 'node (more: separated by commas)')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample: weft trust --rpc http://127.0.0.1:7611 > trust.txt')
-    .action(async (options: { rpc: string; json?: boolean }) => {
-      const client = connect({ rpc: options.rpc.split(',') });
-      try {
-        const trust = await client.trust();
-        if (options.json) return printJson({ trust });
-        process.stdout.write(trust);
+    .action((options: { rpc: string; json?: boolean }) =>
+      withClient(options.rpc, async (client) => {
+        const file = await client.trust();
+        if (options.json) return printJson({ trust: file });
+        process.stdout.write(file);
         if (process.stdout.isTTY)
           note("This is one node's word. Compare it with another operator's before you rely on it.");
-      } finally {
-        client.close();
-      }
+      }),
+    );
+  trust
+    .command('update')
+    .description(
+      'Walks a trust file forward over changes of validators and prints the new one. Nobody is believed: each step is cosigned by a quorum of those before it.',
+    )
+    .requiredOption('--from <file>', 'the trust file that you have, held against the chain within 30 days')
+    .option('--rpc <url>', 'node (more: separated by commas)')
+    .option('--walk <file>', 'walk that was fetched before (weft trust walk), instead of --rpc: offline')
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample: weft trust update --from trust.txt --rpc http://127.0.0.1:7611 > newer.txt')
+    .action(update);
+  trust
+    .command('walk')
+    .description('Fetches what leads from a trust file to the present validators, to be taken elsewhere.')
+    .requiredOption('--from <file>', 'the trust file from which it is to lead on')
+    .requiredOption('--rpc <url>', 'node (more: separated by commas)')
+    .option('--json', 'print the walk as a text in one line of JSON')
+    .addHelpText('after', '\nExample: weft trust walk --from trust.txt --rpc http://127.0.0.1:7611 > walk.json')
+    .action((options: { from: string; rpc: string; json?: boolean }) => {
+      const epoch = epochOf(options.from);
+      return withClient(options.rpc, async (client) => {
+        const walk = await client.fetchWalk(epoch);
+        if (options.json) return printJson({ walk });
+        process.stdout.write(walk);
+      });
     });
+}
+
+async function update(options: { from: string; rpc?: string; walk?: string; json?: boolean }): Promise<void> {
+  const { from, rpc, walk: file } = options;
+  if ((rpc === undefined) === (file === undefined)) throw usage('give --rpc or --walk');
+  const trust = readTrustFile(from);
+  let walk: string | Uint8Array;
+  if (file !== undefined) walk = readBounded(file, walkBytesMax);
+  // A file too old or without an epoch is refused with its reason, before anybody is asked.
+  else
+    walk = trust.epoch === undefined ? '' : await withClient(rpc ?? '', (client) => client.fetchWalk(trust.epoch ?? 1));
+  const walked = walkTrust(walk, { trust, now: Date.now() });
+  if (options.json)
+    return printJson({ trust: walked.file, epoch: walked.trust.epoch, steps: walked.steps, time: walked.time });
+  process.stdout.write(walked.file);
+  const changes = walked.steps.map(({ height, validators }) => `block ${height}: ${validators.join(' ')}`);
+  note(
+    `${changes.length === 0 ? 'The validators are those that you knew.' : `Since then the validators have changed:\n  ${changes.join('\n  ')}`}\nHeld against the chain as of ${when(walked.time)}.`,
+  );
+}
+
+function epochOf(file: string): number {
+  const { epoch } = readTrustFile(file);
+  if (epoch !== undefined) return epoch;
+  throw usage('this trust file has no "# epoch" line, so nothing leads on from it: get a fresh one (weft trust)');
+}
+
+async function withClient<T>(rpc: string, run: (client: WeftClient) => Promise<T>): Promise<T> {
+  const client = connect({ rpc: rpc.split(',') });
+  try {
+    return await run(client);
+  } finally {
+    client.close();
+  }
 }

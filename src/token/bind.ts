@@ -1,5 +1,6 @@
 import type { Verify } from '../log/checkpoint.ts';
 import type { Hash } from '../log/hasher.ts';
+import { type Claim, type VerifiedClaim, verifyClaim } from './claims.ts';
 import { type ConsumedChecks, type VerifiedConsumed, verifyConsumed } from './consumed.ts';
 import { effectDigest } from './effect.ts';
 import { type StateChecks, type VerifiedState, verifyState } from './state.ts';
@@ -25,6 +26,8 @@ export type TokenVerifier = {
   verifyConsumed(token: string | Uint8Array, options: ConsumedChecks & UnderTrust): VerifiedConsumed;
   /** See state.ts. */
   verifyState(status: string | Uint8Array, options: StateChecks & UnderTrust): VerifiedState;
+  /** See claims.ts. */
+  verifyClaim(proof: string | Uint8Array, claim: Claim, options: StateChecks & UnderTrust): VerifiedClaim;
   /** See walk.ts. */
   walkTrust(walk: string | Uint8Array, options: { readonly now: number } & UnderTrust): WalkedTrust;
   /** Throws TRUST_INVALID. */
@@ -44,6 +47,7 @@ export function bindVerifier(hash: Hash, verify: Verify): TokenVerifier {
     verifyToken: (token, options) => verifyToken(token, bound(options)),
     checkStatus: (token, status, options) => checkStatus(token, status, bound(options)),
     verifyConsumed: (token, options) => verifyConsumed(token, bound(options)),
+    verifyClaim: (proof, claim, options) => verifyClaim(proof, claim, bound(options)),
     walkTrust: (walk, options) => walkTrust(walk, bound(options)),
     verifyState: (status, options) => verifyState(status, bound(options)),
     effectDigest: (document) => effectDigest(hash, document),

@@ -4,6 +4,7 @@ import { sha256 } from '../crypto/hash.ts';
 import { bindVerifier } from './bind.ts';
 
 export { WeftError } from '../codec/error.ts';
+export { type Claim, claimPaths, type VerifiedClaim } from './claims.ts';
 export type { ConsumedChecks, VerifiedConsumed } from './consumed.ts';
 export type { Grant } from './grant.ts';
 export type { PacketGroup } from './leaf.ts';
@@ -13,5 +14,13 @@ export type { Trust } from './trust.ts';
 export type { TokenChecks, VerifiedToken } from './verify.ts';
 export type { WalkedTrust } from './walk.ts';
 
-export const { verifyToken, checkStatus, verifyConsumed, verifyState, walkTrust, readTrust, effectDigest } =
-  bindVerifier(sha256, verifyConsensus);
+export const {
+  verifyToken,
+  checkStatus,
+  verifyConsumed,
+  verifyState,
+  verifyClaim,
+  walkTrust,
+  readTrust,
+  effectDigest,
+} = bindVerifier(sha256, verifyConsensus);

@@ -367,3 +367,54 @@ t.test('permission is the consume of my attempt, for as long as it lasts', async
     );
   }
 });
+
+t.test('claims in words', async (t) => {
+  const at = { trust, now };
+  const key = 'dc11467bb0e51a4f';
+  const account = { account: 'alice', status: 'active', roles: [], keys: [] };
+  const good: SampleState = {
+    ...goodState,
+    'identity/account/alice': account,
+    [`identity/key/${key}`]: { account: 'alice', alg: 'ed25519', publicKey: 'A', status: 'active', height: 3 },
+  };
+  const claimed = (claim: node.Claim, state: SampleState = good): string =>
+    codeFor(() => node.verifyClaim(new SampleChain(state).status(node.claimPaths(claim)), claim, at));
+  const alice = { kind: 'key', account: 'alice', keyid: key } as const;
+  t.equal(
+    node.verifyClaim(new SampleChain(good).status(node.claimPaths(alice)), alice, at).words,
+    `The key ${key} of alice is not revoked, and alice is not suspended.`,
+  );
+  const keyIs = (change: object): SampleState => ({
+    ...good,
+    [`identity/key/${key}`]: { ...(good[`identity/key/${key}`] as object), ...change },
+  });
+  const file = 'cd'.repeat(32);
+  const model = { kind: 'model', model: 'misty-7b' } as const;
+  for (const [claim, state, code] of [
+    [alice, keyIs({ status: 'revoked' }), 'KEY_REVOKED'],
+    [alice, keyIs({ account: 'bob' }), 'KEY_OF_ANOTHER'],
+    [alice, { ...good, 'identity/account/alice': { ...account, status: 'suspended' } }, 'ACCOUNT_SUSPENDED'],
+    [{ ...alice, keyid: '0'.repeat(16) }, good, 'KEY_UNKNOWN'],
+    [{ kind: 'account', account: 'alice' }, good, 'accepted'],
+    [{ kind: 'account', account: 'nobody' }, good, 'ACCOUNT_UNKNOWN'],
+    [{ kind: 'policy', version: 3 }, good, 'accepted'],
+    [{ kind: 'policy', version: 2 }, good, 'POLICY_NOT_CURRENT'],
+    [model, good, 'accepted'],
+    [{ ...model, sha256: file }, good, 'accepted'],
+    [{ ...model, sha256: file.replace('c', 'd') }, good, 'MODEL_OTHER_FILE'],
+    [{ ...model, model: 'other' }, good, 'MODEL_UNKNOWN'],
+    [model, { ...good, 'models/model/misty-7b': { status: 'registered', sha256: file } }, 'MODEL_NOT_AUTHORISED'],
+    [model, { ...good, 'models/model/misty-7b': { status: 'revoked', sha256: file } }, 'MODEL_NOT_AUTHORISED'],
+    [model, { ...good, 'models/model/misty-7b': 'authorised' }, 'STATUS_STATE_INVALID'],
+  ] as const) {
+    t.equal(claimed(claim, state), code, JSON.stringify(claim));
+  }
+  t.equal(
+    codeFor(() => node.verifyClaim(new SampleChain(good).status(['identity/account/alice']), alice, at)),
+    'STATUS_INCOMPLETE',
+  );
+  t.equal(
+    codeFor(() => node.verifyClaim(chain.status(node.claimPaths(model)), model, { trust, now: now + 60_000 })),
+    'STATUS_STALE',
+  );
+});
