@@ -64,6 +64,7 @@ static __always_inline int ask4(struct bpf_sock_addr *ctx)
 
 	if (!config)
 		return ALLOW;
+	mapped(flow.source, 0);
 	mapped(flow.destination, ctx->user_ip4);
 	return decide(ctx, &flow, config);
 }
@@ -81,8 +82,10 @@ static __always_inline int ask6(struct bpf_sock_addr *ctx)
 	words[2] = ctx->user_ip6[2];
 	words[3] = ctx->user_ip6[3];
 	/* A socket of IPv6 reaches IPv4 through mapped addresses: the same destination, so the same grant. */
-	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff))
+	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
 		flow.family = WEFT_IPV4;
+		mapped(flow.source, 0);
+	}
 	__builtin_memcpy(flow.destination, words, sizeof(words));
 	return decide(ctx, &flow, config);
 }
