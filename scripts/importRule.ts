@@ -26,6 +26,7 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['src/router', 6],
   ['src/agent', 6],
   ['src/models', 6],
+  ['src/policyTools', 6],
   ['src/cli', 7],
   ['src/console', 7],
   ['web', 7],
@@ -40,6 +41,7 @@ const neighbours: ReadonlyMap<string, readonly string[]> = new Map([
   ['src/router', ['src/client', 'src/executor']],
   ['src/agent', ['src/client', 'src/executor']],
   ['src/models', ['src/client']],
+  ['src/policyTools', ['src/client']],
   ['src/cli', ['src/console']],
 ]);
 

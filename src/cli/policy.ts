@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { policyDiffCommand } from './policyDiff.ts';
 import { policyShowCommand } from './policyShow.ts';
+import { policySimulateCommand } from './policySimulate.ts';
 
 /** One file per command; this one only names them. */
 export function policyCommand(program: Command): void {
@@ -9,4 +11,6 @@ export function policyCommand(program: Command): void {
       'What the ledger allows: the set in force, and sets that are to be. Changing it: weft governance propose policy.',
     );
   policyShowCommand(policy);
+  policySimulateCommand(policy);
+  policyDiffCommand(policy);
 }

@@ -25,7 +25,7 @@ export function policyShowCommand(policy: Command): void {
     .argument('[id]', 'one policy, with its text; "schema" for the Cedar schema')
     .requiredOption('--rpc <url>', 'node (more: separated by commas)')
     .option('--json', 'print one line of JSON')
-    .addHelpText('after', '\nExample: weft policy show packets.target-down --rpc http://127.0.0.1:7611')
+    .addHelpText('after', '\nExample: weft policy show models.unverified --rpc http://127.0.0.1:7611')
     .action(show);
 }
 

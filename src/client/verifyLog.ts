@@ -3,14 +3,14 @@ import { toHex } from '../codec/hex.ts';
 import { decodeUtf8, equalBytes } from '../codec/utf8.ts';
 import { verifyConsensus } from '../crypto/ed25519.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { bundleBytesMax, decodeBundle } from '../log/bundles.ts';
 import { parseCheckpoint, verifyLogSignature } from '../log/checkpoint.ts';
 import { checkpointTime, verifyCosignature } from '../log/cosignature.ts';
 import { Frontier } from '../log/frontier.ts';
 import { createTreeHasher, hashBytes } from '../log/hasher.ts';
 import { noteLimits, parseNote } from '../log/note.ts';
-import { formatBundlePath, formatTilePath, type TileId, TileWriter, tileWidth } from '../log/tiles.ts';
+import { formatTilePath, type TileId, TileWriter, tileWidth } from '../log/tiles.ts';
 import { parseTrust, type Trust } from '../token/trust.ts';
+import { readEntries } from './logEntries.ts';
 import type { LogSource } from './logSource.ts';
 
 export type VerifiedLog = {
@@ -32,9 +32,6 @@ export type VerifyLogOptions = {
   readonly trust: Trust | string;
   readonly onProgress?: (entries: number, size: number) => void;
 };
-
-/** Bundles asked for ahead of the one that is being hashed. */
-const ahead = 8;
 
 /**
  * Checks a log from outside, without replay: the checkpoint against the trust file, then every entry bundle and every
@@ -59,28 +56,8 @@ export async function verifyLog(source: LogSource, options: VerifyLogOptions): P
   let frontier = Frontier.empty(hasher);
   let tiles = 0;
   const bundles = Math.ceil(size / tileWidth);
-  const widthOf = (n: number): number => Math.min(tileWidth, size - n * tileWidth);
-  const asked = new Map<number, Promise<Uint8Array | undefined>>();
-  for (let n = 0; n < bundles; n++) {
-    for (let next = n; next < Math.min(n + ahead, bundles); next++) {
-      if (asked.has(next)) continue;
-      const reading = readBundle(source, next, widthOf(next));
-      // Looked at in its turn; a failure of one that is ahead must not count as unhandled meanwhile.
-      reading.catch(() => {});
-      asked.set(next, reading);
-    }
-    const bundle = await asked.get(n);
-    asked.delete(n);
-    if (bundle === undefined) {
-      throw new WeftError(
-        'LOG_BUNDLE_MISSING',
-        `${formatBundlePath(n, widthOf(n))} is absent: entries from ${n * tileWidth} on cannot be checked`,
-        {
-          bundle: n,
-        },
-      );
-    }
-    const leaves = entriesOf(bundle, widthOf(n));
+  let n = 0;
+  for await (const leaves of readEntries(source, size)) {
     if (n === 0) checkGenesisLeaf(leaves[0], trust);
     if (n === bundles - 1) checkLastLeaf(leaves.at(-1), size);
     const hashes = leaves.map((leaf) => hasher.leafHash(leaf));
@@ -89,7 +66,8 @@ export async function verifyLog(source: LogSource, options: VerifyLogOptions): P
       await checkTile(source, { level, n: number, width: tileWidth }, expected);
       tiles++;
     }
-    options.onProgress?.(Math.min((n + 1) * tileWidth, size), size);
+    n++;
+    options.onProgress?.(Math.min(n * tileWidth, size), size);
   }
   for (let level = 0; ; level++) {
     const { n, bytes: expected } = writer.unfinished(level);
@@ -141,21 +119,6 @@ function checkCheckpoint(text: string, trust: Trust): CheckedCheckpoint {
     );
   }
   return { size, root, time: checkpointTime(times, trust.cosigners.length), cosigners };
-}
-
-/** The partial bundle that the checkpoint's size names, or the beginning of the full one that has come since. */
-async function readBundle(source: LogSource, n: number, width: number): Promise<Uint8Array | undefined> {
-  const own = await source.read(formatBundlePath(n, width), bundleBytesMax);
-  return own ?? (width < tileWidth ? source.read(formatBundlePath(n, tileWidth), bundleBytesMax) : undefined);
-}
-
-function entriesOf(bundle: Uint8Array, width: number): Uint8Array[] {
-  try {
-    return decodeBundle(bundle, width);
-  } catch (error) {
-    if (width === tileWidth) throw error;
-    return decodeBundle(bundle, tileWidth).slice(0, width);
-  }
 }
 
 async function checkTile(source: LogSource, tile: TileId, expected: Uint8Array): Promise<void> {
