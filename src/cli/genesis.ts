@@ -7,6 +7,7 @@ import { encodeUtf8 } from '../codec/utf8.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { readDefaultPolicySet } from '../policy/defaultSet.ts';
 import { POLICY_ENGINE_ID } from '../policy/engineId.ts';
+import type { PolicySetDocument } from '../policy/types.ts';
 import { type GenesisAccount, readValidatorRecord, type ValidatorRecord } from './nodeRecord.ts';
 import { note, print, printFields, printJson, usage } from './output.ts';
 
@@ -20,6 +21,8 @@ export type GenesisParts = {
   /** Default: the validators' accounts, a majority of them. */
   readonly council?: Genesis['council'];
   readonly consensus?: Partial<Genesis['consensus']>;
+  /** Default: the default set (`genesis/policy/`). */
+  readonly policy?: PolicySetDocument;
   /** Milliseconds UTC. Default now. */
   readonly time?: number;
 };
@@ -45,7 +48,7 @@ export function makeGenesis(parts: GenesisParts): { readonly bytes: Uint8Array; 
     [...list].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const validators = byName(parts.records.map(({ validator }) => validator));
   const members = validators.map(({ account }) => account).sort();
-  const { schema, policies } = readDefaultPolicySet();
+  const { schema, policies } = parts.policy ?? readDefaultPolicySet();
   const document: Genesis = {
     format: 'weft/genesis/v1',
     name: parts.network,

@@ -31,6 +31,7 @@ export type TestnetOptions = {
   /** Accounts to play with (council, operator, router-prime, …), with key files in `accounts/`. */
   readonly demoAccounts?: boolean;
   readonly consensus?: GenesisParts['consensus'];
+  readonly policy?: GenesisParts['policy'];
   /** Of genesis, milliseconds UTC. Default now. */
   readonly time?: number;
   /** Laid over every node's configuration file, for example `{ log: { level: 'debug' } }`. */
@@ -140,6 +141,7 @@ export async function makeTestnet(options: TestnetOptions): Promise<Testnet> {
     observers: observerPeers,
     ...(accounts.has('council') ? { council: { threshold: 1, members: ['council'] } } : {}),
     ...(options.consensus === undefined ? {} : { consensus: options.consensus }),
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.time === undefined ? {} : { time: options.time }),
   });
   writeFileSync(home.genesis, bytes);

@@ -27,6 +27,8 @@ export type RunReport = {
   readonly grant: string;
   readonly attempt: string;
   readonly use: number;
+  /** txId of the consume, whose record was the permission; '' for a use that was counted here. */
+  readonly consume: string;
   readonly dryRun: boolean;
   readonly outcome: OutcomeName;
   /** SHA-256 (64 hex digits) of what the act gave back. */
@@ -183,11 +185,11 @@ export class Executor {
     }
     await this.#status(token, grant, waiting, now);
     const attempt = waiting ?? (await this.#prepare(grant, local, now));
-    const { use, until } = local
-      ? { use: used + 1, until: grant.expires.time - desk.maxClockSkewMs }
+    const permitted = local
+      ? { use: used + 1, tx: '', until: grant.expires.time - desk.maxClockSkewMs }
       : await this.#consumed(attempt, waiting !== undefined, now);
     await desk.step('consumed');
-    return this.#act({ grant, effect, act, now }, desk.book.get(attempt.attempt) ?? attempt, use, until);
+    return this.#act({ grant, effect, act, now }, desk.book.get(attempt.attempt) ?? attempt, permitted);
   }
 
   /** Step 2: some node proves, freshly, that the grant still stands. What is proven against it is final; what is stale is not. */
@@ -268,8 +270,7 @@ export class Executor {
   async #act(
     { grant, effect, act, now }: Omit<Use, 'token'>,
     attempt: Attempt,
-    use: number,
-    until: number,
+    { use, tx, until }: Pick<VerifiedConsumed, 'use' | 'tx' | 'until'>,
   ): Promise<RunReport> {
     const desk = this.#desk;
     if (this.#closing.signal.aborted) throw closedError();
@@ -296,7 +297,7 @@ export class Executor {
       await desk.step('acted');
       const settled = await settle(desk, await end(desk, begun, outcome, result));
       const reported = settled.state === 'closed';
-      return { grant: grant.intent, attempt: begun.attempt, use, dryRun, outcome, result, reported };
+      return { grant: grant.intent, attempt: begun.attempt, use, consume: tx, dryRun, outcome, result, reported };
     } finally {
       clearTimeout(timer);
     }
