@@ -56,7 +56,13 @@ function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
       ([name, schema]) => schema.const !== undefined && schema.const === (value as Record<string, unknown>)[name],
     ),
   );
-  return errors.find(({ schemaPath }) => schemaPath.startsWith(`${choice.schemaPath}/${meant}/`)) ?? errors[0];
+  if (meant < 0) return errors[0];
+  // Behind a reference the path of the form is lost; but each form that was not meant fails at the member that tells them apart.
+  return (
+    errors.find(({ schemaPath }) => schemaPath.startsWith(`${choice.schemaPath}/${meant}/`)) ??
+    errors.find(({ keyword }) => keyword !== 'const' && keyword !== 'anyOf') ??
+    errors[0]
+  );
 }
 
 /** `/groups/0/ids` → `groups[0].ids`. */

@@ -24,8 +24,9 @@ export function hostBits(cidr: string): number | undefined {
 
 /** Two groups of 16 bits. */
 function ipv4Groups(address: string): readonly number[] | undefined {
-  const [a = 0, b = 0, c = 0, d = 0, ...more] = address.split('.').map(Number);
-  return more.length > 0 ? undefined : [a * 256 + b, c * 256 + d];
+  const parts = address.split('.');
+  const [a = 0, b = 0, c = 0, d = 0] = parts.map(Number);
+  return parts.length === 4 ? [a * 256 + b, c * 256 + d] : undefined;
 }
 
 function ipv6Groups(address: string): readonly number[] | undefined {

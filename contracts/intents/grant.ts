@@ -4,7 +4,7 @@ import { grantPredicateType, statementType } from '../../src/token/grant.ts';
 import { type Effect, type Refusal, type RuleContext, refuse } from '../contract.ts';
 import { Draft } from '../draft.ts';
 import { isActive } from '../signatures.ts';
-import type { LedgerRecord } from '../types.ts';
+import type { BlockContext, LedgerRecord } from '../types.ts';
 import type { Resolved } from './catalogue.ts';
 import { addDue } from './due.ts';
 import {
@@ -61,15 +61,8 @@ export function makeGrant(permitted: Permitted, context: RuleContext): Effect | 
   const { block, state } = context;
   const against = obstacle(permitted, context);
   if (against !== undefined) return against;
-  const { waiting, terms } = permitted;
-  const intent: IntentRecord = {
-    ...permitted.intent,
-    status: 'granted',
-    maxUses: Math.min(waiting.maxUses, terms.maxUses),
-    cooldownMs: terms.cooldownMs,
-    notBefore: { height: block.height, time: block.time },
-    expires: momentAfter(block, Math.min(waiting.ttlMs, terms.ttlMs)),
-  };
+  const { terms } = permitted;
+  const intent = granted(permitted, block);
   const record = grantRecord({ ...permitted, intent }, context);
   if (isTooLarge(record)) return refuse('GRANT_TOO_LARGE');
   const draft = new Draft(state);
@@ -83,9 +76,22 @@ export function makeGrant(permitted: Permitted, context: RuleContext): Effect | 
   return { records: [record], changes: draft.changes };
 }
 
+/** As it stands in state once it is granted: what was asked for, as far as the terms go. */
+function granted({ intent, waiting, terms }: Permitted, block: BlockContext): IntentRecord {
+  return {
+    ...intent,
+    status: 'granted',
+    maxUses: Math.min(waiting.maxUses, terms.maxUses),
+    cooldownMs: terms.cooldownMs,
+    notBefore: { height: block.height, time: block.time },
+    expires: momentAfter(block, Math.min(waiting.ttlMs, terms.ttlMs)),
+  };
+}
+
 /** True when no grant of this intent could fit, even without approvers: then nobody need be asked. */
 export function isTooLargeAnyway(permitted: Permitted, context: RuleContext): boolean {
-  return isTooLarge(grantRecord({ ...permitted, intent: { ...permitted.intent, approvals: [] } }, context));
+  const intent = { ...granted(permitted, context.block), approvals: [] };
+  return isTooLarge(grantRecord({ ...permitted, intent }, context));
 }
 
 /** All texts of a grant are ASCII by their schemas: characters are bytes. */
