@@ -53,6 +53,14 @@ const readers: ReadonlyMap<string, (value: string, terms: Terms) => Terms | unde
   ['unreported', words({ alert: (terms) => terms })],
 ]);
 
+/**
+ * For whoever writes policies: whether an annotation reads, or undefined when nothing reads one of this name.
+ */
+export function readsAnnotation(name: string, value: string): boolean | undefined {
+  const read = readers.get(name);
+  return read === undefined ? undefined : read(value, unbounded) !== undefined;
+}
+
 /** The terms on which a decision permits, or undefined when an annotation of a permitting policy does not read. */
 export function termsOf({ reasons, annotations }: Decision): Terms | undefined {
   let terms: Terms | undefined = unbounded;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { policyCheckCommand } from './policyCheck.ts';
 import { policyDiffCommand } from './policyDiff.ts';
 import { policyShowCommand } from './policyShow.ts';
 import { policySimulateCommand } from './policySimulate.ts';
@@ -11,6 +12,7 @@ export function policyCommand(program: Command): void {
       'What the ledger allows: the set in force, and sets that are to be. Changing it: weft governance propose policy.',
     );
   policyShowCommand(policy);
+  policyCheckCommand(policy);
   policySimulateCommand(policy);
   policyDiffCommand(policy);
 }

@@ -20,8 +20,7 @@ export function readDefaultPolicySet(): PolicySetDocument {
  * @throws POLICY_FILE_INVALID (a statement without @id, or something after the last `;`)
  */
 export function toPolicySet(schema: string, policies: string): PolicySetDocument {
-  const statements = splitStatements(policies).map((text) => {
-    const id = /@id\("([^"\\]*)"\)/.exec(withoutComments(text))?.[1];
+  const statements = statementsOf(policies).map(({ id, text }) => {
     if (id === undefined) {
       throw new WeftError('POLICY_FILE_INVALID', `a policy has no @id("…"): ${text.slice(0, 80)}`);
     }
@@ -29,6 +28,25 @@ export function toPolicySet(schema: string, policies: string): PolicySetDocument
   });
   statements.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return { schema: schema.trim(), policies: statements };
+}
+
+export type Statement = {
+  /** What its `@id("…")` says. */
+  readonly id: string | undefined;
+  readonly text: string;
+  /** Line of the source at which the text begins, from 1. */
+  readonly line: number;
+};
+
+/** The policies of a source, in their order. @throws POLICY_FILE_INVALID (something after the last `;`) */
+export function statementsOf(source: string): Statement[] {
+  let from = 0;
+  return splitStatements(source).map((text) => {
+    const at = source.indexOf(text, from);
+    from = at + text.length;
+    const id = /@id\("([^"\\]*)"\)/.exec(withoutComments(text))?.[1];
+    return { id, text, line: source.slice(0, at).split('\n').length };
+  });
 }
 
 /** Cuts behind each `;` that stands in no string and no comment; drops comments that a blank line parts from the policy. */
@@ -51,9 +69,14 @@ function splitStatements(source: string): string[] {
 }
 
 function withOwnComment(statement: string): string {
-  const paragraphs = statement.trim().split(/\n[ \t]*\n/);
-  const first = paragraphs.findIndex((paragraph) => withoutComments(paragraph).trim() !== '');
-  return paragraphs.slice(Math.max(first, 0)).join('\n\n');
+  // Cut, not put together again: the text stands in the source as it is.
+  const trimmed = statement.trim();
+  let start = 0;
+  for (const blank of trimmed.matchAll(/\n[ \t]*\n/g)) {
+    if (withoutComments(trimmed.slice(start, blank.index)).trim() !== '') break;
+    start = blank.index + blank[0].length;
+  }
+  return trimmed.slice(start).trimStart();
 }
 
 function withoutComments(text: string): string {
