@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, '..');
 const bin = (...parts) => join(root, 'node_modules', ...parts);
 const steps = [
   ['types', [bin('typescript', 'bin', 'tsc'), '--noEmit']],
+  ['types of the pages', [bin('typescript', 'bin', 'tsc'), '-p', join(root, 'web'), '--noEmit']],
   ['lint and format', [bin('@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', '.']],
   ['generated types up to date', [join(root, 'scripts', 'generateTypes.ts'), '--check']],
   ['kernel programs up to date', [join(root, 'scripts', 'bpfBuild.ts'), '--check']],

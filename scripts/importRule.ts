@@ -52,7 +52,7 @@ const closed: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** Entry points whose import closure may hold no `node:` module, because they run in browsers too. */
-const browserEntries = ['src/token/verify.ts', 'src/token/browser.ts'];
+const browserEntries = ['src/token/verify.ts', 'src/token/browser.ts', 'web/approve.ts', 'web/enrol.ts'];
 
 export function folderOf(file: string): string | undefined {
   const parts = file.split('/');

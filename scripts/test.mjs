@@ -25,7 +25,7 @@ const wanted = process.argv.slice(2).map((path) => join(process.cwd(), path));
 const files = (wanted.length > 0 ? wanted : [join(root, 'test')])
   .flatMap(testFiles)
   .map((file) => relative(root, file));
-const alone = files.filter((file) => /^test\/(e2e|bench|interop)\//.test(file));
+const alone = files.filter((file) => /^test\/(e2e|bench|interop|browser)\//.test(file));
 const together = files.filter((file) => !alone.includes(file));
 
 let passed = 0;

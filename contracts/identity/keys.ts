@@ -1,20 +1,14 @@
 // Keys as they are registered: every one checked once, here, so that no signature check has to ask again.
 import { fromBase64Url } from '../../src/codec/base64.ts';
-import { type Cbor, encodeCbor } from '../../src/codec/cbor.ts';
 import { codeOf } from '../../src/codec/error.ts';
-import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
-import { type AccountAlgorithm, type AlgorithmName, algorithmNumber, keyId } from '../../src/crypto/keyId.ts';
+import { type AccountKey, keyProofMessage, type PersonKey, type PlainKey } from '../../src/crypto/accountKey.ts';
+import { type AccountAlgorithm, algorithmNumber, keyId } from '../../src/crypto/keyId.ts';
 import { checkP256PublicKey } from '../../src/crypto/p256.ts';
 import { checkPublicKey } from '../../src/crypto/reference.ts';
-import { isRelyingParty, type RelyingParty, verifyWebAuthn } from '../../src/crypto/webauthn.ts';
+import { isRelyingParty, verifyWebAuthn } from '../../src/crypto/webauthn.ts';
 import { verifyWith } from '../signatures.ts';
 import { checkX25519PublicKey } from './x25519.ts';
 
-/** A key that signs, or receives, by itself. */
-export type PlainKey = { readonly alg: AlgorithmName; readonly publicKey: string };
-/** A key of a person, which signs through WebAuthn and at one place only. */
-export type PersonKey = { readonly alg: 'webauthn-p256'; readonly publicKey: string } & RelyingParty;
-export type AccountKey = PlainKey | PersonKey;
 export type NamedKey = AccountKey & { readonly keyid: string };
 
 /** Bytes in base64url. */
@@ -70,19 +64,6 @@ function isSound(key: AccountKey): boolean {
     if (code === 'KEY_INVALID' || code === 'BASE64_INVALID') return false;
     throw error;
   }
-}
-
-const POSSESSION_TAG = encodeUtf8('weft/account-key/v1');
-
-/**
- * What a proof of possession signs: `"weft/account-key/v1" ‖ CBOR([chain, account, algorithm number, publicKey])`, for a security
- * key with rpId and origin after these. Without it whoever sees a rotation on its way could register the new key elsewhere first,
- * and so keep a stolen key alive.
- */
-export function keyProofMessage(chain: string, account: string, key: AccountKey): Uint8Array {
-  const claim: Cbor[] = [chain, account, algorithmNumber(key.alg), fromBase64Url(key.publicKey)];
-  if (key.alg === 'webauthn-p256') claim.push(key.rpId, key.origin);
-  return concat(POSSESSION_TAG, encodeCbor(claim));
 }
 
 /** True when the key itself signed that it belongs to this account; X25519 keys cannot, and bring null. */

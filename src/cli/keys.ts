@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import { buildTransaction, connect, durationMs, ed25519TransactionSigner, sign } from '../client/index.ts';
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
+import { keyProofMessage } from '../crypto/accountKey.ts';
 import { generateSeed, sign as signWith } from '../crypto/ed25519.ts';
 import { readPublicPart, writeKeyFile } from '../crypto/keyfile.ts';
 import { algorithmNumber, keyId } from '../crypto/keyId.ts';

@@ -48,6 +48,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./policy.ts')).policyCommand,
   },
   {
+    name: 'identity',
+    summary: 'people and their accounts: invite, show, suspend, resume',
+    load: async () => (await import('./identity.ts')).identityCommand,
+  },
+  {
     name: 'query',
     summary: 'ask a node: status, blocks, log entries, state, transactions',
     load: async () => (await import('./query.ts')).queryCommand,

@@ -23,6 +23,28 @@ export function signP256(message: Uint8Array, secretKey: Uint8Array): Uint8Array
   return p256.sign(message, secretKey, { prehash: true, lowS: true, format: 'compact' });
 }
 
+/**
+ * r ‖ s, low-S, of a signature as authenticators and HSMs give it: DER, with either s. Refusal: `SIGNATURE_INVALID` (not strict DER
+ * of two numbers below the order).
+ */
+export function p256SignatureOf(der: Uint8Array): Uint8Array {
+  try {
+    const { r, s } = p256.Signature.fromBytes(der, 'der');
+    const { ORDER } = p256.Point.Fn;
+    return new p256.Signature(r, s > ORDER / 2n ? ORDER - s : s).toBytes('compact');
+  } catch {
+    throw new WeftError('SIGNATURE_INVALID', `The ${der.length} bytes are no signature of P-256 in DER. Sign again.`);
+  }
+}
+
+/** The 33-byte form of a public key that came uncompressed (65 bytes, 04 ‖ x ‖ y), as browsers export it. Refusal: `KEY_INVALID`. */
+export function compressP256(uncompressed: Uint8Array): Uint8Array {
+  if (uncompressed.length !== 65 || !p256.utils.isValidPublicKey(uncompressed, false)) {
+    throw new WeftError('KEY_INVALID', 'Not an uncompressed point of P-256: 65 bytes, the first of them 04.');
+  }
+  return p256.Point.fromBytes(uncompressed).toBytes(true);
+}
+
 /** Compressed public key, 33 bytes. Refusal: `KEY_INVALID`. */
 export function p256PublicKeyOf(secretKey: Uint8Array): Uint8Array {
   checkSecret(secretKey);

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse as parseYaml } from 'yaml';
 import schema from '../../schemas/config.schema.json' with { type: 'json' };
 import { WeftError } from '../codec/error.ts';
+import { isRelyingParty, type RelyingParty } from '../crypto/webauthn.ts';
 
 /**
  * Configuration of one node: a YAML or JSON file checked against `schemas/config.schema.json`, which also holds every
@@ -60,6 +61,7 @@ export type RpcConfig = {
   readonly port: number;
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
   readonly allowOrigins: readonly string[];
+  readonly webauthn?: RelyingParty;
   readonly bodyBytesMax: number;
   readonly batchMax: number;
   readonly requestsPerSecond: number;
@@ -146,6 +148,14 @@ export function checkConfig(document: unknown, path: string): Config {
       'CONFIG_INVALID',
       `${path}: 'keepLog' goes with 'keepBlocks': the log holds the bodies of the blocks that are kept`,
       { key: 'keepLog', file: path },
+    );
+  }
+  const { webauthn } = config.rpc;
+  if (webauthn !== undefined && !isRelyingParty(webauthn)) {
+    throw new WeftError(
+      'CONFIG_INVALID',
+      `${path}: 'rpc.webauthn': the origin is https://host or https://host:port without a default port (or http://localhost:port), and its host is the rpId or below it`,
+      { key: 'rpc.webauthn', file: path },
     );
   }
   const at = (name: string): string => resolve(dirname(path), name);

@@ -82,7 +82,7 @@ export function serveHttp(app: FastifyInstance, { api, gate, metrics }: HttpModu
 /** May the page that sends this request call us? Programs send no Origin and are not meant. */
 export function originAllowed(request: FastifyRequest, config: RpcConfig): boolean {
   const { origin, host } = request.headers;
-  if (origin === undefined || config.allowOrigins.includes(origin)) return true;
+  if (origin === undefined || config.allowOrigins.includes(origin) || origin === config.webauthn?.origin) return true;
   // Only a loopback page of this very server: a public name could be made to point here (DNS rebinding).
   const loopback = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
   return loopback.test(origin) && origin.replace(/^https?:\/\//, '') === host;

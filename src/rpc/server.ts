@@ -11,6 +11,7 @@ import { clientKey } from './limits.ts';
 import { serveLogFiles } from './logFiles.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { RpcMetrics } from './metrics.ts';
+import { servePages } from './pages.ts';
 import { SubscriptionHub } from './subscriptions.ts';
 import { WebSocketSession } from './webSocket.ts';
 
@@ -29,7 +30,7 @@ const closeGraceMs = 1000;
 
 /**
  * Opens the door for clients: JSON-RPC on POST `/` and `/rpc`, the same and subscriptions on WebSocket `/ws`, the log as
- * files, `/metrics`, `/healthz`, `/readyz`.
+ * files, the pages for people, `/metrics`, `/healthz`, `/readyz`.
  * @throws WeftError RPC_LISTEN_FAILED, RPC_TLS_FILES
  */
 export async function createRpcServer({ api, config, logger = silentLogger }: RpcServerOptions): Promise<RpcServer> {
@@ -51,6 +52,7 @@ export async function createRpcServer({ api, config, logger = silentLogger }: Rp
   guardHttp(app, config, logger);
   serveHttp(app, { api, gate, logger, metrics });
   serveLogFiles(app, api);
+  servePages(app, config);
   const sessions = await serveWebSockets(app, config, { gate, hub, logger, metrics });
   const heart = setInterval(() => {
     for (const session of sessions.keys()) session.beat();

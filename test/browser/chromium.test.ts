@@ -9,11 +9,11 @@ import t from 'tap';
 import { fromBase64 } from '../../src/codec/base64.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { assertedBytes, userVerified } from '../../src/crypto/webauthn.ts';
-import { launchChromium } from './chromium.ts';
+import { launchChromium, noChromium } from './chromium.ts';
 
 const html = `<!doctype html><title>driver</title><input id="name"><button id="go" onclick="document.title = document.querySelector('#name').value">Go</button>`;
 
-t.test('a page, a click, a picture, a security key', async (t) => {
+t.test('a page, a click, a picture, a security key', { skip: noChromium }, async (t) => {
   const browser = await launchChromium();
   if (browser === undefined) return;
   t.teardown(() => browser.close());

@@ -19,8 +19,11 @@ type Message = {
   readonly error?: { readonly message: string };
 };
 
-/** The program, or undefined after a line `skipped: …` that says why the test cannot run. */
-export function findChromium(): string | undefined {
+/** Of a test: `{ skip: noChromium }`. */
+export const noChromium: string | false =
+  findChromium() === undefined && 'no chromium on this machine (scripts/system-packages.txt names the package)';
+
+function findChromium(): string | undefined {
   for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
     for (const folder of (process.env['PATH'] ?? '').split(delimiter).concat('/usr/bin')) {
       const path = join(folder, name);
@@ -30,14 +33,16 @@ export function findChromium(): string | undefined {
       } catch {}
     }
   }
-  process.stdout.write('# skipped: no chromium on this machine (scripts/system-packages.txt names the package)\n');
   return undefined;
 }
 
-/** Starts a browser of its own, without window; undefined where there is none (see findChromium). */
+/** Starts a browser of its own, without window; undefined, after a line `skipped: …`, where there is none. */
 export async function launchChromium(): Promise<Browser | undefined> {
   const program = findChromium();
-  if (program === undefined) return undefined;
+  if (program === undefined) {
+    process.stdout.write(`# skipped: ${noChromium}\n`);
+    return undefined;
+  }
   const profile = mkdtempSync(join(tmpdir(), 'weft-chromium-'));
   const child = spawn(
     program,
@@ -194,7 +199,7 @@ export class Page {
   async goto(url: string): Promise<void> {
     const { errorText } = await this.send('Page.navigate', { url });
     if (errorText !== undefined) throw new Error(`${url}: ${String(errorText)}`);
-    await this.waitFor(`document.readyState === 'complete' && location.href !== 'about:blank'`);
+    await this.waitFor(`document.readyState === 'complete'`);
   }
 
   /** The value of an expression in the page (JSON; a promise is awaited); what it throws is thrown here. */

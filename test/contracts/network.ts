@@ -1,6 +1,5 @@
 // A network in memory: keys from fixed seeds, a genesis document, state, and transactions executed one after another.
 
-import { keyProofMessage, type PlainKey } from '../../contracts/identity/keys.ts';
 import { type Ruleset, ruleset } from '../../contracts/rulesets.ts';
 import { buildEnvelope, decodeTransaction } from '../../contracts/transaction.ts';
 import type {
@@ -15,6 +14,7 @@ import type {
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { keyProofMessage, type PlainKey } from '../../src/crypto/accountKey.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';

@@ -1,6 +1,5 @@
 // Accounts of people: security keys in state, one-time enrolment without a machine of the network, and what stops them.
 import t from 'tap';
-import { keyProofMessage, type PersonKey } from '../../contracts/identity/keys.ts';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { activeKey, isSignedByPerson } from '../../contracts/signatures.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import type { Applied, Json, JsonObject, Transaction } from '../../contracts/types.ts';
 import { validate } from '../../schemas/validators.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
+import { keyProofMessage, type PersonKey } from '../../src/crypto/accountKey.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { keyId } from '../../src/crypto/keyId.ts';

@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { toBase64 } from '../../src/codec/base64.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { keyProofMessage } from '../../src/crypto/accountKey.ts';
 import { pae } from '../../src/crypto/dsse.ts';
 import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { keyId } from '../../src/crypto/keyId.ts';

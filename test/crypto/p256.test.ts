@@ -1,11 +1,14 @@
+import { generateKeyPairSync, sign as signWithOpenSsl } from 'node:crypto';
 import t from 'tap';
 import { codeOf } from '../../src/codec/error.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
 import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
 import {
   checkP256PublicKey,
+  compressP256,
   generateP256Secret,
   p256PublicKeyOf,
+  p256SignatureOf,
   signP256,
   verifyP256,
 } from '../../src/crypto/p256.ts';
@@ -74,4 +77,25 @@ t.test('one spelling of keys', async (t) => {
   }
   t.throws(() => signP256(new Uint8Array(1), new Uint8Array(32)), { code: 'KEY_INVALID' }, 'zero is no secret');
   t.throws(() => p256PublicKeyOf(fromHex(order.toString(16))), { code: 'KEY_INVALID' }, 'nor the order');
+});
+
+t.test('what authenticators give: DER with either s becomes the one spelling', async (t) => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const point = Buffer.concat([Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]);
+  const compressed = compressP256(new Uint8Array(point));
+  checkP256PublicKey(compressed);
+  let high = 0;
+  for (let i = 0; i < 24; i += 1) {
+    const message = encodeUtf8(`message ${i}`);
+    const der = new Uint8Array(signWithOpenSsl('sha256', message, privateKey));
+    const signature = p256SignatureOf(der);
+    t.ok(verifyP256(message, signature, compressed));
+    if (!toHex(der).includes(toHex(signature.subarray(33)))) high += 1;
+    t.throws(() => p256SignatureOf(der.subarray(1)), { code: 'SIGNATURE_INVALID' });
+    t.throws(() => p256SignatureOf(concat(der, Uint8Array.of(0))), { code: 'SIGNATURE_INVALID' });
+  }
+  t.ok(high > 0, 'OpenSSL makes both');
+  t.throws(() => compressP256(compressed), { code: 'KEY_INVALID' });
+  t.throws(() => compressP256(concat(point.subarray(0, 64), Uint8Array.of(1))), { code: 'KEY_INVALID' });
 });

@@ -1,12 +1,12 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
+import { keyProofMessage } from '../../src/crypto/accountKey.ts';
 import { decodeEnvelope, encodeEnvelope, pae } from '../../src/crypto/dsse.ts';
 import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { sha256 } from '../../src/crypto/hash.ts';

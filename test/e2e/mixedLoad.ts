@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import type { JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
+import { keyProofMessage } from '../../src/crypto/accountKey.ts';
 import { type Ed25519Signer, ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
 

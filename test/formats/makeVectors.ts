@@ -2,7 +2,6 @@
 // executed on it as a node would, so that every root in them is the result of all formats together.
 import { writeFileSync } from 'node:fs';
 import type { Certificate, Proposal, Round, VoteKind } from '../../consensus/types.ts';
-import { keyProofMessage } from '../../contracts/identity/keys.ts';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { acknowledgementBytes } from '../../contracts/packets/acknowledge.ts';
 import { tableDigest } from '../../contracts/routing/table.ts';
@@ -12,6 +11,7 @@ import { toBase64Url } from '../../src/codec/base64.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { keyProofMessage } from '../../src/crypto/accountKey.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
