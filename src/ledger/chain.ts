@@ -281,26 +281,31 @@ export class Chain {
     return path.reverse();
   }
 
-  /**
-   * The next blocks are final, each the child of the one before: their layers sink into the ground, branches that do not descend
-   * from the last are dropped.
-   */
+  /** The next blocks are final, each the child of the one before. */
   settle(...blocks: readonly Executed[]): void {
+    const last = blocks.at(-1);
+    if (last !== undefined) this.settleSlice(blocks, last.blockId, new Set(blocks.map(({ blockId }) => blockId)));
+  }
+
+  /**
+   * The same in pieces: the next blocks of `path`, which ends with `last`, sink into the ground. What does not lead to `last` nor
+   * descends from it goes first, in the same breath, for it would read a ground that is no longer its own; so whatever is executed
+   * between two pieces does no harm.
+   */
+  settleSlice(blocks: readonly Executed[], last: string, path: ReadonlySet<string>): void {
+    const kept = new Set([last]);
+    const others = [...this.#executed.values()].filter(({ blockId }) => !path.has(blockId));
+    for (const each of others.sort((a, b) => a.header.height - b.header.height)) {
+      if (kept.has(each.header.parent)) kept.add(each.blockId);
+      else this.#executed.delete(each.blockId);
+    }
     for (const block of blocks) {
-      this.states.add(block);
       block.layer.ground.state.apply(block.writes.values);
       block.layer.ground.height = block.header.height;
       block.layer.settle();
       this.#preparer.finalized(block.transactions, block.epoch.ruleset);
       this.#tip = positionOf(block);
       this.#executed.delete(block.blockId);
-    }
-    // Once for all of them: a run may have thousands.
-    const kept = new Set([this.#tip.blockId]);
-    const byHeight = [...this.#executed.values()].sort((a, b) => a.header.height - b.header.height);
-    for (const each of byHeight) {
-      if (kept.has(each.header.parent)) kept.add(each.blockId);
-      else this.#executed.delete(each.blockId);
     }
   }
 

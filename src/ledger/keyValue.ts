@@ -3,6 +3,7 @@ import { Level } from 'level';
 import { WeftError } from '../codec/error.ts';
 import { damaged } from './damage.ts';
 import { diskCodeOf, diskError } from './diskError.ts';
+import { inTurns, stepsPerTurn } from './turns.ts';
 
 export type WriteOp =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -70,7 +71,17 @@ export async function openLevel(folder: string): Promise<KeyValue> {
         throw readError(level.status, error);
       }
     },
-    write: (ops) => level.batch(ops as WriteOp[], { sync: true }),
+    async write(ops) {
+      if (ops.length <= stepsPerTurn) return level.batch(ops as WriteOp[], { sync: true });
+      // The same batch, put together piece by piece: of a hundred thousand operations it takes half a second.
+      const batch = level.batch();
+      await inTurns(
+        ops,
+        () => 1,
+        (op) => (op.type === 'put' ? batch.put(op.key, op.value) : batch.del(op.key)),
+      );
+      return batch.write({ sync: true });
+    },
     async *range(from, to, limit, reverse = false) {
       try {
         yield* level.iterator({ gte: from, lt: to, reverse, ...(limit === undefined ? {} : { limit }) });

@@ -6,6 +6,7 @@ import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type StateProof, stateKey } from '../log/stateTree.ts';
+import type { Tile } from '../log/tiles.ts';
 import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
@@ -30,6 +31,7 @@ import { checkStoredBlock } from './selfCheck.ts';
 import type { Captured } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
 import { prefixRange } from './storeKeys.ts';
+import { inTurns, slicesOf } from './turns.ts';
 import type {
   BlockBuilder,
   BuildContext,
@@ -277,7 +279,9 @@ export class Ledger {
         'The last block of an epoch is finalized by a certificate of its own, before anything is built on it (W10).',
       );
     }
-    const tiles = this.#log.append(blocks.flatMap(({ leafHashes }) => leafHashes));
+    // A run may have thousands of blocks. It is one batch and one moment for everybody who reads, but no single stretch of work.
+    const tiles: Tile[] = [];
+    await inTurns(blocks, leavesOf, ({ leafHashes }) => void tiles.push(...this.#log.append(leafHashes)));
     await this.#disk(() =>
       this.#store.commit(
         blocks,
@@ -287,9 +291,19 @@ export class Ledger {
       ),
     );
     this.#log.committed(last.header.logSize);
-    this.#chain.settle(...blocks);
+    await this.#settle(blocks, blockId);
     this.#finalized = { blockId, header: last.header, facts: last.facts, certificate };
     return blocks.map((block) => toCommitted(block, block === last ? certificate : undefined));
+  }
+
+  async #settle(blocks: readonly Executed[], last: string): Promise<void> {
+    const path = new Set(blocks.map((block) => block.blockId));
+    let first = true;
+    for (const slice of slicesOf(blocks, leavesOf)) {
+      if (!first) await new Promise((resolve) => setImmediate(resolve));
+      first = false;
+      this.#chain.settleSlice(slice, last, path);
+    }
   }
 
   /**
@@ -527,6 +541,8 @@ export class Ledger {
     }
   }
 }
+
+const leavesOf = ({ leaves }: Executed): number => leaves.length;
 
 /** An iterable whose first item is read already. */
 async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<Item>> {

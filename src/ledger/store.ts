@@ -30,6 +30,7 @@ import {
   txKey,
   typeKey,
 } from './storeKeys.ts';
+import { inTurns } from './turns.ts';
 import type { StoredBlock } from './types.ts';
 import { type ConsensusParameters, consensusParameterNames, createEpoch, type Epoch } from './validatorSet.ts';
 
@@ -106,7 +107,11 @@ export class Store {
     journalRecords = 0,
   ): Promise<void> {
     const ops: WriteOp[] = [];
-    for (const block of blocks) pushBlock(ops, block);
+    await inTurns(
+      blocks,
+      ({ leaves }) => 2 * leaves.length,
+      (block) => pushBlock(ops, block),
+    );
     const last = blocks.at(-1);
     if (last === undefined) return;
     ops.push(put(certificateKey(last.header.height), certificate));

@@ -47,6 +47,7 @@ import { readStopMark, type StopMark } from './stopMark.ts';
 import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
 import { runAnswerBytesMax, Sync } from './sync.ts';
+import { Telling } from './telling.ts';
 import { VoteKey } from './voteKey.ts';
 
 /** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
@@ -112,6 +113,10 @@ export class WeftNode {
   readonly #closing: Closing;
   readonly #epochs: Epochs;
   readonly #news: News;
+  readonly #telling = new Telling((block) => {
+    this.#epochs.committed(block);
+    this.#news.committed(block);
+  });
   readonly #failure: Failure;
   readonly #neighbours: Neighbours;
   #gateway: Gateway | undefined;
@@ -253,10 +258,10 @@ export class WeftNode {
       snapshotNeeded: () => this.#snapshotCatchUp.needed(),
       paused: () => this.#snapshotCatchUp.running,
       others: () => this.#otherValidators().length,
-      imported: (blocks) => {
+      imported: async (blocks) => {
         this.#runtime.consensus.imported(blocks);
-        this.#committed(blocks);
-        return this.#epochs.follow();
+        await this.#committed(blocks);
+        await this.#epochs.follow();
       },
       blame: (peer, code) => log.warn({ peer, code }, 'a peer sent a run of blocks that no honest node sends'),
       halted: (code, detail) => this.halt(code, detail),
@@ -489,8 +494,12 @@ export class WeftNode {
     else this.#log.error({ ...details, code: standing.code }, standing.words);
     return new EpochRuntime(standing, this.#parts, {
       committed: (blocks) => {
-        this.#committed(blocks);
-        void this.#epochs.follow();
+        const telling = this.#committed(blocks);
+        if (telling === undefined) void this.#epochs.follow();
+        else
+          void telling
+            .then(() => this.#epochs.follow())
+            .catch((error: unknown) => this.halt(codeOf(error), String(error)));
       },
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#failure.fail(code, detail),
@@ -542,13 +551,16 @@ export class WeftNode {
     this.#runtime.consensus.workChanged();
   }
 
-  #committed(blocks: readonly CommittedBlock[]): void {
-    for (const block of blocks) {
-      this.#epochs.committed(block);
-      this.#news.committed(block);
-    }
-    this.#snapshots.committed(blocks);
-    this.#sync.follows();
+  /** Undefined when it is over. */
+  #committed(blocks: readonly CommittedBlock[]): Promise<void> | undefined {
+    const told = (): void => {
+      this.#snapshots.committed(blocks);
+      this.#sync.follows();
+    };
+    const telling = this.#telling.blocks(blocks);
+    if (telling !== undefined) return telling.then(told);
+    told();
+    return undefined;
   }
 
   #behind(certificate: Finalization): void {
