@@ -1,0 +1,86 @@
+import { WeftError } from '../../codec/error.ts';
+import type { AgentEvent } from './event.ts';
+import type { Sink } from './sink.ts';
+
+/**
+ * OTLP/HTTP with JSON (opentelemetry.io/docs/specs/otlp, `/v1/logs`): each event is a log record, its members attributes, so that any
+ * collector takes it.
+ */
+export type OtlpOptions = {
+  /** Of the collector, without `/v1/logs`. */
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly host: string;
+  readonly version: string;
+  readonly timeoutMs?: number;
+};
+
+type Value =
+  | { stringValue: string }
+  | { intValue: string }
+  | { boolValue: boolean }
+  | { kvlistValue: { values: Attribute[] } };
+type Attribute = { readonly key: string; readonly value: Value };
+
+/** SeverityNumber of the specification: INFO, WARN. */
+const [info, warn] = [9, 13];
+
+export function otlpSink({ url, headers = {}, host, version, timeoutMs = 10_000 }: OtlpOptions): Sink {
+  const endpoint = `${url.replace(/\/+$/u, '')}/v1/logs`;
+  const resource = {
+    attributes: attributesOf({ 'service.name': 'weft-agent', 'service.version': version, 'host.name': host }),
+  };
+  return {
+    name: `otlp ${url}`,
+    write: async (lines) => {
+      const logRecords = lines.map((line) => logRecord(JSON.parse(line) as AgentEvent));
+      const body = {
+        resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'weft-agent', version }, logRecords }] }],
+      };
+      const answer = await fetch(endpoint, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const text = (await answer.text()).slice(0, 256);
+      if (!answer.ok)
+        throw new WeftError('OTLP_REFUSED', `${endpoint} answered ${answer.status}: ${text}`, {
+          status: answer.status,
+        });
+    },
+    close: async () => undefined,
+  };
+}
+
+function logRecord(event: AgentEvent): object {
+  const { time, kind, detail, ...rest } = event;
+  const severe =
+    kind === 'gate.drop' || kind === 'telemetry.loss' || kind === 'alert.raised' || kind === 'grant.refused';
+  return {
+    timeUnixNano: `${time}000000`,
+    severityNumber: severe ? warn : info,
+    severityText: severe ? 'WARN' : 'INFO',
+    eventName: `weft.${kind}`,
+    body: { stringValue: detail ?? kind },
+    attributes: attributesOf({ kind, ...rest }),
+  };
+}
+
+/** Nested members become nested lists; what is absent stays absent. */
+function attributesOf(members: object): Attribute[] {
+  return Object.entries(members).map(([key, value]) => ({ key, value: anyValue(value) }));
+}
+
+function anyValue(value: unknown): Value {
+  switch (typeof value) {
+    case 'number':
+      return { intValue: String(value) };
+    case 'boolean':
+      return { boolValue: value };
+    case 'object':
+      return { kvlistValue: { values: value === null ? [] : attributesOf(value) } };
+    default:
+      return { stringValue: String(value) };
+  }
+}
