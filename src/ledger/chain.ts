@@ -74,6 +74,14 @@ export class Chain {
     return this.#executed.get(blockId);
   }
 
+  /** Bytes of the bodies from behind the tip up to this block: what one finalization of it would bring at once. */
+  bytesUpTo(blockId: string): number {
+    let bytes = 0;
+    for (let block = this.#executed.get(blockId); block !== undefined; block = this.#executed.get(block.header.parent))
+      bytes += block.body.length;
+    return bytes;
+  }
+
   /** @throws WeftError PARENT_UNKNOWN, RULESET_UNKNOWN */
   async prepare(
     envelopes: readonly Uint8Array[],

@@ -208,6 +208,11 @@ export class Ledger {
     return this.#chain.position(blockId) !== undefined;
   }
 
+  /** Bytes of the bodies that are not final yet, up to this executed block. */
+  unfinalizedBytes(blockId: string): number {
+    return this.#chain.bytesUpTo(blockId);
+  }
+
   /** Header and body, from executed or stored blocks: the answer to a fetch. */
   blockBytes(blockId: string): { readonly header: Uint8Array; readonly body: Uint8Array } | undefined {
     const executed = this.#chain.executed(blockId);

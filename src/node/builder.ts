@@ -18,6 +18,13 @@ export function isTransient(code: string): boolean {
   return transient.has(code);
 }
 
+/**
+ * Bytes of blocks that are certified and not final yet, of which everybody holds all in memory: above it a leader proposes only empty
+ * blocks, which bring the finalization (W6) and nothing to carry. Eight of the largest blocks that any chain may have; a chain in order has
+ * three on their way. Local: a liar may do otherwise, in its own views.
+ */
+const unfinalizedBytesMax = 16 * 1024 * 1024;
+
 /** After so many that no longer fit, the block is full: smaller ones wait for the next. */
 const missesMax = 16;
 
@@ -40,7 +47,8 @@ export function buildBlock(
   const worthless: string[] = [];
   let misses = 0;
   let late = false;
-  for (const { prepared } of mempool.inTurn()) {
+  const waiting = ledger.unfinalizedBytes(parent) < unfinalizedBytesMax ? mempool.inTurn() : [];
+  for (const { prepared } of waiting) {
     const answer = builder.tryAdd(prepared);
     if (answer === 'full') {
       misses += 1;
