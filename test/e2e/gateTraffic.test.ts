@@ -70,7 +70,7 @@ async function open(client: Peer, ways: readonly Way[], expected: readonly strin
   return tried.flat();
 }
 
-t.test('real traffic between two namespaces', { skip, timeout: 120_000 }, async (t) => {
+t.test('real traffic between two namespaces', { skip, timeout: 600_000 }, async (t) => {
   const cable = new Cable();
   const ways = allWays.filter(({ host }) => cable.noVlans === undefined || /^(10.77.0|fd77:0:)/.test(host));
   if (cable.noVlans !== undefined) t.comment(`skipped: traffic over VLANs: ${cable.noVlans}`);

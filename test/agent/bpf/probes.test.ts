@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,5 +129,38 @@ t.test('drops: a packet for a closed port is counted under some reason', { skip:
     await once(socket, 'error');
     t.ok(probe.counters().seen > before);
     t.ok([...probe.dropReasons().values()].some((count) => count > 0n));
+  });
+});
+
+t.test('exec-check: a program before the kernel agrees', { skip: skipUnless('exec-check') }, async (t) => {
+  await withProbe('exec-check', async (probe) => {
+    execFileSync('/usr/bin/env', ['true']);
+    const event = await seen(probe, ({ path }) => path === '/usr/bin/env');
+    t.equal(event.kind, 'exec-check');
+    t.ok(event.pid > 0 && event.pid !== process.pid);
+  });
+});
+
+t.test('bpf-calls: who speaks to BPF', { skip: skipUnless('bpf-calls') }, async (t) => {
+  await withProbe('bpf-calls', async (probe) => {
+    new Probe(await Kernel.open(), 'exit').close();
+    const event = await seen(probe, ({ code }) => code === 5); // BPF_PROG_LOAD
+    t.same([event.kind, event.pid], ['bpf-call', process.pid]);
+  });
+});
+
+t.test('udp: datagrams by process', { skip: skipUnless('udp') }, async (t) => {
+  await withProbe('udp', async (probe) => {
+    for (const [kind, host] of [
+      ['udp4', '127.0.0.1'],
+      ['udp6', '::1'],
+    ] as const) {
+      const socket = createSocket(kind);
+      socket.send(Buffer.alloc(321), 9, host);
+      const event = await seen(probe, ({ pid, bytes }) => pid === process.pid && bytes === 321n);
+      t.same([event.kind, event.protocol], ['udp-send', 17]);
+      t.equal(event.sourcePort, socket.address().port);
+      socket.close();
+    }
   });
 });
