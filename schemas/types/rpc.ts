@@ -110,6 +110,38 @@ export interface RpcMethods {
     };
   };
   /**
+   * An intent as log and state tell it together: what was asked for, what policy said, how it stands. Throws INTENT_UNKNOWN.
+   */
+  'intents.get': {
+    params: {
+      intent: Hash;
+    };
+    result: IntentAnswer;
+  };
+  /**
+   * Intents that were decided last, newest first.
+   */
+  'intents.list': {
+    params: {
+      /**
+       * Default 20.
+       */
+      limit?: number;
+    };
+    result: {
+      intents: IntentAnswer[];
+    };
+  };
+  /**
+   * Alerts that nobody has resolved, newest first, at most 1,024.
+   */
+  'alerts.list': {
+    params: {};
+    result: {
+      alerts: OpenAlert[];
+    };
+  };
+  /**
    * One finalized block by height or by id; without either, the newest.
    */
   'block.get': {
@@ -552,6 +584,114 @@ export interface OpenEvidence {
    */
   a: string;
   b: string;
+}
+/**
+ * An intent: what was asked for, what policy said, how it stands.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "IntentAnswer".
+ */
+export interface IntentAnswer {
+  intent: Hash;
+  /**
+   * over: state has let it go.
+   */
+  status: 'pending' | 'granted' | 'denied' | 'cancelled' | 'expired' | 'over';
+  /**
+   * Entry of the action catalogue.
+   */
+  action: string;
+  /**
+   * What it is about.
+   */
+  resource: string;
+  requester: Account;
+  audience: Account;
+  /**
+   * The document: schemas/actions/.
+   */
+  effect: {};
+  digest: Hash;
+  dryRun: boolean;
+  /**
+   * As it was asked for.
+   */
+  ttlMs: number;
+  /**
+   * How often it may be consumed.
+   */
+  maxUses: number;
+  proposed: {
+    height: Counter;
+    time: Counter;
+    index: Counter;
+  };
+  /**
+   * What policy said to the proposal.
+   */
+  decided: {
+    index: Counter;
+    version: Counter;
+    /**
+     * Ids of policies.
+     */
+    reasons: string[];
+    /**
+     * Of a denial, else empty.
+     */
+    why: string;
+  };
+  approvals: Account[];
+  /**
+   * 0: none.
+   */
+  approvalsNeeded: number;
+  approverKey: 'any' | 'webauthn';
+  /**
+   * How often it was consumed.
+   */
+  uses: number;
+  /**
+   * Uses without an outcome.
+   */
+  unreported: number;
+  /**
+   * Milliseconds UTC; 0 where state does not know it.
+   */
+  expires: number;
+}
+/**
+ * An alert that nobody has resolved.
+ *
+ * This interface was referenced by `RpcMethods`'s JSON-Schema
+ * via the `definition` "OpenAlert".
+ */
+export interface OpenAlert {
+  alert: Hash;
+  /**
+   * null: the ledger itself.
+   */
+  by: Account | null;
+  /**
+   * Kind of alert.
+   */
+  kind: string;
+  /**
+   * What it is about.
+   */
+  source: string;
+  window: {
+    from: Counter;
+    to: Counter;
+  };
+  /**
+   * How often.
+   */
+  count: number;
+  evidence: Hash[];
+  height: Counter;
+  time: Counter;
+  index: Counter;
 }
 /**
  * This interface was referenced by `RpcMethods`'s JSON-Schema

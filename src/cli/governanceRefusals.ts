@@ -33,6 +33,11 @@ const hints: Readonly<Record<string, string>> = {
 
 /** The same error with words for people, where there are any. */
 export function explained(error: unknown): unknown {
-  const hint = error instanceof WeftError ? hints[error.code] : undefined;
-  return hint === undefined || !(error instanceof WeftError) ? error : new WeftError(error.code, hint, error.details);
+  return explainedBy(hints, error);
+}
+
+export function explainedBy(words: Readonly<Record<string, string>>, error: unknown): unknown {
+  if (!(error instanceof WeftError)) return error;
+  const hint = Object.hasOwn(words, error.code) ? words[error.code] : undefined;
+  return hint === undefined ? error : new WeftError(error.code, hint, error.details);
 }

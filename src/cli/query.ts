@@ -80,6 +80,25 @@ export function queryCommand(program: Command): void {
       else process.stdout.write(checkpoint);
     }),
   );
+  ask('alerts', 'Alerts that nobody has resolved, newest first.', 'alerts').action((options: Options) =>
+    withClient(options, async (client) => {
+      const { alerts } = await client.call('alerts.list', {});
+      if (options.json) return printJson(alerts);
+      if (alerts.length === 0) return print('There are none.');
+      printTable(
+        ['alert', 'kind', 'about', 'count', 'from', 'to', 'raised by'],
+        alerts.map(({ alert, kind, source, count, window, by }) => [
+          alert.slice(0, 12),
+          kind,
+          source,
+          count,
+          when(window.from),
+          when(window.to),
+          by ?? 'the ledger',
+        ]),
+      );
+    }),
+  );
   ask('records', 'Records as they are finalized, one line each, until interrupted.', 'records --type packets.committed')
     .option('--type <type>', 'only of this type')
     .option('--account <name>', 'only of this account')

@@ -43,6 +43,11 @@ export const groups: readonly Group[] = [
     load: async () => (await import('./governance.ts')).governanceCommand,
   },
   {
+    name: 'intent',
+    summary: 'ask for permission to act, approve, cancel; what was asked for and how it stands',
+    load: async () => (await import('./intent.ts')).intentCommand,
+  },
+  {
     name: 'policy',
     summary: 'what the ledger allows: the set in force, and whether another one is sound',
     load: async () => (await import('./policy.ts')).policyCommand,

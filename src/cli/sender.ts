@@ -46,10 +46,14 @@ export function senderOptions(command: Command, timeout = '60s'): Command {
     .option('--json', 'print one line of JSON');
 }
 
-/** @throws WeftError USAGE, CHAIN_DIFFERS, ACCOUNT_KEY_NOT_FOUND, KEY_*, RPC_* */
+/**
+ * @param explain what refusals mean to who sent the command; default: those of governance
+ * @throws WeftError USAGE, CHAIN_DIFFERS, ACCOUNT_KEY_NOT_FOUND, KEY_*, RPC_*
+ */
 export async function withSender<Result>(
   options: SenderOptions,
   run: (sender: Sender) => Promise<Result>,
+  explain: (error: unknown) => unknown = explained,
 ): Promise<Result> {
   const { account } = options;
   const timeoutMs = durationMs(options.timeout);
@@ -67,7 +71,7 @@ export async function withSender<Result>(
         try {
           return await client.submitAndWait(transaction, { timeoutMs: Math.min(timeoutMs, 60_000) });
         } catch (error) {
-          throw explained(error);
+          throw explain(error);
         }
       },
     });

@@ -12,7 +12,9 @@ export type {
   BlockSummary,
   GovernanceProposal,
   GovernanceStatus,
+  IntentAnswer,
   NodeStatus,
+  OpenAlert,
   RpcMethods,
   StateAnswer,
   TxFinalized,
@@ -21,6 +23,19 @@ export type {
 export { WeftError } from '../codec/error.ts';
 export { connect, type SubmitAndWaitOptions, type SubmitOptions, type TokenRequest, WeftClient } from './client.ts';
 export type { TlsOptions } from './http.ts';
+export {
+  approveIntent,
+  cancelIntent,
+  consumeGrant,
+  type IntentOutcome,
+  type IntentRequest,
+  intentActions,
+  intentOutcome,
+  newAttempt,
+  proposeIntent,
+  reportOutcome,
+  type TransactionContent,
+} from './intents.ts';
 export type { MethodName, ParamsOf, ResultOf, RpcOptions } from './rpc.ts';
 export type {
   SubscriptionEvent,

@@ -149,6 +149,55 @@ export type GovernanceStatus = {
   }[];
 };
 
+/** An intent as log and state of this node tell it together. */
+export type IntentAnswer = {
+  /** txId of its proposal. */
+  readonly intent: string;
+  /** `over`: state has let it go. */
+  readonly status: 'pending' | 'granted' | 'denied' | 'cancelled' | 'expired' | 'over';
+  readonly action: string;
+  readonly resource: string;
+  readonly requester: string;
+  readonly audience: string;
+  /** The document; `digest`: SHA-256 (hex) of its RFC 8785 form. */
+  readonly effect: { readonly [name: string]: unknown };
+  readonly digest: string;
+  readonly dryRun: boolean;
+  /** As it was asked for. */
+  readonly ttlMs: number;
+  readonly maxUses: number;
+  readonly proposed: { readonly height: number; readonly time: number; readonly index: number };
+  /** What policy said to the proposal; `why`: of a denial, else ''. `index`: log entry of that record. */
+  readonly decided: {
+    readonly index: number;
+    readonly version: number;
+    readonly reasons: readonly string[];
+    readonly why: string;
+  };
+  readonly approvals: readonly string[];
+  readonly approvalsNeeded: number;
+  readonly approverKey: 'any' | 'webauthn';
+  readonly uses: number;
+  /** Uses without an outcome. */
+  readonly unreported: number;
+  /** Milliseconds UTC; 0 where state does not know it. */
+  readonly expires: number;
+};
+
+/** Open alerts. `by` null: the ledger itself. `index`: log entry of the record. */
+export type AlertList = readonly {
+  readonly alert: string;
+  readonly by: string | null;
+  readonly kind: string;
+  readonly source: string;
+  readonly window: { readonly from: number; readonly to: number };
+  readonly count: number;
+  readonly evidence: readonly string[];
+  readonly height: number;
+  readonly time: number;
+  readonly index: number;
+}[];
+
 export type TokenWanted =
   | { readonly index: number }
   | { readonly tx: string; readonly record?: number }
@@ -187,6 +236,12 @@ export type NodeApi = {
   /** What the network is made of, and what the council has before it. */
   governance(): GovernanceStatus;
   evidence(): Promise<EvidenceList>;
+  /** Throws INTENT_UNKNOWN. */
+  intent(id: string): IntentAnswer;
+  /** Those that were decided last, newest first. */
+  intents(limit: number): Promise<readonly IntentAnswer[]>;
+  /** Open alerts, newest first. */
+  alerts(): Promise<AlertList>;
   /** Calls `listener` for each event until the returned function is called. `listener` must not throw or block. */
   subscribe(subscription: Subscription, listener: (event: NodeEvent) => void): () => void;
   /** Prometheus text. */

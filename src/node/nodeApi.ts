@@ -8,6 +8,7 @@ import type { Cosigner } from './cosigner.ts';
 import type { Duties } from './duties.ts';
 import type { Failure } from './failure.ts';
 import { governanceOf } from './governance.ts';
+import { alertsOf, intentOf, intentsOf } from './intents.ts';
 import { peersKnown } from './membership.ts';
 import type { NodeMetrics } from './metrics.ts';
 import { grantStatusOf, type PublishedNote, stateProofOf, walkOf } from './proofs.ts';
@@ -55,6 +56,9 @@ export function makeApi(modules: ApiModules): NodeApi {
     peers: () => peersKnown(config, network().addresses()),
     governance: () => governanceOf(ledger),
     evidence: () => evidenceOf(ledger, duties.open()),
+    intent: (id) => intentOf(ledger, id),
+    intents: (limit) => intentsOf(ledger, limit),
+    alerts: () => alertsOf(ledger),
     subscribe: (subscription, listener) => subscribers.add(subscription, listener),
     metrics: () => metrics.text(),
     healthy: () => failure.healthy,

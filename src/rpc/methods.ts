@@ -21,6 +21,7 @@ type Params = { readonly [name: string]: unknown };
 type Handler = (params: Params, context: MethodContext) => unknown;
 
 const waitMsDefault = 15_000;
+const intentsDefault = 20;
 
 const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [
@@ -124,6 +125,12 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['node.peers', (_, { api }) => ({ peers: api.peers() })],
   ['governance.status', (_, { api }) => api.governance()],
   ['governance.evidence', (_, { api }) => api.evidence()],
+  ['intents.get', (params, { api }) => api.intent(text(params, 'intent'))],
+  [
+    'intents.list',
+    async (params, { api }) => ({ intents: await api.intents(integer(params, 'limit') ?? intentsDefault) }),
+  ],
+  ['alerts.list', async (_, { api }) => ({ alerts: await api.alerts() })],
   ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
   ['chain.trust', (_, { api }) => ({ trust: api.trust() })],
   ['chain.walk', (params, { api }) => ({ walk: api.walk(integer(params, 'epoch') ?? 0) })],

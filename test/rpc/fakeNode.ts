@@ -4,8 +4,10 @@ import { createHash } from 'node:crypto';
 import { consensusDefaults } from '../../src/cli/genesis.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import type {
+  AlertList,
   BlockSummary,
   GovernanceStatus,
+  IntentAnswer,
   NodeApi,
   NodeEvent,
   NodeStatus,
@@ -21,6 +23,8 @@ export type FakeNode = NodeApi & {
   readonly submitErrors: (WeftError | undefined)[];
   /** The council's agenda. */
   readonly proposals: GovernanceStatus['proposals'][number][];
+  readonly knownIntents: IntentAnswer[];
+  readonly openAlerts: AlertList[number][];
   fire(event: NodeEvent): void;
   finalize(id: string, refused?: string): void;
   subscribers(): number;
@@ -70,6 +74,32 @@ export function fakeProposal(over: Partial<GovernanceStatus['proposals'][number]
   };
 }
 
+/** An intent that waits for two. */
+export function fakeIntent(over: Partial<IntentAnswer> = {}): IntentAnswer {
+  return {
+    intent: hash('intent'),
+    status: 'pending',
+    action: 'service.restart',
+    resource: 'service/web-3/nginx',
+    requester: 'healer',
+    audience: 'actuator-web-1',
+    effect: { host: 'web-3', service: 'nginx' },
+    digest: hash('effect'),
+    dryRun: false,
+    ttlMs: 60_000,
+    maxUses: 1,
+    proposed: { height: 11, time: 1_763_712_000_000, index: 30 },
+    decided: { index: 31, version: 1, reasons: ['intents.repair-by-operator'], why: '' },
+    approvals: ['warden'],
+    approvalsNeeded: 2,
+    approverKey: 'any',
+    uses: 0,
+    unreported: 0,
+    expires: 1_763_712_900_000,
+    ...over,
+  };
+}
+
 export function fakeNode(): FakeNode {
   const transactions = new Map<string, TxStatus>();
   const submitted: string[] = [];
@@ -77,6 +107,8 @@ export function fakeNode(): FakeNode {
   const listeners = new Set<{ subscription: Subscription; listener: (event: NodeEvent) => void }>();
   const waiters = new Map<string, Set<(status: TxStatus) => void>>();
   const proposals: GovernanceStatus['proposals'][number][] = [];
+  const knownIntents: IntentAnswer[] = [];
+  const openAlerts: AlertList[number][] = [];
   const flags = { ready: true, healthy: true, checkpoint: true, internal: false };
   const newest = fakeBlock(12);
   const statusOf = (id: string): TxStatus => transactions.get(id) ?? { status: 'unknown', id };
@@ -93,6 +125,8 @@ export function fakeNode(): FakeNode {
     submitErrors,
     flags,
     proposals,
+    knownIntents,
+    openAlerts,
     fire,
     finalize(id, refused) {
       const status: TxStatus = {
@@ -239,6 +273,13 @@ export function fakeNode(): FakeNode {
         { id: 'cosignatures-1-40-v4', offender: 'v4', kind: 'cosignatures', epoch: 1, at: 40, a: 'AAAA', b: 'AAAB' },
       ],
     }),
+    intent: (id) => {
+      const found = knownIntents.find(({ intent }) => intent === id);
+      if (found !== undefined) return found;
+      throw new WeftError('INTENT_UNKNOWN', `this node knows no intent ${id}`);
+    },
+    intents: async (limit) => knownIntents.slice(0, limit),
+    alerts: async () => [...openAlerts],
     subscribe: (subscription, listener) => {
       const held = { subscription, listener };
       listeners.add(held);

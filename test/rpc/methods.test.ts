@@ -5,7 +5,17 @@ import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
 import { rpcConfig } from '../../src/node/config.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
-import { checkpointText, fakeBlock, fakeNode, fakeProposal, hash, leafText, post, rpc } from './fakeNode.ts';
+import {
+  checkpointText,
+  fakeBlock,
+  fakeIntent,
+  fakeNode,
+  fakeProposal,
+  hash,
+  leafText,
+  post,
+  rpc,
+} from './fakeNode.ts';
 
 const schema = JSON.parse(readFileSync(new URL('../../schemas/rpc.schema.json', import.meta.url), 'utf8'));
 
@@ -57,6 +67,10 @@ t.test('every method answers what its schema says', async (t) => {
   t.same([governance.quorum, governance.proposals[0].missing], [3, ['v4', 'v5']]);
   const { recorded, open } = await ask('governance.evidence', {});
   t.same([recorded.length, open.length], [1, 1]);
+  api.knownIntents.push(fakeIntent(), fakeIntent({ intent: hash('other'), status: 'granted' }));
+  t.match(await ask('intents.get', { intent: hash('intent') }), { status: 'pending', approvals: ['warden'] });
+  t.equal((await ask('intents.list', { limit: 1 })).intents.length, 1);
+  t.same(await ask('alerts.list', {}), { alerts: [] });
   const document = await ask('rpc.discover', {});
   const listed = document.methods.map((each: any) => each.name);
   t.same(listed, Object.keys(schema.properties));

@@ -1,0 +1,124 @@
+import { readAlert } from '../../contracts/alerts/state.ts';
+import { type IntentRecord, readIntent } from '../../contracts/intents/state.ts';
+import { decodeTransaction } from '../../contracts/transaction.ts';
+import type { IntentsProposeBody } from '../../schemas/types/tx/intents.propose.ts';
+import { WeftError } from '../codec/error.ts';
+import { decodeUtf8 } from '../codec/utf8.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { envelopeOfLeaf } from '../ledger/leaves.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { effectDigest } from '../token/effect.ts';
+import { statementType } from '../token/grant.ts';
+import type { AlertList, IntentAnswer } from './api.ts';
+
+/** What people and programs are told about intents and alerts: log and state together. It is this node's word; tokens are evidence. */
+
+type PolicyOfRecord = { readonly version: number; readonly sha256: string; readonly reasons: readonly string[] };
+
+/** What the proposal led to at once. */
+type Decided = {
+  readonly status: 'granted' | 'pending' | 'denied';
+  readonly policy: PolicyOfRecord;
+  readonly index: number;
+  readonly why?: string;
+};
+
+/** @throws WeftError INTENT_UNKNOWN (no proposal of this id is here, or it was refused) */
+export function intentOf(ledger: Ledger, intent: string): IntentAnswer {
+  const found = ledger.transaction(intent);
+  const decided = found?.records.map(({ index, leaf }) => decidedOf(index, leaf)).find((each) => each !== undefined);
+  const envelope =
+    found === undefined ? undefined : envelopeOfLeaf(ledger.entry(found.index)?.leaf ?? new Uint8Array());
+  if (found === undefined || decided === undefined || envelope === undefined) {
+    throw new WeftError(
+      'INTENT_UNKNOWN',
+      found?.refused === undefined
+        ? `this node knows no intent ${intent}; its id is the transaction id of its proposal`
+        : `the proposal ${intent} was refused with ${found.refused}: it became no intent`,
+    );
+  }
+  const { account, body } = decodeTransaction(envelope);
+  const { action, resource, effect, audience, ttlMs, maxUses, dryRun } = body as unknown as IntentsProposeBody;
+  const kept = readIntent(ledger.state, intent);
+  return {
+    intent,
+    status: kept?.status ?? (decided.status === 'denied' ? 'denied' : 'over'),
+    action,
+    resource,
+    requester: account,
+    audience,
+    effect: { ...effect },
+    digest: effectDigest(sha256, effect),
+    dryRun,
+    ttlMs,
+    maxUses: kept?.maxUses ?? maxUses,
+    proposed: { height: found.height, time: found.time, index: found.index },
+    decided: {
+      index: decided.index,
+      version: decided.policy.version,
+      reasons: [...decided.policy.reasons],
+      why: decided.why ?? '',
+    },
+    ...keptOf(kept),
+  };
+}
+
+function keptOf(kept: IntentRecord | undefined) {
+  return {
+    approvals: [...(kept?.approvals ?? [])],
+    approvalsNeeded: kept?.approvalsNeeded ?? 0,
+    approverKey: kept?.approverKey ?? 'any',
+    uses: kept?.uses ?? 0,
+    unreported: kept?.attempts.filter(({ reported }) => !reported).length ?? 0,
+    expires: kept?.expires.time ?? 0,
+  } as const;
+}
+
+function decidedOf(index: number, leaf: Uint8Array): Decided | undefined {
+  const record = JSON.parse(decodeUtf8(leaf)) as {
+    readonly type?: string;
+    readonly policy: PolicyOfRecord;
+    readonly why?: string;
+    readonly predicate?: { readonly policy: PolicyOfRecord };
+  };
+  if (record.predicate !== undefined) return { status: 'granted', policy: record.predicate.policy, index };
+  if (record.type === 'intents.pending') return { status: 'pending', policy: record.policy, index };
+  if (record.type !== 'intents.denied') return undefined;
+  return { status: 'denied', policy: record.policy, index, why: record.why ?? '' };
+}
+
+const decisions = [statementType, 'intents.pending', 'intents.denied'];
+
+/** Those that were decided last, newest first. */
+export async function intentsOf(ledger: Ledger, limit: number): Promise<IntentAnswer[]> {
+  const indices = (await Promise.all(decisions.map((type) => ledger.newestRecords(type, limit)))).flat();
+  const ids = indices
+    .sort((a, b) => b - a)
+    .flatMap((index) => {
+      const leaf = ledger.entry(index)?.leaf;
+      return leaf === undefined ? [] : [intentIn(leaf)];
+    });
+  return [...new Set(ids)].slice(0, limit).flatMap((id) => {
+    // Its proposal may have been pruned.
+    return ledger.transaction(id) === undefined ? [] : [intentOf(ledger, id)];
+  });
+}
+
+function intentIn(leaf: Uint8Array): string {
+  const { intent, predicate } = JSON.parse(decodeUtf8(leaf)) as { intent?: string; predicate?: { intent: string } };
+  return predicate?.intent ?? intent ?? '';
+}
+
+const alertsMax = 1024;
+
+/** Open ones, newest first; of those that the log alone has, none. */
+export async function alertsOf(ledger: Ledger): Promise<AlertList> {
+  const indices = await ledger.newestRecords('alerts.raised', alertsMax);
+  return indices.flatMap((index) => {
+    const leaf = ledger.entry(index)?.leaf;
+    if (leaf === undefined) return [];
+    const { alert } = JSON.parse(decodeUtf8(leaf)) as { readonly alert: string };
+    const open = readAlert(ledger.state, alert);
+    return open === undefined ? [] : [{ ...open, index }];
+  });
+}
