@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { connect, type WeftClient } from '../client/index.ts';
 import { changedMembers, changeText, findProposal, needProposal, unknownProposal } from './governanceAgenda.ts';
 import { approveCommand } from './governanceApprove.ts';
+import { describePolicy, type PolicyChangeBody } from './governancePolicy.ts';
 import { proposeCommand } from './governancePropose.ts';
 import { bad, good, note, print, printFields, printJson, printTable, when } from './output.ts';
 import { type SenderOptions, senderOptions, withSender } from './sender.ts';
@@ -62,11 +63,16 @@ function list(options: Options): Promise<void> {
     const status = await client.governance();
     if (options.json) return printJson(status);
     const { council, validators, observers, proposals } = status;
+    const pause = (await client.state('governance/pause/current')).value as { readonly paused: boolean } | null;
     printFields([
       ['epoch', `${status.epoch}  (ruleset ${status.ruleset}, block ${status.height})`],
       ['validators', `${validators.map(({ name }) => name).join(' ')}  (quorum ${status.quorum})`],
       ['observers', observers.map(({ name }) => name).join(' ') || '–'],
       ['council', `${council.threshold} of ${council.members.join(' ')}`],
+      [
+        'paused',
+        pause?.paused ? bad('yes: nothing is granted, no grant is used (weft governance propose resume)') : undefined,
+      ],
     ]);
     print();
     if (proposals.length === 0) return print('Nothing is on the agenda.');
@@ -111,7 +117,10 @@ function show(id: string, options: Options): Promise<void> {
     ]);
     for (const [name, text] of changedMembers(proposal, listed))
       for (const line of text.split('\n')) print(`changes of ${name}: ${line}`);
-    print(`\n${JSON.stringify(proposal.change, null, 2)}`);
+    if (proposal.kind === 'policy') {
+      print();
+      for (const line of await describePolicy(client, proposal.change as unknown as PolicyChangeBody)) print(line);
+    } else print(`\n${JSON.stringify(proposal.change, null, 2)}`);
   });
 }
 

@@ -27,7 +27,9 @@ type Change =
   | { readonly kind: 'validators' | 'observers'; readonly set: readonly Named[]; readonly remove: readonly string[] }
   | { readonly kind: 'parameters'; readonly parameters: { readonly [name: string]: number } }
   | { readonly kind: 'ruleset'; readonly ruleset: number }
-  | { readonly kind: 'council'; readonly threshold: number; readonly members: readonly string[] };
+  | { readonly kind: 'council'; readonly threshold: number; readonly members: readonly string[] }
+  | { readonly kind: 'policy'; readonly policies: readonly unknown[]; readonly minValid: number }
+  | { readonly kind: 'pause'; readonly paused: boolean };
 
 type Entry = Named & { readonly [member: string]: unknown };
 const members = ['peer', 'vote', 'log', 'cosigner', 'account', 'url'] as const;
@@ -68,5 +70,9 @@ export function changeText({ change }: GovernanceProposal, status: GovernanceSta
       return `ruleset: ${status.ruleset} → ${read.ruleset}`;
     case 'council':
       return `council: ${read.threshold} of ${read.members.join(' ')}`;
+    case 'policy':
+      return `policy: ${read.policies.length} policies, grants from version ${read.minValid} on`;
+    case 'pause':
+      return read.paused ? 'pause: nothing is granted, no grant is used' : 'resume: grants are made and used again';
   }
 }

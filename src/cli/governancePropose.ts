@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Json, JsonObject } from '../../contracts/types.ts';
 import { durationMs, type GovernanceStatus } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
+import { type PolicyOptions, policyChange } from './governancePolicy.ts';
 import { bringAccount } from './newAccount.ts';
 import { readObserverRecord, readValidatorRecord, type ValidatorRecord } from './nodeRecord.ts';
 import { note, print, printJson, usage } from './output.ts';
@@ -25,7 +26,7 @@ export function proposeCommand(governance: Command): void {
       .option('--expires-in <duration>', 'how long it may wait for its effect (at most 720h)', '24h')
       .addHelpText(
         'after',
-        `\nExample: weft governance propose ${name} ${example} --home net --account council --rpc http://127.0.0.1:7611`,
+        `\nExample: weft governance propose ${name}${example === '' ? '' : ` ${example}`} --home net --account council --rpc http://127.0.0.1:7611`,
       );
   const many = (each: string, all: string[]): string[] => [...all, each];
   kind(
@@ -67,6 +68,20 @@ export function proposeCommand(governance: Command): void {
         members: options.members.split(',').sort(),
       })),
     );
+  kind(
+    'policy',
+    'Another policy set, from a folder: checks it, uploads the texts that are new, proposes it.',
+    '--dir genesis/policy',
+  )
+    .requiredOption('--dir <folder>', 'one .cedarschema file and any number of .cedar files')
+    .option('--min-valid <version>', 'grants of older policy versions are void; keep: all stay (default: none stays)')
+    .action((options: Options & PolicyOptions) => propose_(options, (sender) => policyChange(sender, options)));
+  kind('pause', 'The kill switch: nothing is granted and no grant is used. The ledger goes on.', '').action(
+    (options: Options) => propose_(options, async () => ({ kind: 'pause', paused: true })),
+  );
+  kind('resume', 'Ends a pause.', '').action((options: Options) =>
+    propose_(options, async () => ({ kind: 'pause', paused: false })),
+  );
 }
 
 async function propose_(

@@ -17,6 +17,7 @@ const hints: Readonly<Record<string, string>> = {
     'that vote key was retired and never votes on this chain again; make a new one (weft init, weft keys next)',
   KEY_USED: 'a key of the record has served another name or role on this chain; make new ones (weft init)',
   LOG_KEY_ID: 'two log keys have one key id; make a new one',
+  MIN_VALID: '--min-valid lies between the one in force and the new version; what was made void stays void',
   NOTHING_TO_DO: 'everything is so already',
   NOT_COUNCIL: 'this account is no member of the council; weft governance list says who is',
   NOT_PROPOSER: 'only who made it takes it back, or a member of the council where that one is none and cannot',
@@ -28,7 +29,12 @@ const hints: Readonly<Record<string, string>> = {
   PROPOSAL_EXPIRED: 'it has waited too long; propose it anew',
   PROPOSAL_EXPIRES: '--expires-in takes at most 720h',
   RULESET_NOT_ABOVE: 'the network goes forward only: name a ruleset above the one in force',
+  POLICY_SECOND_SET:
+    'a block checks one policy set of an account, and another one of yours was in it; propose it again',
   SET_SIZE: 'a network has 1 to 128 validators and at most 256 observers',
+  TEXTS_FULL: 'this account has uploaded as much as it may within an hour; wait, or let another member upload the rest',
+  TEXT_TOO_LARGE: 'a policy or schema has at most 16 KiB; split the policy, or shorten its comments',
+  TEXT_UNKNOWN: 'a text of the set is not on the ledger any more: uploads last an hour; propose it again',
 };
 
 /** The same error with words for people, where there are any. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connect } from '../client/index.ts';
+import { connect, type WeftClient } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { digestOfSet } from '../policy/document.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
@@ -36,24 +36,28 @@ export function policyShowCommand(policy: Command): void {
 export async function readPolicyInForce(rpc: string): Promise<PolicyInForce> {
   const client = connect({ rpc: rpc.split(',') });
   try {
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const current = (await client.state('governance/policy/current')).value as Omit<PolicyInForce, 'document'>;
-      const document = (await client.state(`governance/policy-set/${current.digest}`))
-        .value as PolicySetDocument | null;
-      if (document === null) continue;
-      if (digestOfSet(document) !== current.digest)
-        throw new WeftError(
-          'POLICY_SET_MISMATCH',
-          `the node's texts are not those of policy set ${current.digest}; ask another node`,
-        );
-      const { paused } = (await client.state('governance/pause/current')).value as { readonly paused: boolean };
-      const { version, digest, minValid, height } = current;
-      return { version, digest, minValid, height, paused, document };
-    }
-    throw new WeftError('POLICY_SET_MISMATCH', 'the policy changed three times while it was asked for; ask again');
+    return await policyInForce(client);
   } finally {
     client.close();
   }
+}
+
+/** The same through a client that is there. */
+export async function policyInForce(client: WeftClient): Promise<PolicyInForce> {
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const current = (await client.state('governance/policy/current')).value as Omit<PolicyInForce, 'document'>;
+    const document = (await client.state(`governance/policy-set/${current.digest}`)).value as PolicySetDocument | null;
+    if (document === null) continue;
+    if (digestOfSet(document) !== current.digest)
+      throw new WeftError(
+        'POLICY_SET_MISMATCH',
+        `the node's texts are not those of policy set ${current.digest}; ask another node`,
+      );
+    const { paused } = (await client.state('governance/pause/current')).value as { readonly paused: boolean };
+    const { version, digest, minValid, height } = current;
+    return { version, digest, minValid, height, paused, document };
+  }
+  throw new WeftError('POLICY_SET_MISMATCH', 'the policy changed three times while it was asked for; ask again');
 }
 
 async function show(id: string | undefined, options: Options): Promise<void> {
