@@ -2,7 +2,7 @@
 import type { AccountRecord } from '../schemas/types/account-record.ts';
 import { fromBase64Url } from '../src/codec/base64.ts';
 import { verifyConsensus } from '../src/crypto/ed25519.ts';
-import { verifyP256 } from '../src/crypto/p256.ts';
+import { verifyP256Consensus } from '../src/crypto/p256Fast.ts';
 import type { PlainKey, SigningKey } from '../src/crypto/verify.ts';
 import type { StateReader, Transaction } from './types.ts';
 
@@ -36,7 +36,7 @@ export function isActive(state: StateReader, account: string): boolean {
 export function verifyWith(key: PlainKey, message: Uint8Array, signature: Uint8Array): boolean {
   return key.alg === 'ed25519'
     ? verifyConsensus(message, signature, key.publicKey)
-    : verifyP256(message, signature, key.publicKey);
+    : verifyP256Consensus(message, signature, key.publicKey);
 }
 
 /** Whether a person signed: one entry at least is by a security key that knew who touched it (PIN, fingerprint). */

@@ -14,7 +14,7 @@ import { problem, readStatus, rememberAccount, rememberedAccount } from './frame
 import { Failure } from './rpc.ts';
 import { obstacleHere, touch } from './securityKey.ts';
 import { type Draft, draftOf, send } from './transaction.ts';
-import { readOne, readWaiting, type Waiting } from './waiting.ts';
+import { readOne, type Waiting } from './waiting.ts';
 
 /** A draft that is about to expire is made anew before it is signed. */
 const draftLeftMs = 60_000;
@@ -23,18 +23,14 @@ const draftLeftMs = 60_000;
 export async function requestView(kind: Kind, id: string, status: NodeStatus, again: () => void): Promise<Node[]> {
   const asked = await readAsked(kind, id);
   const intent = kind === 'intent' ? await readIntent(id) : undefined;
-  const lists = await readWaiting();
-  const waiting = await readOne(kind, id, lists);
-  const { threshold } = lists.governance.council;
+  const waiting = await readOne(kind, id);
   return [
     element('span', { class: 'tag' }, kind === 'intent' ? 'Action' : 'Council'),
     element('h1', {}, asked.words),
     element(
       'div',
       { class: 'card' },
-      kind === 'intent'
-        ? intentFacts(asked, intent, waiting, status)
-        : proposalFacts(asked, waiting, threshold, status),
+      kind === 'intent' ? intentFacts(asked, intent, waiting, status) : proposalFacts(asked, waiting, status),
     ),
     kind === 'intent' ? effectOf(asked) : documentOf('What would change', asked.body['change'] ?? null),
     waiting === undefined
@@ -63,7 +59,7 @@ function intentFacts(
     ['Within', `${duration(Number(body['ttlMs']))} after the grant, or less where policy says so`],
     ['Dry run', body['dryRun'] === true && 'yes: nothing is changed'],
     ['Policy', policies.length > 0 && `${policies.join(', ')} (version ${intent?.policy.version ?? '?'})`],
-    ['Approvals', approvalWords(waiting, waiting?.needed)],
+    ['Approvals', approvalWords(waiting)],
     ['Approve with', intent?.approverKey === 'webauthn' && 'a security key that knows you'],
     ['Waits until', waiting !== undefined && until(waiting.expires, status.finalized.time)],
     ['Asked at', clock(found.time)],
@@ -74,13 +70,12 @@ function intentFacts(
 function proposalFacts(
   { id, body, requester, found }: Asked,
   waiting: Waiting | undefined,
-  threshold: number,
   status: NodeStatus,
 ): HTMLElement {
   const notBefore = body['notBefore'];
   return facts(
     ['Proposed by', requester],
-    ['Approvals', approvalWords(waiting, threshold)],
+    ['Approvals', approvalWords(waiting)],
     ['Not before', typeof notBefore === 'number' && notBefore > 0 && `block ${notBefore}`],
     ['Open until', waiting !== undefined && until(waiting.expires, status.finalized.time)],
     ['Proposed at', clock(found.time)],
@@ -88,9 +83,9 @@ function proposalFacts(
   );
 }
 
-function approvalWords(waiting: Waiting | undefined, needed: number | undefined): string | undefined {
-  if (waiting === undefined || needed === undefined) return undefined;
-  const { approvals } = waiting;
+function approvalWords(waiting: Waiting | undefined): string | undefined {
+  if (waiting === undefined) return undefined;
+  const { approvals, needed } = waiting;
   return `${approvals.length} of ${needed}${approvals.length > 0 ? `: ${approvals.join(', ')}` : ''}`;
 }
 

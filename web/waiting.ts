@@ -15,54 +15,59 @@ export type Waiting = {
 
 export type Lists = { readonly governance: GovernanceStatus; readonly waiting: readonly Waiting[] };
 
+/** The newest that the node lists: what waits does so for a quarter of an hour at most. */
+const intentsMax = 100;
+
 export async function readWaiting(): Promise<Lists> {
   const [governance, intents] = await Promise.all([call('governance.status', {}), readIntents()]);
-  const proposals = governance.proposals
-    .filter(({ status }) => status === 'open')
-    .map(({ proposal, proposer, approvals, expires }) => ({
-      kind: 'proposal' as const,
-      id: proposal,
-      requester: proposer,
-      approvals,
-      needed: governance.council.threshold,
-      expires,
-    }));
-  return { governance, waiting: [...intents, ...proposals].sort((a, b) => a.expires - b.expires) };
+  const waiting = [...intents, ...openProposals(governance)].sort((a, b) => a.expires - b.expires);
+  return { governance, waiting };
 }
 
 /** One of them, whatever the list says; undefined when it does not wait (any more). */
-export async function readOne(kind: Kind, id: string, { governance, waiting }: Lists): Promise<Waiting | undefined> {
-  if (kind === 'proposal') return waiting.find((each) => each.id === id);
+export async function readOne(kind: Kind, id: string): Promise<Waiting | undefined> {
+  const governance = await call('governance.status', {});
+  if (kind === 'proposal') return openProposals(governance).find((each) => each.id === id);
   const intent = await readIntent(id);
   if (intent?.status !== 'pending' || intent.expires.time <= governance.time) return undefined;
   const { requester, approvals, approvalsNeeded, expires } = intent;
   return { kind, id, requester, approvals, needed: approvalsNeeded, expires: expires.time };
 }
 
-type PendingIntents = {
-  readonly intents: readonly {
+function openProposals({ proposals, council }: GovernanceStatus): Waiting[] {
+  return proposals
+    .filter(({ status }) => status === 'open')
+    .map(({ proposal, proposer, approvals, expires }) => ({
+      kind: 'proposal' as const,
+      id: proposal,
+      requester: proposer,
+      approvals,
+      needed: council.threshold,
+      expires,
+    }));
+}
+
+type IntentList = {
+  readonly intents: readonly (Omit<Waiting, 'kind' | 'id' | 'needed'> & {
     readonly intent: string;
-    readonly requester: string;
-    readonly approvals: readonly string[];
+    readonly status: string;
     readonly approvalsNeeded: number;
-    readonly expires: { readonly time: number };
-  }[];
+  })[];
 };
 
 async function readIntents(): Promise<Waiting[]> {
-  try {
-    const { intents } = (await call('intents.pending' as never, {} as never)) as PendingIntents;
-    return intents.map(({ intent, requester, approvals, approvalsNeeded, expires }) => ({
+  const list = await call('intents.list' as never, { limit: intentsMax } as never).catch((error: unknown) => {
+    if (error instanceof Failure && error.code === 'RPC_METHOD_UNKNOWN') return { intents: [] };
+    throw error;
+  });
+  return (list as IntentList).intents
+    .filter(({ status }) => status === 'pending')
+    .map(({ intent, requester, approvals, approvalsNeeded, expires }) => ({
       kind: 'intent' as const,
       id: intent,
       requester,
       approvals,
       needed: approvalsNeeded,
-      expires: expires.time,
+      expires,
     }));
-  } catch (error) {
-    // A chain of an older ruleset has none.
-    if (error instanceof Failure && error.code === 'RPC_METHOD_UNKNOWN') return [];
-    throw error;
-  }
 }

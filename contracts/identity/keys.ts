@@ -5,7 +5,7 @@ import { type AccountKey, keyProofMessage, type PersonKey, type PlainKey } from 
 import { type AccountAlgorithm, algorithmNumber, keyId } from '../../src/crypto/keyId.ts';
 import { checkP256PublicKey } from '../../src/crypto/p256.ts';
 import { checkPublicKey } from '../../src/crypto/reference.ts';
-import { isRelyingParty, verifyWebAuthn } from '../../src/crypto/webauthn.ts';
+import { assertedBytes, isRelyingParty } from '../../src/crypto/webauthn.ts';
 import { verifyWith } from '../signatures.ts';
 import { checkX25519PublicKey } from './x25519.ts';
 
@@ -77,7 +77,8 @@ export function isProven(chain: string, account: string, key: ProvenKey): boolea
   if (clientDataJSON === undefined) return false;
   const authenticatorData = fromBase64Url(key.proof.authenticatorData);
   const sig = fromBase64Url(key.proof.sig);
-  return verifyWebAuthn(message, { authenticatorData, clientDataJSON, sig }, publicKey, key);
+  const asserted = assertedBytes({ authenticatorData, clientDataJSON }, message, key);
+  return asserted !== undefined && verifyWith({ alg: 'p256', publicKey }, asserted, sig);
 }
 
 /** Of a text whose length the schema leaves open: only there can the last character hold bits too many. */

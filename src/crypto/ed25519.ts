@@ -29,7 +29,7 @@ export function verifyConsensus(message: Uint8Array, signature: Uint8Array, publ
   return verifyReference(message, signature, publicKey);
 }
 
-/** Signatures that libsodium refused and the reference was asked about, since the process began. Honest traffic makes none. */
+/** Signatures that libsodium or OpenSSL refused and the reference was asked about, since the process began. Honest traffic makes none. */
 export function slowPathCount(): number {
   return slowPath;
 }

@@ -17,6 +17,18 @@ export function verifyP256(message: Uint8Array, signature: Uint8Array, publicKey
   }
 }
 
+/** n/2, rounded down, in 32 bytes: s above it has a twin that verifies too. */
+const HALF_ORDER = p256.Point.Fn.toBytes(p256.Point.Fn.ORDER >> 1n);
+
+/** Whether s of r ‖ s (64 bytes) is in the lower half. */
+export function isLowS(signature: Uint8Array): boolean {
+  for (let at = 0; at < HALF_ORDER.length; at += 1) {
+    const difference = (signature[32 + at] ?? 0) - (HALF_ORDER[at] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return true;
+}
+
 /** Deterministic (RFC 6979) low-S signature r ‖ s, 64 bytes. Refusal: `KEY_INVALID` (no secret key of P-256). */
 export function signP256(message: Uint8Array, secretKey: Uint8Array): Uint8Array {
   checkSecret(secretKey);

@@ -2,7 +2,7 @@ import { toHex } from '../codec/hex.ts';
 import type { EnvelopeSignature, PlainAlgorithm } from './dsse.ts';
 import { verifyConsensus, verifyFast } from './ed25519.ts';
 import { ALG_ED25519, ALG_P256, type SigningAlgorithm } from './keyId.ts';
-import { verifyP256 } from './p256.ts';
+import { verifyP256Consensus, verifyP256Fast } from './p256Fast.ts';
 import { assertedBytes, type RelyingParty } from './webauthn.ts';
 
 /** A key that signs the bytes themselves. */
@@ -12,8 +12,7 @@ export type PlainKey = { readonly alg: PlainAlgorithm; readonly publicKey: Uint8
 export type SigningKey = PlainKey | ({ readonly alg: 'webauthn-p256'; readonly publicKey: Uint8Array } & RelyingParty);
 
 /**
- * `fast`: admission, libsodium's answer alone for Ed25519. `consensus`: the rule that decides about blocks and peers.
- * P-256 has one path, and so one answer.
+ * `fast`: admission, the answer of libsodium or OpenSSL alone. `consensus`: the rule that decides about blocks and peers.
  */
 export type VerifyRule = 'fast' | 'consensus';
 
@@ -27,7 +26,11 @@ export type VerifyJob = {
 /** Whether the signature holds under the rule. Never throws: an algorithm that does not sign verifies nothing. */
 export function verifySignature(job: VerifyJob, rule: VerifyRule): boolean {
   const { alg, message, signature, publicKey } = job;
-  if (alg === ALG_P256) return verifyP256(message, signature, publicKey);
+  if (alg === ALG_P256) {
+    return rule === 'fast'
+      ? verifyP256Fast(message, signature, publicKey)
+      : verifyP256Consensus(message, signature, publicKey);
+  }
   if (alg !== ALG_ED25519) return false;
   return rule === 'fast' ? verifyFast(message, signature, publicKey) : verifyConsensus(message, signature, publicKey);
 }

@@ -117,12 +117,9 @@ t.test('enrol, approve, stop', { skip: noChromium, timeout: 240_000 }, async (t)
   await t.rejects(client.call('tx.submit', { envelope: replayed }), { code: 'SIGNATURE_INVALID' });
 
   // What waits for the council is shown too, and is not ada's to approve.
-  const change = { kind: 'pause', paused: true };
-  const proposal = await send('council', 'governance.propose', {
-    change,
-    notBefore: 0,
-    expires: Date.now() + 3_600_000,
-  });
+  const propose = (change: object): Promise<string> =>
+    send('council', 'governance.propose', { change, notBefore: 0, expires: Date.now() + 3_600_000 });
+  const proposal = await propose({ kind: 'pause', paused: true });
   await send('healer', 'intents.propose', isolate('redis'));
   await page.goto(`${origin}/approve`);
   await page.waitFor(`document.querySelector('#waiting')`);
@@ -132,6 +129,19 @@ t.test('enrol, approve, stop', { skip: noChromium, timeout: 240_000 }, async (t)
   await page.click('#approve');
   await page.waitFor(`document.querySelector('#outcome .notice.wrong')`);
   t.match(await page.text('#outcome'), /POLICY_DENIED|NOT_COUNCIL/);
+
+  // Until she sits there: then her touch decides for the council.
+  const decide = async (change: object): Promise<void> => {
+    await send('council', 'governance.approve', { proposal: await propose(change) });
+  };
+  await decide({ kind: 'council', threshold: 1, members: ['ada', 'council'] });
+  await page.goto('about:blank');
+  await page.goto(`${origin}/approve#proposal/${proposal}`);
+  await page.click('#approve');
+  await page.waitFor(`document.querySelector('#transaction')`);
+  t.match((await client.state(`governance/proposal/${proposal}`)).value, { approvals: ['ada'] });
+  await decide({ kind: 'pause', paused: false });
+  await decide({ kind: 'council', threshold: 1, members: ['council'] });
 
   // A touch without PIN is not asked for here, so the browser gives none.
   const second = await send('healer', 'intents.propose', isolate('postgres'));
@@ -148,6 +158,13 @@ t.test('enrol, approve, stop', { skip: noChromium, timeout: 240_000 }, async (t)
   await page.click('#approve');
   await page.waitFor(`document.querySelector('#outcome .notice.wrong code')?.textContent === 'ACCOUNT_INACTIVE'`);
   t.match((await client.state(`intents/grant/${second}`)).value, { status: 'pending' });
+
+  // Whoever replays the chain comes to the same answers.
+  const archive = join(network.dir, 'chain.weft');
+  const exported = weft('export', '--home', network.net.home, '--validator', name, '--out', archive);
+  t.equal(exported.code, 0, exported.said);
+  const audited = weft('audit', archive, '--genesis', network.net.genesis);
+  t.equal(audited.code, 0, audited.out + audited.said);
 
   t.same(page.problems, [], 'nothing that the pages complained about');
   t.same(

@@ -12,6 +12,7 @@ import {
   signP256,
   verifyP256,
 } from '../../src/crypto/p256.ts';
+import { verifyP256Consensus, verifyP256Fast } from '../../src/crypto/p256Fast.ts';
 import { vectors } from './vectors.ts';
 
 type Group = {
@@ -32,6 +33,8 @@ t.test('Wycheproof: valid and low-S holds; its high-S twin does not', async (t) 
       const holds = verifyP256(fromHex(message), sig, fromHex(publicKey));
       const wanted = result === 'valid' && isLow;
       if (holds !== wanted) t.equal(holds, wanted, `${id} ${comment}`);
+      const fast = verifyP256Fast(fromHex(message), sig, fromHex(publicKey));
+      if (fast !== wanted) t.equal(fast, wanted, `${id} ${comment}, OpenSSL`);
       if (result !== 'valid') continue;
       const twin = fromHex(signature.slice(0, 64) + (order - s).toString(16).padStart(64, '0'));
       if (verifyP256(fromHex(message), twin, fromHex(publicKey)) === holds)
@@ -98,4 +101,37 @@ t.test('what authenticators give: DER with either s becomes the one spelling', a
   t.ok(high > 0, 'OpenSSL makes both');
   t.throws(() => compressP256(compressed), { code: 'KEY_INVALID' });
   t.throws(() => compressP256(concat(point.subarray(0, 64), Uint8Array.of(1))), { code: 'KEY_INVALID' });
+});
+
+t.test('OpenSSL and the rule have one answer, for signatures, keys and numbers at the edge', async (t) => {
+  const secret = fromHex('11'.repeat(32));
+  const publicKey = p256PublicKeyOf(secret);
+  const message = encodeUtf8('message');
+  const signature = signP256(message, secret);
+  const number = (value: bigint): Uint8Array => fromHex(value.toString(16).padStart(64, '0'));
+  const edges = [0n, 1n, 2n, order / 2n, order / 2n + 1n, order - 1n, order, order + 1n, (1n << 256n) - 1n].map(number);
+  const [r, s] = [signature.subarray(0, 32), signature.subarray(32)];
+  const signatures = [
+    signature,
+    ...edges.flatMap((edge) => [concat(edge, s), concat(r, edge), ...edges.map((other) => concat(edge, other))]),
+    signature.subarray(1),
+    concat(signature, Uint8Array.of(0)),
+  ];
+  const flipped = Uint8Array.from(publicKey, (byte, at) => (at === 0 ? byte ^ 1 : byte));
+  const field = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
+  const keys = [
+    publicKey,
+    flipped,
+    Uint8Array.from(publicKey, (byte, at) => (at === 0 ? 4 : byte)),
+    ...[0n, 5n, field, field + 5n].map((x) => concat(Uint8Array.of(2), number(x))),
+    publicKey.subarray(1),
+  ];
+  for (const each of signatures) {
+    for (const key of keys) {
+      const rule = verifyP256(message, each, key);
+      if (verifyP256Fast(message, each, key) !== rule) t.fail(`OpenSSL differs: ${toHex(each)} ${toHex(key)}`);
+      if (verifyP256Consensus(message, each, key) !== rule) t.fail(`consensus differs: ${toHex(each)} ${toHex(key)}`);
+    }
+  }
+  t.ok(verifyP256Fast(message, signature, publicKey));
 });
