@@ -23,6 +23,9 @@ export function checksOf({
     status(token, status, trust, now) {
       checkStatus(token, status, { trust, now, maxStalenessMs, maxClockSkewMs });
     },
+    standing(token, status, trust, now) {
+      return checkStatus(token, status, { trust, now, maxStalenessMs, maxClockSkewMs, inUse: true }).checkpointTime;
+    },
     consumed(token, trust, { grant, attempt, actWithinMs }, now) {
       return verifyConsumed(token, {
         trust,

@@ -14,6 +14,8 @@ export type Checks = {
   grant(token: string, trust: Trust, against: { readonly now: number; readonly effect: string }): Grant;
   /** Fresh, granted, not paused, not superseded, nobody suspended, uses left. @throws WeftError STATUS_* */
   status(token: string, status: string, trust: Trust, now: number): void;
+  /** As `status`, for a use that was consumed and goes on. Gives the time of the checkpoint, milliseconds UTC. @throws WeftError STATUS_* */
+  standing(token: string, status: string, trust: Trust, now: number): number;
   /** The record of the consume with this attempt, and its window is open. @throws WeftError TOKEN_*, CONSUMED_* */
   consumed(token: string, trust: Trust, attempt: Attempt, now: number): VerifiedConsumed;
   /** The record that the ledger has the outcome of this attempt. @throws WeftError TOKEN_* */

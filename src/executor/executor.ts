@@ -37,6 +37,15 @@ export type RunReport = {
   readonly reported: boolean;
 };
 
+/** A grant that still stood at the time of a checkpoint, milliseconds UTC. */
+export type Standing = {
+  readonly token: string;
+  /** Of the grant's leaf in the log. */
+  readonly index: number;
+  readonly grant: Grant;
+  readonly checkpointTime: number;
+};
+
 /** What an executor has not finished, for people who look. */
 export type OpenAttempt = Pick<Attempt, 'attempt' | 'grant' | 'action' | 'state' | 'outcome' | 'expires'>;
 
@@ -113,6 +122,26 @@ export class Executor {
       this.#running.delete(grant.intent);
       if (!this.#closing.signal.aborted) this.#keepSettling();
     }
+  }
+
+  /**
+   * Does a grant still stand of which a use was consumed here and goes on, as a route that stays open? Asks for a fresh status, and
+   * consumes nothing. `target`, `effect`: as in `run`.
+   * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*; `isProven` tells those that a fresh checkpoint proves
+   */
+  async standing(target: string, effect: JsonObject): Promise<Standing> {
+    const desk = this.#desk;
+    const now = steadyNow(desk.clock);
+    const { token, grant } = await this.#verified(target, effectDigest(effect), now);
+    return firstThatHolds(
+      desk.nodes,
+      async (node) => {
+        const status = await node.status(grant.intent);
+        const checkpointTime = await underTrust(desk, (trust) => desk.checks.standing(token, status, trust, now()));
+        return { token, index: parseToken(token).index, grant, checkpointTime };
+      },
+      isProven,
+    );
   }
 
   /**
@@ -207,7 +236,7 @@ export class Executor {
           throw error;
         }
       },
-      (error) => error instanceof WeftError && provenCodes.has(error.code),
+      isProven,
     );
   }
 
@@ -371,6 +400,11 @@ const provenCodes: ReadonlySet<string> = new Set([
   'STATUS_CANCELLED',
   'STATUS_EXPIRED',
 ]);
+
+/** What is refused so is over: no other node can know better, and no later one. */
+export function isProven(error: unknown): boolean {
+  return error instanceof WeftError && provenCodes.has(error.code);
+}
 
 async function outcomeOf(act: Act, permission: Permission): Promise<{ outcome: OutcomeName; result: string }> {
   try {

@@ -24,11 +24,13 @@ export function statusPaths({
 export type StatusChecks = StateChecks & {
   /** How far this clock may be off; counts against the grant. Default 2,000. */
   readonly maxClockSkewMs?: number;
+  /** A use that was consumed goes on (a route that stays open): that none is left then stands against nothing. Default false. */
+  readonly inUse?: boolean;
 };
 
 /** The grant as the ledger held it at a fresh checkpoint. */
 export type VerifiedStatus = {
-  /** How often the grant may still be consumed: at least 1. */
+  /** How often the grant may still be consumed: at least 1, unless it is `inUse`. */
   readonly usesLeft: number;
   readonly uses: number;
   readonly maxUses: number;
@@ -56,7 +58,7 @@ export function checkStatus(
   status: string | Uint8Array,
   options: VerifyStateOptions & StatusChecks,
 ): VerifiedStatus {
-  const { trust, hash, verify, now, maxClockSkewMs = defaultMaxClockSkewMs } = options;
+  const { trust, hash, verify, now, maxClockSkewMs = defaultMaxClockSkewMs, inUse = false } = options;
   checkNumbers({ now, maxClockSkewMs });
   const verified =
     typeof token === 'string' || token instanceof Uint8Array
@@ -69,6 +71,9 @@ export function checkStatus(
   const state = verifyState(status, options);
   const { block, checkpoint, ageMs } = state;
   const { uses, maxUses } = checkGrantState(grant, state);
+  if (uses >= maxUses && !inUse) {
+    throw new WeftError('STATUS_USED_UP', `All ${maxUses} uses of the grant are consumed: propose it again.`);
+  }
   // State says "granted" until somebody looks; the bounds are what decides.
   if (
     now + maxClockSkewMs >= grant.expires.time ||
@@ -127,9 +132,6 @@ function checkGrantState(grant: Grant, state: VerifiedState): { readonly uses: n
       'STATUS_MISMATCH',
       'State tells another maxUses than the token: do not act, and tell the council.',
     );
-  }
-  if (uses >= maxUses) {
-    throw new WeftError('STATUS_USED_UP', `All ${maxUses} uses of the grant are consumed: propose it again.`);
   }
   return { uses, maxUses };
 }

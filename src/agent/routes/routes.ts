@@ -1,0 +1,299 @@
+import type { JsonObject } from '../../../contracts/types.ts';
+import { WeftError } from '../../codec/error.ts';
+import { isProven, type Standing } from '../../executor/executor.ts';
+import type { Act, Outcome, Permission } from '../../executor/permission.ts';
+import type { Grant as KernelGrant } from '../bpf/grants.ts';
+import type { Reconciled } from '../bpf/grantTable.ts';
+import type { Route, RouteBook, RouteEffect } from './routeBook.ts';
+
+/** What an agent needs of `weft/executor`. */
+export type RouteExecutor = {
+  run(target: string, effect: JsonObject, act: Act, options?: { readonly rehearse?: Act }): Promise<unknown>;
+  standing(target: string, effect: JsonObject): Promise<Standing>;
+};
+
+/** A gate's table of grants (src/agent/bpf/grantTable.ts). */
+export type RouteTable = {
+  ids(): readonly string[];
+  put(grant: KernelGrant): void;
+  remove(id: string): boolean;
+  reconcile(grants: readonly KernelGrant[]): Reconciled;
+  sweep(nowNs: bigint): number;
+};
+
+/** An intent as a node tells it; a hint, until a token proves it. */
+export type RouteIntent = {
+  readonly intent: string;
+  readonly action: string;
+  readonly audience: string;
+  readonly status: string;
+  readonly effect: JsonObject;
+};
+
+export type RouteOptions = {
+  readonly host: string;
+  /** Audience of the grants. */
+  readonly account: string;
+  /** So long the kernel lets a route through without hearing of it again. */
+  readonly leaseMs: number;
+  readonly maxClockSkewMs: number;
+};
+
+export type RouteModules = {
+  readonly executor: RouteExecutor;
+  readonly book: RouteBook;
+  /** Of the gates of this host: each gets every route. */
+  readonly tables: readonly RouteTable[];
+  /** The moment on the clock by which grants end in the kernel. */
+  readonly bootNsAt: (unixMs: number) => bigint;
+  readonly wallMs: () => number;
+  readonly happened: (event: RouteEvent) => void;
+};
+
+export type RouteEvent = {
+  readonly kind: 'grant.open' | 'grant.close' | 'grant.refused';
+  readonly grant: string;
+  /** Why it closed or was refused: a code. */
+  readonly reason: string;
+  readonly index?: number;
+  readonly expires?: number;
+  readonly detail: string;
+};
+
+export type RouteCounts = {
+  readonly open: number;
+  readonly opened: number;
+  readonly closed: number;
+  readonly refused: number;
+};
+
+/** Statuses asked for at a time. */
+const renewalsAtOnce = 8;
+/** What was refused for good, or is done with, is not looked at again; so many are remembered. */
+const doneMax = 16_384;
+/** A grant that is over stays in the kernel's table so long, so that the gate can say which one it was. */
+const namedForMs = 60_000;
+
+/**
+ * From grants of `route.open` to what the kernel lets through, and back. A route is let through for a lease at a time, and the lease is
+ * renewed only on proof that the grant still stands: so it ends in the kernel whatever becomes of this process.
+ */
+export class Routes {
+  readonly #options: RouteOptions;
+  readonly #modules: RouteModules;
+  readonly #done = new Set<string>();
+  readonly #running = new Set<string>();
+  #renewing: Promise<void> | undefined;
+  #again = false;
+  #counts = { opened: 0, closed: 0, refused: 0 };
+
+  constructor(options: RouteOptions, modules: RouteModules) {
+    this.#options = options;
+    this.#modules = modules;
+  }
+
+  get counts(): RouteCounts {
+    return { open: this.#modules.book.size, ...this.#counts };
+  }
+
+  /** The route that a grant opened here, while it is open. */
+  of(grant: string): Route | undefined {
+    return this.#modules.book.get(grant);
+  }
+
+  /**
+   * Makes the kernel's tables hold what the book knows, with the leases that were running, and asks at once which of them still stand. What
+   * nobody can be asked about keeps its lease, and no more.
+   */
+  async start(): Promise<readonly Reconciled[]> {
+    const { book, tables, wallMs } = this.#modules;
+    const now = wallMs();
+    const over = book.all().filter((route) => Math.min(route.expires, route.leasedUntil) <= now);
+    // A lease that ran out while nobody was here may be given anew; a grant that expired may not.
+    const running = book.all().filter((route) => !over.includes(route));
+    const done = tables.map((table) => table.reconcile(running.map((route) => this.#inKernel(route))));
+    await book.remove(over.filter(({ expires }) => expires <= now).map(({ grant }) => grant));
+    await this.renew();
+    return done;
+  }
+
+  /** Looks at an intent that a node told of. Never throws: what stands against it is told as an event. */
+  async consider(intent: RouteIntent): Promise<void> {
+    const { host, account } = this.#options;
+    if (intent.audience !== account || intent.status !== 'granted' || intent.effect['host'] !== host) return;
+    if (intent.action !== 'route.open' && intent.action !== 'route.close') return;
+    if (this.#done.has(intent.intent) || this.#running.has(intent.intent)) return;
+    if (this.#modules.book.get(intent.intent) !== undefined) return;
+    this.#running.add(intent.intent);
+    try {
+      const act = intent.action === 'route.open' ? this.#open : this.#close;
+      await this.#modules.executor.run(intent.intent, intent.effect, act, { rehearse: rehearsed });
+      this.#finish(intent.intent);
+    } catch (error) {
+      this.#refused(intent.intent, error);
+    } finally {
+      this.#running.delete(intent.intent);
+    }
+  }
+
+  /**
+   * Asks of each open route whether its grant still stands: renews the lease of those that do, closes those that do not. While one is under way a
+   * further call only makes it begin anew, so that what changed meanwhile is seen.
+   */
+  renew(): Promise<void> {
+    if (this.#renewing !== undefined) {
+      this.#again = true;
+      return this.#renewing;
+    }
+    this.#renewing = this.#renewAll().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renewAll(): Promise<void> {
+    do {
+      this.#again = false;
+      const waiting = [...this.#modules.book.all()];
+      const worker = async (): Promise<void> => {
+        for (let route = waiting.pop(); route !== undefined; route = waiting.pop()) await this.#renewOne(route);
+      };
+      await Promise.all(Array.from({ length: renewalsAtOnce }, worker));
+    } while (this.#again);
+    const { tables, bootNsAt, wallMs, book } = this.#modules;
+    for (const table of tables) table.sweep(bootNsAt(wallMs() - namedForMs));
+    await book.flush();
+  }
+
+  async #renewOne(route: Route): Promise<void> {
+    const { executor, wallMs, book } = this.#modules;
+    if (wallMs() + this.#options.maxClockSkewMs >= route.expires) {
+      await this.#shut([route], 'EXPIRED', 'the grant has expired', { stays: true });
+      return;
+    }
+    try {
+      await executor.standing(route.token, asJson(route.effect));
+    } catch (error) {
+      // Whoever cannot be asked says nothing: the lease goes on, and ends when its time comes.
+      if (!isProven(error) && codeOf(error) !== 'TOKEN_EXPIRED') return;
+      await this.#shut([route], codeOf(error), messageOf(error));
+      return;
+    }
+    // Closed by a `route.close` while we asked.
+    if (book.get(route.grant) === undefined) return;
+    const renewed = { ...route, leasedUntil: this.#leaseEnd(route.expires) };
+    book.lease(route.grant, renewed.leasedUntil);
+    for (const table of this.#modules.tables) table.put(this.#inKernel(renewed));
+  }
+
+  readonly #open = async ({ grant, effect, dryRun }: Permission): Promise<Outcome> => {
+    if (dryRun) return rehearsed();
+    const { executor, book, tables } = this.#modules;
+    const routeEffect = effect as unknown as RouteEffect;
+    // Whatever was true when it was consumed: a lease begins with a proof of now.
+    const { token, index } = await executor.standing(grant.intent, effect);
+    const route: Route = {
+      grant: grant.intent,
+      token,
+      effect: routeEffect,
+      index,
+      expires: grant.expires.time,
+      leasedUntil: this.#leaseEnd(grant.expires.time),
+    };
+    await book.put(route);
+    try {
+      for (const table of tables) table.put(this.#inKernel(route));
+    } catch (error) {
+      for (const table of tables) table.remove(route.grant);
+      await book.remove([route.grant]);
+      this.#tell('grant.refused', route, codeOf(error), messageOf(error));
+      return { outcome: 'failed', result: codeOf(error) };
+    }
+    this.#counts.opened += 1;
+    this.#tell('grant.open', route, 'GRANTED', wordsOf(routeEffect));
+    return { outcome: 'done' };
+  };
+
+  readonly #close = async ({ effect, dryRun }: Permission): Promise<Outcome> => {
+    if (dryRun) return rehearsed();
+    const grant = String(effect['grant']);
+    const route = this.#modules.book.get(grant);
+    // It must not come back by a proposal that is seen late.
+    this.#finish(grant);
+    if (route !== undefined) await this.#shut([route], 'CLOSED', 'a route.close was granted');
+    return { outcome: 'done', result: route === undefined ? 'was not open' : 'closed' };
+  };
+
+  /** The kernel first: what is closed is closed at once. `stays`: it ends there by itself, and can still be named for a while. */
+  async #shut(
+    routes: readonly Route[],
+    reason: string,
+    detail: string,
+    { stays = false }: { readonly stays?: boolean } = {},
+  ): Promise<void> {
+    const { tables, book } = this.#modules;
+    for (const route of routes) {
+      if (!stays) for (const table of tables) table.remove(route.grant);
+      this.#finish(route.grant);
+      this.#counts.closed += 1;
+      this.#tell('grant.close', route, reason, detail);
+    }
+    await book.remove(routes.map(({ grant }) => grant));
+  }
+
+  #leaseEnd(expires: number): number {
+    const { leaseMs, maxClockSkewMs } = this.#options;
+    return Math.min(expires - maxClockSkewMs, this.#modules.wallMs() + leaseMs);
+  }
+
+  #inKernel({ grant, effect, leasedUntil }: Route): KernelGrant {
+    const { source, destination, port, protocol } = effect;
+    return { id: grant, source, destination, port, protocol, expiresNs: this.#modules.bootNsAt(leasedUntil) };
+  }
+
+  #finish(grant: string): void {
+    this.#done.add(grant);
+    if (this.#done.size <= doneMax) return;
+    const oldest = this.#done.values().next();
+    if (!oldest.done) this.#done.delete(oldest.value);
+  }
+
+  #refused(grant: string, error: unknown): void {
+    const code = codeOf(error);
+    // The rest may be true a moment later: a node that is behind, a status that is stale. It is looked at again with the next news.
+    const forGood = isProven(error) || /^(TOKEN|GRANT|CONSUMED|EXECUTOR_(USED_UP|DRY_RUN))/.test(code);
+    if (!forGood) return;
+    this.#finish(grant);
+    // Used before: by this host, in an earlier life or a moment ago. That was told then.
+    if (code === 'EXECUTOR_USED_UP' || code === 'STATUS_USED_UP') return;
+    this.#counts.refused += 1;
+    this.#modules.happened({ kind: 'grant.refused', grant, reason: code, detail: messageOf(error) });
+  }
+
+  #tell(kind: RouteEvent['kind'], { grant, index, expires }: Route, reason: string, detail: string): void {
+    this.#modules.happened({ kind, grant, index, expires, reason, detail });
+  }
+}
+
+/** A dry run says that it could be done. */
+function rehearsed(): Outcome {
+  return { outcome: 'done', result: 'dry run' };
+}
+
+function asJson(effect: RouteEffect): JsonObject {
+  const { host, source, destination, port, protocol } = effect;
+  return { host, source, destination, port, protocol };
+}
+
+function wordsOf({ source, destination, port, protocol }: RouteEffect): string {
+  const what = protocol === 'any' ? 'tcp and udp' : protocol;
+  return `${source} may reach ${destination} ${what} port ${port === 0 ? 'of every guarded one' : port}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof WeftError ? error.code : 'UNEXPECTED';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,305 @@
+// What becomes of grants in the kernel's tables, with a table, a ledger and a clock of the test's own.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Grant as KernelGrant } from '../../../src/agent/bpf/grants.ts';
+import { RouteBook, type RouteEffect } from '../../../src/agent/routes/routeBook.ts';
+import { type RouteEvent, type RouteExecutor, Routes } from '../../../src/agent/routes/routes.ts';
+import { WeftError } from '../../../src/codec/error.ts';
+import type { Permission } from '../../../src/executor/permission.ts';
+import { nodeFiles } from '../../../src/ledger/files.ts';
+import type { Grant } from '../../../src/token/grant.ts';
+
+const host = 'gate-1';
+const account = 'gate-keeper-1';
+const leaseMs = 6000;
+const skewMs = 500;
+const effect: RouteEffect = { host, source: '10.0.3.0/24', destination: '10.0.9.17/32', port: 443, protocol: 'tcp' };
+const idOf = (n: number): string => n.toString(16).padStart(64, '0');
+
+/** As src/agent/bpf/grantTable.ts, without a kernel. */
+class Table {
+  readonly held = new Map<string, KernelGrant>();
+  full = false;
+  ids = (): string[] => [...this.held.keys()];
+  put(grant: KernelGrant): void {
+    if (this.full) throw new WeftError('BPF_GRANTS_FULL', 'no room');
+    this.held.set(grant.id, grant);
+  }
+  remove(id: string): boolean {
+    return this.held.delete(id);
+  }
+  reconcile(grants: readonly KernelGrant[]) {
+    const before = new Set(this.held.keys());
+    this.held.clear();
+    for (const grant of grants) this.held.set(grant.id, grant);
+    const kept = grants.filter(({ id }) => before.has(id)).length;
+    return { added: grants.length - kept, changed: 0, removed: before.size - kept, kept };
+  }
+  sweep(): number {
+    return 0;
+  }
+}
+
+/** The ledger and the library in one: grants by id, what stands against them, which were consumed. */
+class World implements RouteExecutor {
+  nowMs = 1_000_000;
+  readonly grants = new Map<string, { expires: number; against?: string; dryRun?: boolean }>();
+  readonly consumed: string[] = [];
+  readonly outcomes: string[] = [];
+  asked = 0;
+
+  grantOf(intent: string): Grant {
+    const { expires, dryRun = false } = this.grants.get(intent) ?? { expires: 0 };
+    return {
+      intent,
+      expires: { height: 1e9, time: expires },
+      limits: { dryRun, maxTargets: 1 },
+    } as unknown as Grant;
+  }
+
+  async run(
+    intent: string,
+    document: Parameters<RouteExecutor['run']>[1],
+    act: Parameters<RouteExecutor['run']>[2],
+    options: Parameters<RouteExecutor['run']>[3] = {},
+  ): Promise<unknown> {
+    const against = this.grants.get(intent)?.against;
+    if (against !== undefined) throw new WeftError(against, 'no');
+    if (this.consumed.includes(intent)) throw new WeftError('EXECUTOR_USED_UP', 'used');
+    this.consumed.push(intent);
+    const grant = this.grantOf(intent);
+    const { dryRun } = grant.limits;
+    const does = dryRun ? options.rehearse : act;
+    const { outcome, result } = (await does?.({ grant, effect: document, dryRun } as unknown as Permission)) ?? {
+      outcome: 'none',
+    };
+    this.outcomes.push(`${outcome} ${result ?? ''}`.trim());
+    return undefined;
+  }
+
+  async standing(target: string) {
+    this.asked += 1;
+    const intent = target.replace('token of ', '');
+    const against = this.grants.get(intent)?.against;
+    if (against !== undefined) throw new WeftError(against, 'no more');
+    return { token: `token of ${intent}`, index: 7, grant: this.grantOf(intent), checkpointTime: this.nowMs };
+  }
+}
+
+async function setUp(t: { teardown(work: () => void): void }, world: World, tables: readonly Table[], dir?: string) {
+  const folder = dir ?? mkdtempSync(join(tmpdir(), 'weft-routes-'));
+  if (dir === undefined) t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const events: RouteEvent[] = [];
+  const book = await RouteBook.open(nodeFiles, join(folder, 'routes.json'));
+  const routes = new Routes(
+    { host, account, leaseMs, maxClockSkewMs: skewMs },
+    {
+      executor: world,
+      book,
+      tables,
+      bootNsAt: (ms) => BigInt(ms) * 1_000_000n,
+      wallMs: () => world.nowMs,
+      happened: (event) => events.push(event),
+    },
+  );
+  return { routes, events, folder, book };
+}
+
+const intent = (n: number, change: object = {}) => ({
+  intent: idOf(n),
+  action: 'route.open',
+  audience: account,
+  status: 'granted',
+  effect: { ...effect },
+  ...change,
+});
+const untilMs = (table: Table, n: number): number => Number((table.held.get(idOf(n))?.expiresNs ?? 0n) / 1_000_000n);
+
+t.test('a grant is let through for a lease, which ends with the grant at the latest', async (t) => {
+  const world = new World();
+  const [coming, going] = [new Table(), new Table()];
+  const { routes, events } = await setUp(t, world, [coming, going]);
+  await routes.start();
+  world.grants.set(idOf(1), { expires: world.nowMs + 10_000 });
+  await routes.consider(intent(1));
+  t.equal(untilMs(coming, 1), world.nowMs + leaseMs);
+  t.equal(untilMs(going, 1), world.nowMs + leaseMs, 'in both gates');
+  t.match(coming.held.get(idOf(1)), { source: '10.0.3.0/24', destination: '10.0.9.17/32', port: 443, protocol: 'tcp' });
+  t.match(events, [
+    { kind: 'grant.open', grant: idOf(1), index: 7, detail: '10.0.3.0/24 may reach 10.0.9.17/32 tcp port 443' },
+  ]);
+  await routes.consider(intent(1));
+  t.equal(world.consumed.length, 1, 'once');
+  world.nowMs += 5000;
+  await routes.renew();
+  t.equal(untilMs(coming, 1), 1_000_000 + 10_000 - skewMs, 'never beyond the grant');
+  world.nowMs += 5000;
+  await routes.renew();
+  t.equal(events.at(-1)?.reason, 'EXPIRED');
+  t.equal(routes.counts.open, 0);
+  t.ok(coming.held.has(idOf(1)), 'it ended there by itself, and can be named for a while');
+});
+
+t.test('for others, for another host, not granted, another action: not ours', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const change of [
+    { audience: 'other' },
+    { status: 'pending' },
+    { action: 'service.restart' },
+    { effect: { ...effect, host: 'gate-2' } },
+  ])
+    await routes.consider(intent(1, change));
+  t.equal(world.consumed.length, 0);
+});
+
+t.test(
+  'what a fresh checkpoint proves closes at once; what nobody can be asked about ends with its lease',
+  async (t) => {
+    const world = new World();
+    const table = new Table();
+    const { routes, events } = await setUp(t, world, [table]);
+    await routes.start();
+    const codes = ['STATUS_PAUSED', 'STATUS_CANCELLED', 'STATUS_POLICY_SUPERSEDED', 'STATUS_SUSPENDED'];
+    for (const [n] of codes.entries()) {
+      world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+      await routes.consider(intent(n));
+    }
+    world.grants.set(idOf(9), { expires: world.nowMs + 60_000 });
+    await routes.consider(intent(9));
+    const before = untilMs(table, 9);
+    for (const [n, against] of codes.entries()) world.grants.set(idOf(n), { expires: world.nowMs + 60_000, against });
+    world.grants.set(idOf(9), { expires: world.nowMs + 60_000, against: 'STATUS_STALE' });
+    world.nowMs += 2000;
+    await routes.renew();
+    t.same(table.ids(), [idOf(9)]);
+    t.same(
+      events
+        .filter(({ kind }) => kind === 'grant.close')
+        .map(({ reason }) => reason)
+        .sort(),
+      [...codes].sort(),
+    );
+    t.equal(untilMs(table, 9), before, 'its lease was not renewed');
+    world.grants.set(idOf(9), { expires: 1_060_000 });
+    await routes.renew();
+    t.equal(untilMs(table, 9), world.nowMs + leaseMs, 'asked again, and renewed');
+  },
+);
+
+t.test('route.close closes, also what has not come yet', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes, events } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const n of [1, 2, 3]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  const close = (n: number, grant: number) =>
+    intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } });
+  await routes.consider(close(2, 1));
+  t.same(table.ids(), []);
+  t.equal(events.at(-1)?.reason, 'CLOSED');
+  await routes.consider(close(3, 4));
+  world.grants.set(idOf(4), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(4));
+  t.same(table.ids(), [], 'it does not come back by a proposal that is seen late');
+  t.same(world.outcomes, ['done', 'done closed', 'done was not open']);
+});
+
+t.test('a dry run touches nothing', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.start();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000, dryRun: true });
+  await routes.consider(intent(1));
+  t.same(table.ids(), []);
+  t.same(world.outcomes, ['done dry run']);
+});
+
+t.test('after a restart the kernel holds exactly what stands', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const first = await setUp(t, world, [table]);
+  await first.routes.start();
+  for (const n of [1, 2, 3]) {
+    world.grants.set(idOf(n), { expires: world.nowMs + (n === 1 ? 3000 : 60_000) });
+    await first.routes.consider(intent(n));
+  }
+  // A process that dies says nothing. Meanwhile one expires, one is cancelled, and a stranger writes to the kernel's table.
+  world.nowMs += 4000;
+  world.grants.set(idOf(2), { expires: 1_060_000, against: 'STATUS_CANCELLED' });
+  table.held.set(idOf(99), { ...effect, id: idOf(99), expiresNs: 1n << 60n });
+  const second = await setUp(t, world, [table], first.folder);
+  await second.routes.start();
+  t.same(table.ids(), [idOf(3)]);
+  t.equal(untilMs(table, 3), world.nowMs + leaseMs);
+  t.same(
+    second.book.all().map(({ grant }) => grant),
+    [idOf(3)],
+  );
+  await second.routes.consider(intent(1));
+  await second.routes.consider(intent(2));
+  t.same(table.ids(), [idOf(3)]);
+
+  // Away for longer than the lease, and nobody to ask: nothing is let through; once somebody answers, it is.
+  world.nowMs += 20_000;
+  world.grants.set(idOf(3), { expires: 1_060_000, against: 'RPC_UNREACHABLE' });
+  const third = await setUp(t, world, [table], first.folder);
+  await third.routes.start();
+  t.same(table.ids(), []);
+  world.grants.set(idOf(3), { expires: 1_060_000 });
+  await third.routes.renew();
+  t.same(table.ids(), [idOf(3)]);
+});
+
+t.test('a gate without room: the outcome is failed, and no gate lets it through', async (t) => {
+  const world = new World();
+  const [coming, going] = [new Table(), new Table()];
+  going.full = true;
+  const { routes, events, book } = await setUp(t, world, [coming, going]);
+  await routes.start();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  t.same(coming.ids(), []);
+  t.equal(book.size, 0);
+  t.same(world.outcomes, ['failed BPF_GRANTS_FULL']);
+  t.match(events, [{ kind: 'grant.refused', reason: 'BPF_GRANTS_FULL' }]);
+});
+
+t.test('a refusal that may pass is tried again with the next news, one that is proven is told once', async (t) => {
+  const world = new World();
+  const { routes, events } = await setUp(t, world, [new Table()]);
+  await routes.start();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000, against: 'STATUS_STALE' });
+  await routes.consider(intent(1));
+  t.same(events, []);
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  t.equal(routes.counts.open, 1);
+  world.grants.set(idOf(2), { expires: world.nowMs + 60_000, against: 'STATUS_PAUSED' });
+  await routes.consider(intent(2));
+  await routes.consider(intent(2));
+  t.same(
+    events.filter(({ kind }) => kind === 'grant.refused').map(({ reason }) => reason),
+    ['STATUS_PAUSED'],
+  );
+});
+
+t.test('a file of another hand is not believed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-routes-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const text of [
+    '',
+    '{}',
+    '{"format":"weft/routes/v1","routes":[{}]}',
+    '{"format":"weft/routes/v1","routes":[null]}',
+  ]) {
+    writeFileSync(join(folder, 'routes.json'), text);
+    await t.rejects(RouteBook.open(nodeFiles, join(folder, 'routes.json')), { code: 'AGENT_STATE_DAMAGED' });
+  }
+});
