@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { bad, good, note, printJson, printTable } from './output.ts';
+import { bad, good, note, print, printJson, printTable } from './output.ts';
 
 export function agentCommand(program: Command): void {
   const agent = program
@@ -14,6 +14,15 @@ export function agentCommand(program: Command): void {
       '\nExample: weft agent probe          (as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)',
     )
     .action(probe);
+  agent
+    .command('release')
+    .description(
+      'Takes the gates of this host off, whoever made them: for when the agent that would is gone. They are off at once.',
+    )
+    .option('--pins <folder>', 'where the agent pins them', '/sys/fs/bpf/weft')
+    .option('--json', 'print one line of JSON')
+    .addHelpText('after', '\nExample: weft agent release')
+    .action(release);
 }
 
 async function probe(options: { json?: boolean }): Promise<void> {
@@ -27,4 +36,11 @@ async function probe(options: { json?: boolean }): Promise<void> {
   const reasons = new Map<string, string[]>();
   for (const { name, why } of abilities) if (why !== undefined) reasons.set(why, [...(reasons.get(why) ?? []), name]);
   for (const [why, names] of reasons) note(`${names.join(', ')}: ${why}`);
+}
+
+async function release(options: { pins: string; json?: boolean }): Promise<void> {
+  const { removePins } = await import('../agent/bpf/pins.ts');
+  const released = { gate: removePins(options.pins, 'gate'), outgoing: removePins(options.pins, 'outgoing') };
+  if (options.json) return printJson({ released });
+  print(`Released: the gate on ${released.gate} interfaces, ${released.outgoing} links of the one for what goes out.`);
 }

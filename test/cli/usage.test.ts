@@ -50,6 +50,7 @@ const commands = [
   'query alerts',
   'query checkpoint',
   'agent probe',
+  'agent release',
   'token get',
   'token verify',
   'token status',

@@ -62,7 +62,9 @@ export class Gate {
     }
   }
 
+  /** Where it is on, and how. Interfaces that are gone are left out; one that came back is guarded after `attach`. */
   interfaces(): AttachedInterface[] {
+    for (const name of [...this.#links.keys()]) this.#current(name);
     return [...this.#links].map(([name, { mode }]) => ({ interface: name, mode }));
   }
 
@@ -72,7 +74,7 @@ export class Gate {
    * @throws BPF_NO_INTERFACE, BPF_INTERFACE_KIND, BPF_REFUSED
    */
   attach(name: string, mode?: AttachMode): AttachedInterface {
-    const there = this.#links.get(name) ?? this.#takeOver(name);
+    const there = this.#current(name) ?? this.#takeOver(name);
     if (there !== undefined) return { interface: name, mode: there.mode };
     const index = this.#interfaceIndex(name);
     const errors: string[] = [];
@@ -88,6 +90,16 @@ export class Gate {
       return { interface: name, mode: tried };
     }
     throw new WeftError('BPF_REFUSED', `cannot attach the gate to ${name} (${errors.join('; ')})`, { call: 'attach' });
+  }
+
+  /** What is on the interface of that name now; an interface that was made anew has lost its gate, and its link is dead. */
+  #current(name: string): { readonly fd: number; readonly mode: AttachMode } | undefined {
+    const link = this.#links.get(name);
+    if (link === undefined) return undefined;
+    const index = this.#kernel.info(link.fd, 32).readUInt32LE(16);
+    if (index !== 0 && index === this.#kernel.native.interfaceIndex(name)) return link;
+    this.detach(name);
+    return undefined;
   }
 
   /** @returns whether it was attached */

@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import { WeftError } from '../../codec/error.ts';
 import { attr, type Kernel, refused } from './kernel.ts';
 import { errnoName } from './native.ts';
@@ -122,6 +123,8 @@ export function explain(error: unknown, capabilities: readonly string[]): string
   const { errno, call } = error.details;
   const missing = ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'].filter((name) => !capabilities.includes(name));
   const name = errnoName(Number(errno));
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 5 || (major === 5 && minor < 18)) return `Linux 5.18 is needed, this is ${release()} (${error.message})`;
   if (name === 'EPERM' || name === 'EACCES' || (name === 'EINVAL' && missing.length > 0))
     return missing.length > 0
       ? `this process lacks ${missing.join(', ')} (${error.message})`

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { WeftError } from '../../codec/error.ts';
 import type { Kernel } from './kernel.ts';
@@ -47,8 +47,12 @@ export function openPart(kernel: Kernel, name: string, skeleton: Skeleton, root:
   const folder = makeFolder(root, name, skeleton.sha256.slice(0, 16));
   const found = adopt(kernel, skeleton, folder);
   if (found !== undefined) return { loaded: found, adopted: true, folder };
-  // Its maker died while it pinned, before any link: nothing runs by it.
-  clear(folder);
+  // Its maker died while it pinned, or somebody took a map away. Links go on until we take them over.
+  if (pinnedLinks(folder).length === 0) clear(folder);
+  else {
+    renameSync(folder, `${folder}_torn_${process.pid}`);
+    mkdirSync(folder, { mode: 0o700 });
+  }
   const loaded = loadSkeleton(kernel, skeleton);
   try {
     for (const [name, fd] of [...loaded.maps, ...loaded.programs]) kernel.pin(fd, join(folder, fdName(name)));

@@ -24,6 +24,7 @@ export class Ring {
   readonly #data: Buffer;
   #watch: { close(): void } | undefined;
   #closed = false;
+  #draining = false;
 
   /** `size`: bytes of the ring (its max_entries). @throws BPF_REFUSED */
   constructor(kernel: Kernel, fd: number, size: number) {
@@ -51,28 +52,40 @@ export class Ring {
    */
   drain(onRecord: (bytes: Buffer, at: number, length: number) => void, max = recordsAtOnceMax): number {
     if (this.#closed) throw new WeftError('BPF_CLOSED', 'the ring buffer is closed');
+    if (this.#draining) throw new WeftError('BPF_CLOSED', 'the ring buffer is being drained already');
     let position = Atomics.load(this.#consumed, 0);
     const end = Atomics.load(this.#produced, 0);
     let taken = 0;
-    while (position < end && taken < max) {
+    this.#draining = true;
+    while (position < end && taken < max && !this.#closed) {
       const at = Number(position & (this.#size - 1n));
       const header = Atomics.load(this.#headers, at >> 2);
       if ((header & busyBit) !== 0) break;
       const length = header & 0x3fffffff;
+      position += BigInt((length + headerBytes + 7) & ~7);
       try {
         if ((header & discardBit) === 0) {
           taken += 1;
           onRecord(this.#data, at + headerBytes, length);
         }
-      } finally {
-        position += BigInt((length + headerBytes + 7) & ~7);
-        Atomics.store(this.#consumed, 0, position);
+      } catch (error) {
+        this.#release(position);
+        throw error;
       }
+      Atomics.store(this.#consumed, 0, position);
     }
+    this.#release(position);
     return taken;
   }
 
-  /** Drains whenever there is something, until `close`. */
+  /** After the last record of a turn: a callback may have closed the ring, whose memory was still being read then. */
+  #release(position: bigint): void {
+    this.#draining = false;
+    Atomics.store(this.#consumed, 0, position);
+    if (this.#closed) this.#unmap();
+  }
+
+  /** Drains whenever there is something, until `close`. What a callback throws is an uncaught exception. */
   watch(onRecord: (bytes: Buffer, at: number, length: number) => void): void {
     this.#watch?.close();
     this.#watch = this.#kernel.native.watch(this.#fd, () => {
@@ -84,6 +97,10 @@ export class Ring {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch?.close();
+    if (!this.#draining) this.#unmap();
+  }
+
+  #unmap(): void {
     this.#ours.unmap();
     this.#theirs.unmap();
   }

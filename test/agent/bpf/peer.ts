@@ -110,6 +110,9 @@ export const calls = {
   async attach(name: string, mode: 'native' | 'generic' | undefined): Promise<unknown> {
     return held().attach(name, mode);
   },
+  async interfaces(): Promise<unknown> {
+    return held().interfaces();
+  },
   async detach(name: string): Promise<boolean> {
     return held().detach(name);
   },
