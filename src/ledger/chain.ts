@@ -308,6 +308,7 @@ export class Chain {
       else this.#executed.delete(each.blockId);
     }
     for (const block of blocks) {
+      this.states.add(block);
       block.layer.ground.state.apply(block.writes.values);
       block.layer.ground.height = block.header.height;
       block.layer.settle();

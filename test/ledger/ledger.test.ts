@@ -289,6 +289,22 @@ t.test('tiles of sizes that had a checkpoint are there while a batch is being wr
   t.ok(ledger.tile('tile/0/000')?.full);
 });
 
+t.test('the newest states are proven under the checkpoint of their own block, also behind the tip', async (t) => {
+  const { genesis } = makeGenesis(4);
+  const ledger = await openInMemory(genesis);
+  const first = await addBlock(ledger, [registerTx(genesis.chain, 'carol')]);
+  await addBlock(ledger, [registerTx(genesis.chain, 'dave')]);
+  const path = 'identity/account/carol';
+  for (const header of [first.header, ledger.finalized.header]) {
+    const [found] = ledger.stateProofsAt(header.logSize, [path]) ?? [];
+    const proven = found && verifyStateProof(sha256, fromHex(header.stateRoot), stateKey(sha256, path), found.proof);
+    t.strictSame(proven, sha256(encodeUtf8(canonicalJson(found?.value))), `height ${header.height}`);
+  }
+  const [before] = ledger.stateProofsAt(first.header.logSize, ['identity/account/dave']) ?? [];
+  t.equal(before?.value, undefined, 'as it was then');
+  await ledger.close();
+});
+
 t.test('the cosigner never goes back', async (t) => {
   const { bytes } = makeGenesis(1);
   const disk = new MemoryDisk();
