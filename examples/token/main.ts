@@ -1,5 +1,6 @@
 // `npm run demo:token`: the story, for a person who watches.
 import { styleText } from 'node:util';
+import { launchChromium } from '../../test/browser/chromium.ts';
 import { type Teller, tell } from './story.ts';
 
 const out = (text = ''): void => {
@@ -31,9 +32,18 @@ const teller: Teller = {
   },
 };
 
-const { refused } = await tell(teller, undefined);
-const through = refused.filter(({ code }) => code === 'NOT REFUSED');
-out(
-  `\n${styleText('bold', 'One act, by one executor, with one outcome on the ledger.')} ${refused.length} other ways: all refused.`,
-);
-if (through.length > 0) throw new Error(`not refused: ${through.map(({ what }) => what).join(', ')}`);
+const browser = await launchChromium();
+if (browser === undefined) {
+  out(styleText('yellow', 'Without Chromium the approval below is signed with a plain key, not with a security key.'));
+}
+try {
+  const page = await browser?.open();
+  await page?.addAuthenticator();
+  const { refused } = await tell(teller, page);
+  const through = refused.filter(({ code }) => code === 'NOT REFUSED');
+  if (through.length > 0) throw new Error(`not refused: ${through.map(({ what }) => what).join(', ')}`);
+  const one = styleText('bold', 'One act, by one executor, with one outcome on the ledger.');
+  out(`\n${one} ${refused.length} other ways: all refused.`);
+} finally {
+  await browser?.close();
+}

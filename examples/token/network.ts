@@ -60,7 +60,6 @@ export class StoryNetwork {
       name: 'weft-demo',
       passphrase: null,
       policy: { schema, policies: [...policies, ...more.policies].sort((a, b) => (a.id < b.id ? -1 : 1)) },
-      ...(securityKey ? { config: { rpc: { webauthn: { rpId: 'localhost', origin } } } } : {}),
     });
     const members = net.validators.map(({ name, config, dir: own }) => ({
       name,

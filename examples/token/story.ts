@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createExecutor, type RunReport } from '../../src/executor/index.ts';
 import { effectDigest, verifyToken } from '../../src/token/node.ts';
 import { StoryNetwork } from './network.ts';
-import { type KeyPage, personWithPlainKey, personWithSecurityKey } from './person.ts';
+import { type KeyPage, personOf } from './person.ts';
 import { type Refused, refusals } from './refusals.ts';
 import { Shop } from './service.ts';
 
@@ -53,9 +53,8 @@ export async function tell(teller: Teller, page: KeyPage | undefined): Promise<T
 }
 
 async function told(teller: Teller, network: StoryNetwork, shop: Shop, page: KeyPage | undefined): Promise<Told> {
-  const person = page === undefined ? personWithPlainKey(network) : personWithSecurityKey(network, page);
-  teller.say(`${person.account} enrols: an account that may approve, with ${person.how}.`);
-  await person.enrol();
+  const person = personOf(network, page);
+  teller.say(await person.enrol());
 
   teller.chapter('Something is wrong');
   await shop.start();
@@ -86,13 +85,9 @@ async function told(teller: Teller, network: StoryNetwork, shop: Shop, page: Key
   ]);
 
   teller.chapter('A person decides');
-  const seen = await person.approve(intent);
-  teller.say(`${person.account} approves, with ${person.how}.`);
-  for (const line of seen
-    .split('\n')
-    .filter((each) => each.trim() !== '')
-    .slice(0, 6))
-    teller.say(`  | ${line.trim()}`);
+  const shown = await person.approve(intent);
+  for (const line of shown) teller.say(`| ${line}`);
+  teller.say(`${person.account} approves, with ${person.key}.`);
 
   teller.chapter('The token');
   const token = await network.client.fetchToken({ intent });

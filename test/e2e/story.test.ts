@@ -1,6 +1,7 @@
 // The way of a token as `npm run demo:token` tells it, on four real validators, with a real service that is really restarted.
 import t from 'tap';
 import { type Teller, tell } from '../../examples/token/story.ts';
+import { launchChromium } from '../browser/chromium.ts';
 
 const silent: Teller = {
   chapter: () => undefined,
@@ -10,7 +11,13 @@ const silent: Teller = {
 };
 
 t.test('asked for, approved, proven, consumed once, done, reported; and nothing else', async (t) => {
-  const told = await tell(silent, undefined);
+  const browser = await launchChromium();
+  t.teardown(() => browser?.close());
+  const page = await browser?.open();
+  await page?.addAuthenticator();
+  const told = await tell(silent, page);
+  t.equal(told.approver, browser === undefined ? 'steward' : 'ada', 'a person with a security key, where there is one');
+  t.strictSame(page?.problems ?? [], [], 'nothing that the pages complained about');
   t.ok(told.silentBefore, 'the service was hanging');
   t.ok(told.answersAfter, 'and answers');
   t.not(told.pidAfter, told.pidBefore, 'it is another process');
