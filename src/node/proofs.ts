@@ -115,7 +115,7 @@ function closingOf(
 
 const epochPrefix = '{"type":"epoch"';
 /** Records of the end of a block: more than the changes of an agenda never stand between epoch and block record. */
-const endRecordsMax = 4096;
+const endRecordsMax = 512;
 
 /** Index of the newest epoch record below this size: it stands in the closing block with which the log had that size. */
 function epochRecordBefore(ledger: WalkLedger, size: number): number {

@@ -23,7 +23,7 @@ import { formatTrust, originOf, parseTrust, type Trust, trustPeriodMs } from './
 export const walkFormat = 'weft-walk/v1';
 /** UTF-8 bytes of a walk. */
 export const walkBytesMax = 4 * 1024 * 1024;
-export const walkStepsMax = 256;
+export const walkStepsMax = 64;
 const noteLengthMax = 128 * 1024;
 const signaturesMax = 1 + 128;
 const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
@@ -268,7 +268,7 @@ function recode<T>(read: () => T): T {
 
 function refusedNote(fault: NoteFault, why: string): WeftError {
   return new WeftError(
-    `WALK_${fault}`,
+    fault === 'SIGNATURES' ? 'WALK_SIGNATURES' : 'WALK_SIGNATURE_INVALID',
     `A checkpoint of the walk does not hold: ${why}. Trust stays where it is; ask another node.`,
   );
 }

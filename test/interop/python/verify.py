@@ -323,7 +323,7 @@ def verify_walk(trust, data, now):
     require(now - trust["checkedAt"] <= 30 * 86_400_000, "the trust file is too old")
     require(trust["epoch"] is not None, "the trust file does not say of which epoch it is")
     form, steps, last = exactly(one_reading(data), "format", "steps", "checkpoint")
-    require(form == "weft-walk/v1" and len(steps) <= 256, "not a walk")
+    require(form == "weft-walk/v1" and len(steps) <= 64, "not a walk")
     checked_at, before = trust["checkedAt"], None
     for step in steps:
         note, block, epoch, consistency = exactly(step, "checkpoint", "block", "epoch", "consistency")
