@@ -2,10 +2,15 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { sha256 } from '../../src/crypto/hash.ts';
-import { claimPaths, statusPaths } from '../../src/token/node.ts';
+import { signCheckpoint } from '../../src/log/checkpoint.ts';
+import { cosign, publishCheckpoint } from '../../src/log/cosignature.ts';
+import { rpcConfig } from '../../src/node/config.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
+import { claimPaths, readTrust, statusPaths } from '../../src/token/node.ts';
 import { formatTrust } from '../../src/token/trust.ts';
 import { encodeWalk } from '../../src/token/walk.ts';
 import { timeS } from '../log/sample.ts';
+import { fakeNode } from '../rpc/fakeNode.ts';
 import { tokenOf } from '../token/makeVectors.ts';
 import { goodState, grantIndex, intent, SampleChain } from '../token/statusSample.ts';
 import { weft } from './run.ts';
@@ -70,14 +75,46 @@ t.test('verify key, policy, model, state; token with its status, in words', asyn
   t.match(JSON.stringify(JSON.parse(words.out).parts), /uses left/);
 });
 
-t.test('trust update, offline', async (t) => {
+/** A checkpoint that the sample's validators cosigned just now. */
+function freshCheckpoint(): string {
+  const { network, log } = chain;
+  const text = log.body(network);
+  const [first] = network.logs;
+  const note = publishCheckpoint({
+    text,
+    log: signCheckpoint(text, first!.key, first!.sign),
+    cosignatures: network.cosigners.map(({ key, sign }) => cosign(text, Math.floor(Date.now() / 1000), key, sign)),
+    policy: network.cosigners.map(({ key }) => key),
+    quorum: network.trust.quorum,
+  });
+  if (note === undefined) throw new Error('too few cosigners');
+  return note;
+}
+
+t.test('trust update, offline and from a node', async (t) => {
   const trust = { ...chain.network.trust, epoch: 1, checkedAt: Date.now() - 3_600_000 };
+  const fresh = encodeWalk([], freshCheckpoint());
   const dir = t.testdir({
     trust: formatTrust(sha256, trust),
     aged: formatTrust(sha256, { ...trust, checkedAt: Date.now() - 31 * 86_400_000 }),
     undated: formatTrust(sha256, chain.network.trust),
     walk: encodeWalk([], chain.log.checkpoint(chain.network)),
+    fresh,
   });
+  const server = await createRpcServer({ api: { ...fakeNode(), walk: () => fresh }, config: rpcConfig({ port: 0 }) });
+  t.teardown(() => server.close());
+  const from = ['trust', 'update', '--from', join(dir, 'trust')];
+  const [offline, online, fetched] = await Promise.all([
+    weft([...from, '--walk', join(dir, 'fresh')]),
+    weft([...from, '--rpc', server.url, '--json']),
+    weft(['trust', 'walk', '--from', join(dir, 'trust'), '--rpc', server.url]),
+  ]);
+  t.equal(offline.code, 0, offline.err);
+  t.match(offline.err, /validators are those that you knew/);
+  const walked = readTrust(offline.out);
+  t.ok(walked.checkedAt > trust.checkedAt && walked.epoch === 1);
+  t.equal(JSON.parse(online.out).trust, offline.out);
+  t.equal(fetched.out, fresh, 'to be taken elsewhere');
   const update = (from: string, ...more: string[]): ReturnType<typeof weft> =>
     weft(['trust', 'update', '--from', join(dir, from), '--walk', join(dir, 'walk'), ...more]);
   const [old, aged, undated, both] = await Promise.all([
