@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { decodeTransaction } from '../../contracts/transaction.ts';
 import type { JsonObject } from '../../contracts/types.ts';
+import { effectFrom, effectOf } from '../../src/cli/intentEffect.ts';
 import { makeTestnet } from '../../src/cli/testnet.ts';
+import { proposeIntent } from '../../src/client/index.ts';
 import type { NodeApi } from '../../src/node/api.ts';
 import { rpcConfig } from '../../src/node/config.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
@@ -112,38 +114,30 @@ t.test('propose: what was decided, in words, and what is next', async (t) => {
 
 t.test('propose: what makes no sense is said before anything is sent', async (t) => {
   const world = await setUp(t);
-  const attempt = async (...args: string[]) => {
-    const { code, err } = await weft([
-      'intent',
-      'propose',
-      ...args,
-      '--audience',
-      'actuator-web-1',
-      ...by(world, 'healer'),
-    ]);
-    return [code, /\[([A-Z_]+)\]/.exec(err)?.[1], err] as const;
-  };
-  t.match(await attempt('rm.everything'), [2, 'USAGE', /weft intent actions/]);
-  t.match(await attempt('service.restart', 'host=web-3'), [1, 'INTENT_INVALID', /lacks the member "service"/]);
-  t.match(await attempt('service.restart', 'host=web-3', 'service=a;b'), [
-    1,
-    'INTENT_INVALID',
-    /service does not have the form/,
-  ]);
-  t.match(await attempt('service.restart', 'host=web-3', 'port=1'), [2, 'USAGE', /host=… service=… once/]);
-  t.match(await attempt('process.renice', 'host=a', 'pid=x', 'started=1', 'nice=1'), [2, 'USAGE', /whole number/]);
-  const route = ['source=10.0.0.1/24', 'destination=10.0.0.0/24', 'port=1', 'protocol=tcp'];
-  t.match(await attempt('route.open', 'host=a', ...route), [1, 'INTENT_INVALID', /canonically/]);
   const file = join(world.home, 'effect.json');
+  const restart = (...members: string[]) => effectOf('service.restart', members);
+  t.strictSame(restart('host=web-3', 'service=a=b'), { host: 'web-3', service: 'a=b' });
+  t.strictSame(effectOf('route.open', ['port=443']), { port: 443 }, 'a number where the schema has one');
+  t.throws(() => effectOf('rm.everything', []), { code: 'USAGE', message: /weft intent actions/ });
+  t.throws(() => restart('host=web-3', 'port=1'), { code: 'USAGE', message: /host=… service=… once/ });
+  t.throws(() => restart('host=web-3', 'host=web-4'), { code: 'USAGE' });
+  t.throws(() => effectOf('process.renice', ['pid=x']), { code: 'USAGE', message: /whole number/ });
   writeFileSync(file, '[]');
-  t.match(await attempt('route.open', '--effect', file), [2, 'USAGE', /no JSON object/]);
-  t.strictSame(world.sent, []);
-  writeFileSync(
-    file,
-    JSON.stringify({ host: 'a', source: '::/0', destination: '10.0.0.0/24', port: 1, protocol: 'tcp' }),
-  );
+  t.throws(() => effectFrom(file, []), { code: 'USAGE', message: /no JSON object/ });
+  t.throws(() => effectFrom(file, ['host=a']), { code: 'USAGE' });
+  t.throws(() => effectFrom(join(world.home, 'none'), []), { code: 'FILE_UNREADABLE' });
+  const request = { audience: 'actuator-web-1', ttlMs: 1000 };
+  const proposal = (action: string, effect: JsonObject) => () => proposeIntent({ ...request, action, effect });
+  const invalid = (message: RegExp) => ({ code: 'INTENT_INVALID', message });
+  t.throws(proposal('rm.everything', {}), invalid(/there are cache.clear/));
+  t.throws(proposal('service.restart', { host: 'a' }), invalid(/lacks the member "service"/));
+  t.throws(proposal('service.restart', { host: 'a', service: 'a;b' }), invalid(/service does not have the form/));
+  const route = { host: 'a', source: '10.0.0.1/24', destination: '10.0.0.0/24', port: 1, protocol: 'tcp' };
+  t.throws(proposal('route.open', route), invalid(/canonically/));
+  writeFileSync(file, JSON.stringify({ ...route, source: '::/0' }));
   world.next = vector('intents.denied');
-  await attempt('route.open', '--effect', file);
+  const args = ['intent', 'propose', 'route.open', '--effect', file, '--audience', 'actuator-web-1'];
+  t.equal((await weft([...args, ...by(world, 'healer')])).code, 1);
   t.equal(world.sent[0]?.body['resource'], 'route/::/0/10.0.0.0/24/1/tcp');
 });
 
