@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { connect, type WeftClient } from '../client/index.ts';
 import { walkTrust } from '../token/node.ts';
-import { walkBytesMax } from '../token/walk.ts';
+import { walkableEpoch, walkBytesMax } from '../token/walk.ts';
 import { readBounded, readTrustFile } from './files.ts';
 import { note, printJson, usage, when } from './output.ts';
 
@@ -45,7 +45,7 @@ export function trustCommand(program: Command): void {
     .option('--json', 'print the walk as a text in one line of JSON')
     .addHelpText('after', '\nExample: weft trust walk --from trust.txt --rpc http://127.0.0.1:7611 > walk.json')
     .action((options: { from: string; rpc: string; json?: boolean }) => {
-      const epoch = epochOf(options.from);
+      const epoch = walkableEpoch(readTrustFile(options.from), Date.now());
       return withClient(options.rpc, async (client) => {
         const walk = await client.fetchWalk(epoch);
         if (options.json) return printJson({ walk });
@@ -58,11 +58,11 @@ async function update(options: { from: string; rpc?: string; walk?: string; json
   const { from, rpc, walk: file } = options;
   if ((rpc === undefined) === (file === undefined)) throw usage('give --rpc or --walk');
   const trust = readTrustFile(from);
-  let walk: string | Uint8Array;
-  if (file !== undefined) walk = readBounded(file, walkBytesMax);
-  // A file too old or without an epoch is refused with its reason, before anybody is asked.
-  else
-    walk = trust.epoch === undefined ? '' : await withClient(rpc ?? '', (client) => client.fetchWalk(trust.epoch ?? 1));
+  const epoch = walkableEpoch(trust, Date.now());
+  const walk =
+    file === undefined
+      ? await withClient(rpc ?? '', (client) => client.fetchWalk(epoch))
+      : readBounded(file, walkBytesMax);
   const walked = walkTrust(walk, { trust, now: Date.now() });
   if (options.json)
     return printJson({ trust: walked.file, epoch: walked.trust.epoch, steps: walked.steps, time: walked.time });
@@ -71,12 +71,6 @@ async function update(options: { from: string; rpc?: string; walk?: string; json
   note(
     `${changes.length === 0 ? 'The validators are those that you knew.' : `Since then the validators have changed:\n  ${changes.join('\n  ')}`}\nHeld against the chain as of ${when(walked.time)}.`,
   );
-}
-
-function epochOf(file: string): number {
-  const { epoch } = readTrustFile(file);
-  if (epoch !== undefined) return epoch;
-  throw usage('this trust file has no "# epoch" line, so nothing leads on from it: get a fresh one (weft trust)');
 }
 
 async function withClient<T>(rpc: string, run: (client: WeftClient) => Promise<T>): Promise<T> {

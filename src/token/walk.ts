@@ -88,19 +88,7 @@ export function walkTrust(
   options: { readonly trust: Trust; readonly now: number; readonly hash: Hash; readonly verify: Verify },
 ): WalkedTrust {
   const { trust: start, now, hash, verify } = options;
-  checkNumbers({ now }, 'TRUST_CHECKS_INVALID');
-  if (now - start.checkedAt > trustPeriodMs) {
-    throw new WeftError(
-      'TRUST_EXPIRED',
-      'The trust file was not held against the chain for more than 30 days: keys in it may have leaked since. Get a fresh one from somebody whom you trust.',
-    );
-  }
-  if (start.epoch === undefined) {
-    throw new WeftError(
-      'TRUST_EPOCH_UNKNOWN',
-      'The trust file has no "# epoch" line, so nothing leads on from it: get a fresh one.',
-    );
-  }
+  walkableEpoch(start, now);
   const document = parseWalk(walk);
   const hasher = createTreeHasher(hash);
   let trust: Trust = start;
@@ -127,6 +115,27 @@ export function walkTrust(
   }
   const walked = { ...trust, checkedAt: Math.max(start.checkedAt, time) };
   return { trust: walked, file: formatTrust(hash, walked), steps, time };
+}
+
+/**
+ * The epoch from which a trust file leads on. Throws TRUST_CHECKS_INVALID, TRUST_EXPIRED, TRUST_EPOCH_UNKNOWN: then no walk helps, and a
+ * fresh file is needed.
+ */
+export function walkableEpoch({ checkedAt, epoch }: Trust, now: number): number {
+  checkNumbers({ now }, 'TRUST_CHECKS_INVALID');
+  if (now - checkedAt > trustPeriodMs) {
+    throw new WeftError(
+      'TRUST_EXPIRED',
+      'The trust file was not held against the chain for more than 30 days: keys in it may have leaked since. Get a fresh one from somebody whom you trust.',
+    );
+  }
+  if (epoch === undefined) {
+    throw new WeftError(
+      'TRUST_EPOCH_UNKNOWN',
+      'The trust file has no "# epoch" line, so nothing leads on from it: get a fresh one.',
+    );
+  }
+  return epoch;
 }
 
 type Signed = { readonly note: Note; readonly checkpoint: Checkpoint };
