@@ -21,6 +21,7 @@ import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
 import { p256PublicKeyOf, signP256 } from '../../src/crypto/p256.ts';
 import { provePossession } from '../../src/crypto/validatorKeys.ts';
 import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
+import { testParameters } from '../parameters.ts';
 
 export const NAME = 'weft-vectors';
 export const GENESIS_TIME = 1_763_712_000_000;
@@ -117,20 +118,7 @@ export function genesisDocument(
     name: NAME,
     time: GENESIS_TIME,
     ruleset: 1,
-    consensus: {
-      leaderTimeoutMs: 1000,
-      certificationTimeoutMs: 2000,
-      retryMs: 2000,
-      fetchMs: 1000,
-      skipMs: 30000,
-      idleBlockMs: 10000,
-      maxBlockBytes: 1048576,
-      maxBlockTxs: 4096,
-      maxTxLifetimeMs: 300000,
-      cosignEveryBlocks: 1,
-      recosignMs: 2000,
-      retentionViews: 256,
-    },
+    consensus: { ...testParameters },
     validators,
     observers: [{ name: 'o1', peer: toBase64Url(publicKeyOf(seedOf('o1/peer'))) }],
     accounts: names.map((name) => ({

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { NodeStatus } from '../../schemas/types/rpc.ts';
-import { Load } from './load.ts';
+import type { Load } from './load.ts';
 import { TestNetwork } from './network.ts';
-import { differences, wireOf } from './together.ts';
+import { wireOf } from './together.ts';
+import { votesAgain, underLoad as workUnderLoad } from './underLoad.ts';
 import { newVotes, wireBytes } from './wire.ts';
 
 const timeout = 300_000;
@@ -20,39 +21,14 @@ t.teardown(() => network.remove());
 network.startAll();
 await network.ready();
 
-/** Runs `work` under load and checks everything that clients were told meanwhile. */
-async function underLoad(t: Test, work: (load: Load) => Promise<void>): Promise<void> {
-  const load = new Load(network);
-  load.start();
-  try {
-    await load.more(5);
-    await work(load);
-  } finally {
-    await load.stop();
-  }
-  const from = Math.max(1, Math.min(...load.told.map(({ height }) => height)));
-  t.same(
-    (await differences(network, load, load.told, from)).words,
-    [],
-    `${load.told.length} transactions are everywhere`,
-  );
-}
-
-/** Caught up, and its votes are on the wire again. */
-async function votesAgain(t: Test, name: string, load: Load): Promise<void> {
-  await network.ready();
-  const before = wireBytes(network.wireOf(name));
-  await load.more(8);
-  await network.until(() => newVotes(network.wireOf(name), before).some(({ kind }) => kind === 'finalize'));
-  t.pass(`${name} votes again`);
-}
+const underLoad = (t: Test, work: (load: Load) => Promise<void>): Promise<void> => workUnderLoad(network, t, work);
 
 t.test('one of four is killed under load: finality goes on; restarted, it catches up and votes', { timeout }, (t) =>
   underLoad(t, async (load) => {
     await network.signal('v2', 'SIGKILL');
     await load.more(20);
     network.start('v2');
-    await votesAgain(t, 'v2', load);
+    await votesAgain(network, t, 'v2', load);
   }),
 );
 
@@ -63,7 +39,7 @@ t.test('one of four is suspended for seconds: it catches up and votes', { timeou
     await load.more(10);
     await wake;
     await network.signal('v3', 'SIGCONT');
-    await votesAgain(t, 'v3', load);
+    await votesAgain(network, t, 'v3', load);
   }),
 );
 
@@ -75,7 +51,7 @@ t.test('a node that is told to stop under load ends by itself, in order', { time
     t.comment(`stopped in ${Math.round(tookMs)} ms`);
     t.ok(tookMs < 10_000, 'without being killed; 2 s on a quiet machine');
     network.start('v1');
-    await votesAgain(t, 'v1', load);
+    await votesAgain(network, t, 'v1', load);
   }),
 );
 
@@ -191,7 +167,7 @@ async function afterDamage(t: Test, load: Load, damage: (journal: string) => voi
   rmSync(data, { recursive: true });
   renameSync(`${data}-whole`, data);
   network.start('v4');
-  await votesAgain(t, 'v4', load);
+  await votesAgain(network, t, 'v4', load);
   return status?.notVoting;
 }
 
@@ -219,7 +195,7 @@ t.test('a data folder from a backup: whole, but old, so no vote by that key', { 
     await network.signal('v4', 'SIGTERM');
     cpSync(data, `${data}-old`, { recursive: true });
     network.start('v4');
-    await votesAgain(t, 'v4', load);
+    await votesAgain(network, t, 'v4', load);
     await network.signal('v4', 'SIGKILL');
     rmSync(data, { recursive: true });
     renameSync(`${data}-old`, data);

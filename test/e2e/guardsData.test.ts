@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { Load } from './load.ts';
 import { TestNetwork } from './network.ts';
-import { differences, wireOf } from './together.ts';
+import { wireOf } from './together.ts';
+import { votesAgain, underLoad as workUnderLoad } from './underLoad.ts';
 import { newVotes, wireBytes } from './wire.ts';
 
 const timeout = 240_000;
@@ -19,30 +20,11 @@ t.teardown(() => network.remove());
 network.startAll();
 await network.ready();
 
-async function underLoad(t: Test, work: (load: Load) => Promise<void>): Promise<void> {
-  const load = new Load(network);
-  load.start();
-  try {
-    await load.more(10);
-    await work(load);
-  } finally {
-    await load.stop();
-  }
-  const from = Math.max(1, Math.min(...load.told.map(({ height }) => height)));
-  t.same((await differences(network, load, load.told, from)).words, [], `all ${load.told.length} are everywhere`);
-}
+const underLoad = (t: Test, work: (load: Load) => Promise<void>): Promise<void> => workUnderLoad(network, t, work);
 
 async function recover(...args: string[]): Promise<{ done: string[]; findings: { code: string }[] }> {
   const all = [main, 'recover', '--home', network.dir, '--validator', 'v4', '--json', ...args];
   return JSON.parse((await promisify(execFile)(process.execPath, all)).stdout);
-}
-
-async function votesAgain(t: Test, load: Load): Promise<void> {
-  await network.ready();
-  const before = wireBytes(network.wireOf('v4'));
-  await load.more(8);
-  await network.until(() => newVotes(network.wireOf('v4'), before).some(({ kind }) => kind === 'finalize'));
-  t.pass('v4 votes again, with the same key');
 }
 
 t.test('a damaged store refuses to start by name, and comes back without a new key', { timeout }, (t) =>
@@ -64,7 +46,7 @@ t.test('a damaged store refuses to start by name, and comes back without a new k
     await load.more(10);
     network.start('v4');
     const pid = network.pid('v4');
-    await votesAgain(t, load);
+    await votesAgain(network, t, 'v4', load);
     t.equal(network.pid('v4'), pid, 'it came to where its journal begins, and went on by itself');
   }),
 );
@@ -86,7 +68,7 @@ t.test('a node whose state diverged says so until it was rebuilt', { timeout }, 
     t.same((await recover()).done, ['rebuild-store', 'clear-stop']);
     t.notOk(existsSync(mark));
     network.start('v4');
-    await votesAgain(t, load);
+    await votesAgain(network, t, 'v4', load);
   }),
 );
 

@@ -26,6 +26,7 @@ import type { PreparedTx } from '../../src/ledger/types.ts';
 import { leaderOf, leaderOrder } from '../../src/ledger/validatorSet.ts';
 import { encodeVote, voteBytes } from '../../src/ledger/votes.ts';
 import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
+import { testParameters } from '../parameters.ts';
 
 export const network = 'weft-dev';
 const time = 1_763_712_000_000;
@@ -64,20 +65,7 @@ export function genesisDocument(
     name: network,
     time,
     ruleset: 1,
-    consensus: {
-      leaderTimeoutMs: 1000,
-      certificationTimeoutMs: 2000,
-      retryMs: 2000,
-      fetchMs: 1000,
-      skipMs: 30000,
-      idleBlockMs: 10000,
-      maxBlockBytes: 1048576,
-      maxBlockTxs: 4096,
-      maxTxLifetimeMs: 300000,
-      cosignEveryBlocks: 1,
-      recosignMs: 2000,
-      retentionViews: 256,
-    },
+    consensus: { ...testParameters },
     validators: names.map((name) => ({
       name,
       ...Object.fromEntries(roles.map((role) => [role, plainKey(`${role} ${name}`).publicKey])),

@@ -18,6 +18,7 @@ import { type Epoch, leaderOf } from '../../src/ledger/validatorSet.ts';
 import { voteBytes } from '../../src/ledger/votes.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
+import { testParameters } from '../parameters.ts';
 
 export const genesisTime = 1_763_712_000_000;
 export const networkName = 'weft-test';
@@ -60,21 +61,7 @@ export function genesisDocument(count: number, options: GenesisOptions = {}): Js
     name: network,
     time: genesisTime,
     ruleset: 1,
-    consensus: {
-      leaderTimeoutMs: 1000,
-      certificationTimeoutMs: 2000,
-      retryMs: 2000,
-      fetchMs: 1000,
-      skipMs: 30000,
-      idleBlockMs: 10000,
-      maxBlockBytes: 1048576,
-      maxBlockTxs: 4096,
-      maxTxLifetimeMs: 300000,
-      cosignEveryBlocks: 1,
-      recosignMs: 2000,
-      retentionViews: 256,
-      ...options.consensus,
-    },
+    consensus: { ...testParameters, ...options.consensus },
     validators,
     observers: [],
     accounts: accounts.map((name) => ({

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { encode } from 'cborg';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
+import { testParameters } from '../parameters.ts';
 import { seedOf, validatorNames } from './fixtures.ts';
 
 const root = join(import.meta.dirname, '..', 'vectors');
@@ -136,20 +137,7 @@ const validators = names.map((name) => {
     url: `http://${name}.example`,
   };
 });
-const parameters = {
-  leaderTimeoutMs: 1000,
-  certificationTimeoutMs: 2000,
-  retryMs: 2000,
-  fetchMs: 1000,
-  skipMs: 30000,
-  idleBlockMs: 10000,
-  maxBlockBytes: 1048576,
-  maxBlockTxs: 4096,
-  maxTxLifetimeMs: 300000,
-  cosignEveryBlocks: 1,
-  recosignMs: 2000,
-  retentionViews: 256,
-};
+const parameters = testParameters;
 const list = validators.map((v) => [v.name, raw(v.peer), raw(v.vote), raw(v.log), raw(v.cosigner), v.account]);
 const u64 = (number: number): Uint8Array => {
   const bytes = Buffer.alloc(8);

@@ -6,28 +6,15 @@ import t from 'tap';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
 import { type Files, nodeFiles } from '../../src/ledger/files.ts';
-import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
-import { readHome } from '../../src/node/homeState.ts';
 import { WeftNode } from '../../src/node/node.ts';
-import { planOf, recover } from '../../src/node/recovery.ts';
 import { signStatePath } from '../../src/node/signState.ts';
 import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
-
-const all = ['v1', 'v2', 'v3', 'v4'];
-const others = ['v1', 'v2', 'v3'];
-
-async function makeNet(t: Parameters<typeof EpochNet.make>[0]): Promise<EpochNet> {
-  const net = await EpochNet.make(t, 4);
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
-  await work(net, 'v4');
-  return net;
-}
+import { all, others, recoverV4, votingNet } from './guardsNet.ts';
 
 t.test('a data folder is wiped while all the others restart, too', { timeout: 60_000 }, async (t) => {
-  const net = await makeNet(t);
+  const net = await votingNet(t);
   for (const name of all) await net.stop(name);
   rmSync(net.dataOf('v4'), { recursive: true });
   for (const name of all) await net.start(name);
@@ -40,19 +27,11 @@ t.test('a data folder is wiped while all the others restart, too', { timeout: 60
 
 /** v4, stopped, is to fetch its store anew beside its journal. */
 async function rebuildStore(t: Parameters<typeof EpochNet.make>[0], net: EpochNet): Promise<void> {
-  const home = join(dirname(net.dataOf('v4')));
-  const config = loadConfig(join(home, 'config.yaml'));
-  const state = await readHome(config, loadGenesis(new Uint8Array(readFileSync(config.genesis))));
-  const steps = planOf(state, { rebuildStore: true, confirm: false });
-  t.same(
-    steps.map(({ name }) => name),
-    ['rebuild-store'],
-  );
-  await recover(state, steps, { configPath: '', passphrase: null, wallMs: Date.now });
+  t.same(await recoverV4(net, true), ['rebuild-store']);
 }
 
 t.test('a store that is rebuilt: the journal stays, and the same key votes on', { timeout: 60_000 }, async (t) => {
-  const net = await makeNet(t);
+  const net = await votingNet(t);
   // With the floor in its journal: one that begins at genesis is where an empty store is.
   for (let i = 0; i < 3; i += 1) await work(net, 'v4');
   await net.stop('v4');
@@ -68,7 +47,7 @@ t.test('a store that is rebuilt: the journal stays, and the same key votes on', 
 });
 
 t.test('a rebuilt store that enters the epoch of its journal where that begins', { timeout: 60_000 }, async (t) => {
-  const net = await makeNet(t);
+  const net = await votingNet(t);
   await net.change({ kind: 'parameters', parameters: { ...parametersOf(net, 'v1'), cosignEveryBlocks: 2 } });
   await net.until('v4 votes in epoch 2', () => net.lines.some((line) => line === 'v4 info voting {"epoch":2}'));
   await net.stop('v4');
@@ -95,7 +74,7 @@ t.test(
   'a folder that is copied: the copy listens first, and hears the other one vote',
   { timeout: 120_000 },
   async (t) => {
-    const net = await makeNet(t);
+    const net = await votingNet(t);
     // The others keep to their connection with the first one, unless it is for this key to dial: the lowest dials all.
     const peerKeys = all.map((name) => Buffer.from(String(net.entry(name)['peer']), 'base64url'));
     const lowest = peerKeys.reduce((least, key) => (Buffer.compare(key, least) < 0 ? key : least));
@@ -184,7 +163,7 @@ t.test('keys alone, put into an empty folder of a network that has grown: block 
 });
 
 t.test('a folder that was moved: the same key votes there, a little later', { timeout: 60_000 }, async (t) => {
-  const net = await makeNet(t);
+  const net = await votingNet(t);
   await net.stop('v4');
   const data = net.dataOf('v4');
   renameSync(data, `${data}-before`);

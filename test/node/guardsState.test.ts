@@ -1,34 +1,18 @@
-// State that is not the others' (W4): found at the start or while running, kept in mind, and healed by a store fetched anew.
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
-import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { openLevel } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { stateKeyOf } from '../../src/ledger/storeKeys.ts';
-import { loadConfig } from '../../src/node/config.ts';
-import { readHome } from '../../src/node/homeState.ts';
-import { planOf, recover } from '../../src/node/recovery.ts';
-import { agree, EpochNet, work } from './epochNet.ts';
-
-const all = ['v1', 'v2', 'v3', 'v4'];
-const others = ['v1', 'v2', 'v3'];
-
-async function makeNet(t: Parameters<typeof EpochNet.make>[0]): Promise<EpochNet> {
-  const net = await EpochNet.make(t, 4);
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
-  await work(net, 'v4');
-  return net;
-}
+import { agree, work } from './epochNet.ts';
+import { all, others, recoverV4, votingNet } from './guardsNet.ts';
 
 t.test(
   'a value of the state that another hand wrote: the node does not start, and comes back',
   { timeout: 60_000 },
   async (t) => {
-    const net = await makeNet(t);
+    const net = await votingNet(t);
     await net.stop('v4');
     const store = await openLevel(join(net.dataOf('v4'), 'store'));
     const key = stateKeyOf('governance/council/current');
@@ -36,10 +20,7 @@ t.test(
     await store.write([{ type: 'put', key, value: encodeUtf8(text.replace('council', 'counsel')) }]);
     await store.close();
     await t.rejects(net.start('v4'), { code: 'DATA_DAMAGED', message: /state does not have the root/ });
-    const config = loadConfig(join(dirname(net.dataOf('v4')), 'config.yaml'));
-    const state = await readHome(config, loadGenesis(new Uint8Array(readFileSync(config.genesis))));
-    const steps = planOf(state, { rebuildStore: false, confirm: false });
-    await recover(state, steps, { configPath: '', passphrase: null, wallMs: Date.now });
+    await recoverV4(net, false);
     await net.start('v4', { reopen: (why) => void net.reopen('v4', why) });
     await net.until('v4 is back', () => net.nodes.has('v4') && net.status('v4').notVoting === '');
     await work(net, 'v4');
@@ -51,7 +32,7 @@ t.test(
   'a node that executes a final block to another root: it stops, keeps why, and a restart gives nothing back',
   { timeout: 60_000 },
   async (t) => {
-    const net = await makeNet(t);
+    const net = await votingNet(t);
     await net.stop('v4');
     const openLedger = async (options: Parameters<typeof Ledger.open>[0]): Promise<Ledger> => {
       const ledger = await Ledger.open(options);

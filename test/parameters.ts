@@ -1,0 +1,20 @@
+import type { Genesis } from '../schemas/types/genesis.ts';
+
+/**
+ * Consensus parameters of every chain that tests make. Numbers of their own, not the defaults of `weft genesis`: frozen vectors hold
+ * the digest of them.
+ */
+export const testParameters: Readonly<Genesis['consensus']> = {
+  leaderTimeoutMs: 1000,
+  certificationTimeoutMs: 2000,
+  retryMs: 2000,
+  fetchMs: 1000,
+  skipMs: 30_000,
+  idleBlockMs: 10_000,
+  maxBlockBytes: 1_048_576,
+  maxBlockTxs: 4096,
+  maxTxLifetimeMs: 300_000,
+  cosignEveryBlocks: 1,
+  recosignMs: 2000,
+  retentionViews: 256,
+};
