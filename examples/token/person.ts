@@ -79,10 +79,13 @@ function withPlainKey(network: StoryNetwork): Person {
   };
 }
 
+/** The request in the page's own words: what is asked for, and the first facts about it, a name and a value each. */
 function linesOf(text: string): string[] {
-  return text
+  const lines = text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .slice(0, 8);
+    .filter((line) => line !== '');
+  const [, title = '', ...facts] = lines;
+  const pairs = Array.from({ length: 4 }, (_, i) => `${(facts[2 * i] ?? '').padEnd(10)}  ${facts[2 * i + 1] ?? ''}`);
+  return [title, ...pairs];
 }

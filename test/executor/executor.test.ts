@@ -404,6 +404,93 @@ t.test('a wall clock that is set back makes no window longer', async (t) => {
   }
 });
 
+t.test('who looks after what was left leaves alone what is under way', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const life = await world.life();
+  const begun = Promise.withResolvers<void>();
+  const goesOn = Promise.withResolvers<void>();
+  const running = life.executor.run(intent, effect, async () => {
+    begun.resolve();
+    await goesOn.promise;
+    return { outcome: 'done' };
+  });
+  await begun.promise;
+  t.match(await life.executor.resume(), [{ grant: intent, state: 'begun' }]);
+  t.same(world.ledger.outcomes(intent), [[]], 'nobody says "unknown" of an act that goes on');
+  goesOn.resolve();
+  t.match(await running, { outcome: 'done', reported: true });
+  t.same(world.ledger.outcomes(intent), [['done']]);
+});
+
+t.test('what was consumed and is never asked for again is reported, too', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const other = new World();
+  const whole = await other.life();
+  await whole.run(other.ledger.grant());
+  const life = await world.life(whole.trail.indexOf('after submit intents.consume') + 1);
+  await life.run(intent);
+  t.equal(life.cut, 'after submit intents.consume');
+  world.disk = world.disk.powerLoss();
+  const next = await world.life();
+  t.equal((await next.executor.resume()).length, 1, 'it may still be asked for');
+  world.ledger.now += 11_000;
+  t.same(await next.executor.resume(), []);
+  t.same(world.ledger.outcomes(intent), [['failed']]);
+});
+
+t.test('what is proven against a grant is not shopped around', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const before = ledger.status(intent);
+  ledger.now += 2_000;
+  ledger.state.set('governance/pause/current', { paused: true, height: 2 });
+  ledger.block([]);
+  // The second node is two seconds behind, which is fresh enough for whoever asks it alone.
+  world.nodes = () => [ledger.node(), { ...ledger.node('behind'), status: async () => before }];
+  const life = await world.life();
+  t.match(await life.run(intent), { code: 'STATUS_PAUSED' });
+  t.notOk(life.trail.includes('before submit intents.consume'));
+});
+
+t.test('a node that says "recorded" and cannot show it closes nothing', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant({ maxUses: 2 });
+  const life = await world.life();
+  t.match(await life.run(intent), { reported: true });
+  await life.executor.close();
+  // It shows the outcome of the use before, and the refusal of something else.
+  let [shown, stranger] = ['', ''];
+  const liar: LedgerNode = {
+    ...ledger.node(),
+    submit: async (text) => (text.includes('intents.report') ? undefined : ledger.submit(text)),
+    token: async (wanted) => {
+      try {
+        return ledger.token(wanted);
+      } catch {
+        return ledger.token({ tx: shown });
+      }
+    },
+  };
+  const record = ledger.tx('intents.report', account, { grant: intent, attempt: 'A'.repeat(22) }, ledger.now + 60_000);
+  t.throws(() => ledger.submit(record.text), { code: 'ATTEMPT_UNKNOWN' });
+  stranger = record.id;
+  world.nodes = () => [liar];
+  const next = await world.life();
+  shown = stranger;
+  t.match(await next.run(intent), { outcome: 'done', reported: false }, 'a refusal of another transaction');
+  shown = ledger.lastOf('intents.reported');
+  t.equal((await next.executor.resume()).length, 1, 'an outcome of another attempt');
+  await next.executor.close();
+  world.nodes = () => [liar, ledger.node()];
+  const last = await world.life();
+  t.same(await last.executor.resume(), []);
+  t.same(ledger.outcomes(intent), [['done'], ['done']]);
+});
+
 t.test('closing waits for the act, and tells it', async (t) => {
   const world = new World();
   const intent = world.ledger.grant();

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../contracts/types.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { toHex } from '../../src/codec/hex.ts';
-import { encodeUtf8 } from '../../src/codec/utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import type { LedgerNode, Wanted } from '../../src/executor/nodes.ts';
 import { signCheckpoint } from '../../src/log/checkpoint.ts';
@@ -120,6 +120,12 @@ export class TestLedger {
   /** Every outcome that the ledger has, by attempt. */
   outcomes(intent: string): string[][] {
     return this.grants.get(intent)?.attempts.map(({ outcomes }) => outcomes) ?? [];
+  }
+
+  /** The newest transaction with a record of this type. */
+  lastOf(type: string): string {
+    const found = this.#leaves.map((leaf) => JSON.parse(decodeUtf8(leaf)) as JsonObject);
+    return String(found.findLast((each) => each['type'] === type)?.['tx']);
   }
 
   tx(type: string, by: string, body: JsonObject, expires: number): { id: string; text: string; expires: number } {
