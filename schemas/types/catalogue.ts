@@ -66,39 +66,41 @@ import schema63 from '../record/tx.schema.json' with { type: 'json' };
 import schema64 from '../routing-table.schema.json' with { type: 'json' };
 import schema65 from '../rpc.schema.json' with { type: 'json' };
 import schema66 from '../state-proof.schema.json' with { type: 'json' };
-import schema67 from '../transaction.schema.json' with { type: 'json' };
-import schema68 from '../tx/alerts.raise.schema.json' with { type: 'json' };
-import schema69 from '../tx/alerts.resolve.schema.json' with { type: 'json' };
-import schema70 from '../tx/governance.approve.schema.json' with { type: 'json' };
-import schema71 from '../tx/governance.evidence.schema.json' with { type: 'json' };
-import schema72 from '../tx/governance.propose.schema.json' with { type: 'json' };
-import schema73 from '../tx/governance.ready.schema.json' with { type: 'json' };
-import schema74 from '../tx/governance.text.schema.json' with { type: 'json' };
-import schema75 from '../tx/governance.withdraw.schema.json' with { type: 'json' };
-import schema76 from '../tx/identity.redeem.schema.json' with { type: 'json' };
-import schema77 from '../tx/identity.register.schema.json' with { type: 'json' };
-import schema78 from '../tx/identity.resume.schema.json' with { type: 'json' };
-import schema79 from '../tx/identity.revoke.schema.json' with { type: 'json' };
-import schema80 from '../tx/identity.roles.schema.json' with { type: 'json' };
-import schema81 from '../tx/identity.rotate.schema.json' with { type: 'json' };
-import schema82 from '../tx/identity.suspend.schema.json' with { type: 'json' };
-import schema83 from '../tx/identity.ticket.schema.json' with { type: 'json' };
-import schema84 from '../tx/intents.approve.schema.json' with { type: 'json' };
-import schema85 from '../tx/intents.cancel.schema.json' with { type: 'json' };
-import schema86 from '../tx/intents.consume.schema.json' with { type: 'json' };
-import schema87 from '../tx/intents.propose.schema.json' with { type: 'json' };
-import schema88 from '../tx/intents.report.schema.json' with { type: 'json' };
-import schema89 from '../tx/models.attest.schema.json' with { type: 'json' };
-import schema90 from '../tx/models.authorise.schema.json' with { type: 'json' };
-import schema91 from '../tx/models.lineage.schema.json' with { type: 'json' };
-import schema92 from '../tx/models.register.schema.json' with { type: 'json' };
-import schema93 from '../tx/models.revoke.schema.json' with { type: 'json' };
-import schema94 from '../tx/packets.acknowledge.schema.json' with { type: 'json' };
-import schema95 from '../tx/packets.commit.schema.json' with { type: 'json' };
-import schema96 from '../tx/packets.mismatch.schema.json' with { type: 'json' };
-import schema97 from '../tx/routing.instance.schema.json' with { type: 'json' };
-import schema98 from '../tx/routing.publish.schema.json' with { type: 'json' };
-import schema99 from '../tx/routing.rollback.schema.json' with { type: 'json' };
+import schema67 from '../status.schema.json' with { type: 'json' };
+import schema68 from '../transaction.schema.json' with { type: 'json' };
+import schema69 from '../tx/alerts.raise.schema.json' with { type: 'json' };
+import schema70 from '../tx/alerts.resolve.schema.json' with { type: 'json' };
+import schema71 from '../tx/governance.approve.schema.json' with { type: 'json' };
+import schema72 from '../tx/governance.evidence.schema.json' with { type: 'json' };
+import schema73 from '../tx/governance.propose.schema.json' with { type: 'json' };
+import schema74 from '../tx/governance.ready.schema.json' with { type: 'json' };
+import schema75 from '../tx/governance.text.schema.json' with { type: 'json' };
+import schema76 from '../tx/governance.withdraw.schema.json' with { type: 'json' };
+import schema77 from '../tx/identity.redeem.schema.json' with { type: 'json' };
+import schema78 from '../tx/identity.register.schema.json' with { type: 'json' };
+import schema79 from '../tx/identity.resume.schema.json' with { type: 'json' };
+import schema80 from '../tx/identity.revoke.schema.json' with { type: 'json' };
+import schema81 from '../tx/identity.roles.schema.json' with { type: 'json' };
+import schema82 from '../tx/identity.rotate.schema.json' with { type: 'json' };
+import schema83 from '../tx/identity.suspend.schema.json' with { type: 'json' };
+import schema84 from '../tx/identity.ticket.schema.json' with { type: 'json' };
+import schema85 from '../tx/intents.approve.schema.json' with { type: 'json' };
+import schema86 from '../tx/intents.cancel.schema.json' with { type: 'json' };
+import schema87 from '../tx/intents.consume.schema.json' with { type: 'json' };
+import schema88 from '../tx/intents.propose.schema.json' with { type: 'json' };
+import schema89 from '../tx/intents.report.schema.json' with { type: 'json' };
+import schema90 from '../tx/models.attest.schema.json' with { type: 'json' };
+import schema91 from '../tx/models.authorise.schema.json' with { type: 'json' };
+import schema92 from '../tx/models.lineage.schema.json' with { type: 'json' };
+import schema93 from '../tx/models.register.schema.json' with { type: 'json' };
+import schema94 from '../tx/models.revoke.schema.json' with { type: 'json' };
+import schema95 from '../tx/packets.acknowledge.schema.json' with { type: 'json' };
+import schema96 from '../tx/packets.commit.schema.json' with { type: 'json' };
+import schema97 from '../tx/packets.mismatch.schema.json' with { type: 'json' };
+import schema98 from '../tx/routing.instance.schema.json' with { type: 'json' };
+import schema99 from '../tx/routing.publish.schema.json' with { type: 'json' };
+import schema100 from '../tx/routing.rollback.schema.json' with { type: 'json' };
+import schema101 from '../walk.schema.json' with { type: 'json' };
 
 /** Name → schema document. */
 export const schemaDocuments: ReadonlyMap<string, object> = new Map<string, object>([
@@ -169,37 +171,39 @@ export const schemaDocuments: ReadonlyMap<string, object> = new Map<string, obje
   ['routing-table', schema64],
   ['rpc', schema65],
   ['state-proof', schema66],
-  ['transaction', schema67],
-  ['tx/alerts.raise', schema68],
-  ['tx/alerts.resolve', schema69],
-  ['tx/governance.approve', schema70],
-  ['tx/governance.evidence', schema71],
-  ['tx/governance.propose', schema72],
-  ['tx/governance.ready', schema73],
-  ['tx/governance.text', schema74],
-  ['tx/governance.withdraw', schema75],
-  ['tx/identity.redeem', schema76],
-  ['tx/identity.register', schema77],
-  ['tx/identity.resume', schema78],
-  ['tx/identity.revoke', schema79],
-  ['tx/identity.roles', schema80],
-  ['tx/identity.rotate', schema81],
-  ['tx/identity.suspend', schema82],
-  ['tx/identity.ticket', schema83],
-  ['tx/intents.approve', schema84],
-  ['tx/intents.cancel', schema85],
-  ['tx/intents.consume', schema86],
-  ['tx/intents.propose', schema87],
-  ['tx/intents.report', schema88],
-  ['tx/models.attest', schema89],
-  ['tx/models.authorise', schema90],
-  ['tx/models.lineage', schema91],
-  ['tx/models.register', schema92],
-  ['tx/models.revoke', schema93],
-  ['tx/packets.acknowledge', schema94],
-  ['tx/packets.commit', schema95],
-  ['tx/packets.mismatch', schema96],
-  ['tx/routing.instance', schema97],
-  ['tx/routing.publish', schema98],
-  ['tx/routing.rollback', schema99],
+  ['status', schema67],
+  ['transaction', schema68],
+  ['tx/alerts.raise', schema69],
+  ['tx/alerts.resolve', schema70],
+  ['tx/governance.approve', schema71],
+  ['tx/governance.evidence', schema72],
+  ['tx/governance.propose', schema73],
+  ['tx/governance.ready', schema74],
+  ['tx/governance.text', schema75],
+  ['tx/governance.withdraw', schema76],
+  ['tx/identity.redeem', schema77],
+  ['tx/identity.register', schema78],
+  ['tx/identity.resume', schema79],
+  ['tx/identity.revoke', schema80],
+  ['tx/identity.roles', schema81],
+  ['tx/identity.rotate', schema82],
+  ['tx/identity.suspend', schema83],
+  ['tx/identity.ticket', schema84],
+  ['tx/intents.approve', schema85],
+  ['tx/intents.cancel', schema86],
+  ['tx/intents.consume', schema87],
+  ['tx/intents.propose', schema88],
+  ['tx/intents.report', schema89],
+  ['tx/models.attest', schema90],
+  ['tx/models.authorise', schema91],
+  ['tx/models.lineage', schema92],
+  ['tx/models.register', schema93],
+  ['tx/models.revoke', schema94],
+  ['tx/packets.acknowledge', schema95],
+  ['tx/packets.commit', schema96],
+  ['tx/packets.mismatch', schema97],
+  ['tx/routing.instance', schema98],
+  ['tx/routing.publish', schema99],
+  ['tx/routing.rollback', schema100],
+  ['walk', schema101],
 ]);

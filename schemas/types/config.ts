@@ -113,6 +113,19 @@ export interface ConfigFile {
      */
     allowOrigins?: string[];
     /**
+     * Where people open the pages /enrol and /approve of this node, and the domain that their security keys are for. Without it: http://localhost with the port of rpc.port.
+     */
+    webauthn?: {
+      /**
+       * Domain: the host of the origin, or one above it.
+       */
+      rpId: string;
+      /**
+       * Origin of the pages as a browser shows it, for example https://weft.example.net.
+       */
+      origin: string;
+    };
+    /**
      * One HTTP body or WebSocket message.
      */
     bodyBytesMax?: number;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { validate } from '../../schemas/validators.ts';
 import * as browser from '../../src/token/browser.ts';
 import * as node from '../../src/token/node.ts';
 import { makeStatusVectors, statusVectorsUrl } from './statusVectors.ts';
@@ -8,6 +9,19 @@ const vectors = JSON.parse(readFileSync(statusVectorsUrl, 'utf8'));
 
 t.test('the bytes that we write are those that are frozen', async (t) => {
   t.strictSame(JSON.parse(JSON.stringify(makeStatusVectors())), vectors);
+});
+
+t.test('they are what their schemas say', async (t) => {
+  const documents = {
+    status: vectors.status,
+    'status of what is absent': vectors.absent.status,
+    walk: vectors.walk.walk,
+  };
+  for (const [name, text] of Object.entries(documents)) {
+    const schema = name.split(' ')[0] ?? '';
+    t.equal(validate(schema, JSON.parse(text)), undefined, name);
+    t.type(validate(schema, { ...JSON.parse(text), more: 1 }), 'string', 'and nothing else');
+  }
 });
 
 for (const [runtime, entry] of Object.entries({ node, browser })) {
