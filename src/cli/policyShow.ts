@@ -1,11 +1,14 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { connect, type WeftClient } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
+import { statementsOf } from '../policy/defaultSet.ts';
 import { digestOfSet } from '../policy/document.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
-import { bad, dim, print, printFields, printJson } from './output.ts';
+import { bad, dim, note, print, printFields, printJson } from './output.ts';
 
-type Options = { readonly rpc: string; readonly json?: boolean };
+type Options = { readonly rpc: string; readonly json?: boolean; readonly write?: string };
 
 /** The policy in force, as the node that is asked has it in finalized state. */
 export type PolicyInForce = {
@@ -24,6 +27,7 @@ export function policyShowCommand(policy: Command): void {
     .description('The policy in force: version, digest, since when, and its policies.')
     .argument('[id]', 'one policy, with its text; "schema" for the Cedar schema')
     .requiredOption('--rpc <url>', 'node (more: separated by commas)')
+    .option('--write <dir>', 'write the set into a new folder, to change it and propose it')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample: weft policy show models.unverified --rpc http://127.0.0.1:7611')
     .action(show);
@@ -62,6 +66,7 @@ export async function policyInForce(client: WeftClient): Promise<PolicyInForce> 
 
 async function show(id: string | undefined, options: Options): Promise<void> {
   const { document, ...inForce } = await readPolicyInForce(options.rpc);
+  if (options.write !== undefined) writeSet(options.write, document);
   if (id !== undefined) {
     const text = id === 'schema' ? document.schema : document.policies.find((policy) => policy.id === id)?.text;
     if (text === undefined)
@@ -82,6 +87,17 @@ async function show(id: string | undefined, options: Options): Promise<void> {
   ]);
   print();
   for (const policy of document.policies) print(`${policy.id}  ${dim(purposeOf(policy.text))}`);
+}
+
+/** @throws WeftError FOLDER_EXISTS */
+function writeSet(folder: string, { schema, policies }: PolicySetDocument): void {
+  if (existsSync(folder)) throw new WeftError('FOLDER_EXISTS', `${folder} exists already; name another folder`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'policy.cedarschema'), `${schema}\n`);
+  // Whoever reads the folder takes the id from the text; genesis documents can name it beside.
+  const named = policies.map(({ id, text }) => (statementsOf(text)[0]?.id === id ? text : `@id("${id}")\n${text}`));
+  writeFileSync(join(folder, 'policy.cedar'), `${named.join('\n\n')}\n`);
+  note(`Wrote ${policies.length} policies and the schema to ${folder}; change them, then weft policy check ${folder}`);
 }
 
 /** The first line of the comment above a policy. */

@@ -11,6 +11,7 @@ import type { NodeApi } from '../../src/node/api.ts';
 import { rpcConfig } from '../../src/node/config.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { digestOfSet } from '../../src/policy/document.ts';
+import { readPolicySetFolder } from '../../src/policy/setFolder.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
 import { type FakeNode, fakeNode, fakeProposal, hash } from '../rpc/fakeNode.ts';
 import { weft } from './run.ts';
@@ -149,7 +150,11 @@ t.test('pause, resume, and that it is seen', async (t) => {
 });
 
 t.test('policy show: the set in force, one policy, and a node that answers with other texts', async (t) => {
-  const { rpc, state } = await setUp(t);
+  const { rpc, state, folder } = await setUp(t);
+  const written = join(folder, 'written');
+  t.equal((await weft(['policy', 'show', '--write', written, ...rpc])).code, 0);
+  t.equal(digestOfSet(readPolicySetFolder(written)), digestOfSet(initial), 'to the letter');
+  t.match((await weft(['policy', 'show', '--write', written, ...rpc])).err, '[FOLDER_EXISTS]');
   const [all, one, none, json] = await Promise.all([
     weft(['policy', 'show', ...rpc]),
     weft(['policy', 'show', 'models.unverified', ...rpc]),

@@ -147,12 +147,16 @@ t.test('one less', { skip }, async (t) => {
   t.equal(names(await client.governance()), 'v1 v2 v3 v5');
 });
 
-t.test('an observer, a parameter, a council, an upgrade', { skip }, async (t) => {
+t.test('an observer, a parameter, the policy, a pause, a council, an upgrade', { skip }, async (t) => {
   await runs(t, '## Observers');
   t.same((await client.governance()).observers, [{ name: 'o1' }]);
   await runs(t, '## Change a parameter');
   const { parameters } = await client.governance();
   t.same([parameters['maxBlockTxs'], parameters['recosignMs']], [2048, 1500]);
+  t.match(await runs(t, '## Change the policy'), /\+ identity\.enrolment-rests[\s\S]*effective/);
+  t.match((await client.state('governance/policy/current')).value, { version: 2, minValid: 1 });
+  t.match(await runs(t, '## Pause: the kill switch'), /paused +yes[\s\S]*effective/);
+  t.match((await client.state('governance/pause/current')).value, { paused: false });
   t.match(await runs(t, '## Another council'), /approved: 1 of 2[\s\S]*effective/);
   t.match(await runs(t, '## Upgrade'), /missing +v1 v2 v3 v5[\s\S]*withdrawn/);
   const status = await client.governance();
