@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Terms } from '../../contracts/intents/terms.ts';
 import { WeftError } from '../codec/error.ts';
 import type { HistoryEnd, HistoryListener } from '../policyTools/history.ts';
 import type { Dependent, Flip, TimeMachineReport } from '../policyTools/timeMachine.ts';
@@ -138,12 +139,34 @@ function dependentOf({ height, account, transaction, tx, dependsOn }: Dependent)
 
 function turn({ flip }: Flip): string {
   if (flip === 'deny') return bad('allow → deny');
-  return flip === 'allow' ? good('deny → allow') : 'other limits';
+  return flip === 'allow' ? good('deny → allow') : 'other terms  ';
 }
 
-function said({ decision, policies, errors }: Verdict): string {
-  const by = policies.length > 0 ? policies.join(', ') : decision === 'deny' ? 'nobody permits it' : '';
-  return `${decision}${by === '' ? '' : ` (${by})`}${errors ? ', and a policy errs' : ''}`;
+function said({ decision, policies, errors, why, terms }: Verdict): string {
+  const by = policies.length > 0 ? policies.join(', ') : 'nobody permits it';
+  const code = why === undefined ? '' : ` ${why}`;
+  const on = terms === undefined ? '' : `, ${termsText(terms)}`;
+  return `${decision}${code} (${by})${on}${errors ? ', and a policy errs' : ''}`;
+}
+
+function termsText(terms: Terms): string {
+  const { ttlMs, maxUses, maxTargets, approvals, approverKey, dryRunOnly, cooldownMs } = terms;
+  return [
+    `${formatDuration(ttlMs)}`,
+    `${maxUses} ${maxUses === 1 ? 'use' : 'uses'}`,
+    ...(approvals > 0 ? [`${approvals} ${approvals === 1 ? 'approval' : 'approvals'}`] : []),
+    ...(approverKey === 'any' ? [] : [`by ${approverKey}`]),
+    ...(maxTargets < Number.MAX_SAFE_INTEGER ? [`${maxTargets} targets in force`] : []),
+    ...(cooldownMs > 0 ? [`rest ${formatDuration(cooldownMs)}`] : []),
+    ...(dryRunOnly ? ['dry run'] : []),
+  ].join(' · ');
+}
+
+/** `90000` → `90s`. */
+function formatDuration(ms: number): string {
+  if (ms % 1000 !== 0) return `${ms}ms`;
+  if (ms % 60_000 !== 0) return `${ms / 1000}s`;
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
 }
 
 function printSummary({ chain, height, transactions, questions, flips, dependents }: TimeMachineReport): void {
@@ -153,7 +176,9 @@ function printSummary({ chain, height, transactions, questions, flips, dependent
     print(good('None would have been another one.'));
     return;
   }
-  print(`${changed} would have been another one: ${flips.deny} allow → deny, ${flips.allow} deny → allow`);
+  print(
+    `${changed} would have been another one: ${flips.deny} allow → deny, ${flips.allow} deny → allow, ${flips.terms} on other terms`,
+  );
   if (dependents > 0) print(`${dependents} later transactions depend on them.`);
   note('The past went on as it was recorded: each question was asked in the state in which it was asked then.');
 }

@@ -104,12 +104,15 @@ async function uncoveredOf(
   asked: readonly Asked[],
 ): Promise<string[]> {
   const gone = new Set(forbids);
-  const permits = createPolicyEngine({ ...set, policies: set.policies.filter(({ id }) => !gone.has(id)) });
+  let permits: PolicyEngine | undefined;
   const uncovered: string[] = [];
   for (const forbid of forbids) {
     const isAlone = ({ policies }: Outcome): boolean => policies.length === 1 && policies[0] === forbid;
     const candidates = asked.filter(({ outcomes }) => outcomes.some(isAlone));
-    if (!(await anyPasses(candidates, deciderWithout(forbid, engine, permits)))) uncovered.push(forbid);
+    if (candidates.length > 0)
+      permits ??= createPolicyEngine({ ...set, policies: set.policies.filter(({ id }) => !gone.has(id)) });
+    if (permits === undefined || !(await anyPasses(candidates, deciderWithout(forbid, engine, permits))))
+      uncovered.push(forbid);
   }
   return uncovered;
 }

@@ -32,7 +32,7 @@ export type Flip = Place & {
 
 /** A transaction that would have had nothing to stand on, or something else. */
 export type Dependent = Place & {
-  /** The intent whose proposal flips. */
+  /** The intent whose proposal, or approval, would have been decided otherwise. */
   readonly dependsOn: string;
 };
 
@@ -59,9 +59,15 @@ export type TimeMachineReport = HistoryEnd & {
 const batchMax = 512;
 const batchesMax = 32;
 
-type Asked = { readonly place: Place; readonly request: PolicyRequest; readonly decision: Decision };
+type Asked = {
+  readonly place: Place;
+  /** The intent that the transaction proposes or is about. */
+  readonly intent: string | undefined;
+  readonly request: PolicyRequest;
+  readonly decision: Decision;
+};
 /** In the order of the past: questions, and what followed an intent. */
-type Event = Asked | { readonly place: Place; readonly intent: string };
+type Event = Asked | { readonly place: Place; readonly intent: string; readonly request?: undefined };
 
 /** @throws WeftError what the history throws; POLICY_HOST_FAILED */
 export async function runTimeMachine(options: TimeMachineOptions): Promise<TimeMachineReport> {
@@ -75,7 +81,7 @@ export async function runTimeMachine(options: TimeMachineOptions): Promise<TimeM
   async function flush(): Promise<void> {
     const events = held;
     held = [];
-    const answers = candidate.decide(events.flatMap((event) => ('request' in event ? [event.request] : [])));
+    const answers = candidate.decide(events.flatMap((event) => (event.request === undefined ? [] : [event.request])));
     const before = waiting.at(-1) ?? Promise.resolve();
     const compared = before.then(async () => comparison.take(events, await answers));
     // Looked at in its turn.
@@ -90,10 +96,11 @@ export async function runTimeMachine(options: TimeMachineOptions): Promise<TimeM
       decider(state, tx, block) {
         const decide = policyDecider(state);
         const place = placeOf(tx, block);
+        const intent = tx.type === 'intents.propose' ? tx.txId : intentOf(tx);
         return (request) => {
           const decision = decide(request);
           questions += 1;
-          held.push({ place, request, decision });
+          held.push({ place, intent, request, decision });
           return decision;
         };
       },
@@ -125,13 +132,16 @@ function intentOf({ type, body }: Transaction): string | undefined {
   return typeof intent === 'string' ? intent : undefined;
 }
 
-/** Intents whose proposals flipped that are remembered, the newest. */
+/** Of what these decide a grant is made. */
+const makesGrants: ReadonlySet<string> = new Set(['intents.propose', 'intents.approve']);
+/** Intents of which a decision flipped that are remembered, the newest. */
 const flippedMax = 65_536;
 
 class Comparison {
   readonly #options: TimeMachineOptions;
-  readonly #flips = { deny: 0, allow: 0 };
-  readonly #flipped = new Set<string>();
+  readonly #flips = { deny: 0, allow: 0, terms: 0 };
+  /** Intent → the transaction that would have been decided otherwise. */
+  readonly #flipped = new Map<string, string>();
   #dependents = 0;
 
   constructor(options: TimeMachineOptions) {
@@ -141,7 +151,7 @@ class Comparison {
   take(events: readonly Event[], answers: readonly Decision[]): void {
     let next = 0;
     for (const event of events) {
-      if ('intent' in event) {
+      if (event.request === undefined) {
         this.#follow(event.place, event.intent);
         continue;
       }
@@ -156,25 +166,26 @@ class Comparison {
     return { flips: { ...this.#flips }, dependents: this.#dependents };
   }
 
-  #compare({ place, request, decision }: Asked, answer: Decision): void {
+  #compare({ place, intent, request, decision }: Asked, answer: Decision): void {
     const before = verdictOf(request, decision);
     const after = verdictOf(request, answer);
     const flip = flipOf(before, after);
     if (flip === undefined) return;
     this.#flips[flip] += 1;
-    if (place.transaction === 'intents.propose') this.#remember(place.tx);
+    if (intent !== undefined && makesGrants.has(place.transaction)) this.#remember(intent, place.tx);
     const { type, id } = request.resource;
     this.#options.onFlip({ flip, ...place, action: request.action, resource: `${type} "${id}"`, before, after });
   }
 
-  #remember(intent: string): void {
-    this.#flipped.add(intent);
-    const oldest = this.#flipped.values().next();
+  #remember(intent: string, tx: string): void {
+    if (!this.#flipped.has(intent)) this.#flipped.set(intent, tx);
+    const oldest = this.#flipped.keys().next();
     if (this.#flipped.size > flippedMax && !oldest.done) this.#flipped.delete(oldest.value);
   }
 
   #follow(place: Place, intent: string): void {
-    if (!this.#flipped.has(intent)) return;
+    const flipped = this.#flipped.get(intent);
+    if (flipped === undefined || flipped === place.tx) return;
     this.#dependents += 1;
     this.#options.onDependent?.({ ...place, dependsOn: intent });
   }

@@ -5,7 +5,7 @@ import { buildEnvelope } from '../../contracts/transaction.ts';
 import type { Json, JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { WeftError } from '../../src/codec/error.ts';
-import { concat, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { type Ed25519Signer, ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
@@ -17,11 +17,18 @@ import type { Executed } from '../../src/ledger/overlay.ts';
 import { genesisPosition } from '../../src/ledger/restart.ts';
 import type { Run } from '../../src/ledger/types.ts';
 import { leaderOf } from '../../src/ledger/validatorSet.ts';
+import { statementType } from '../../src/token/grant.ts';
 import { finalizationOf, genesisDocument, seedOf } from '../ledger/fixtures.ts';
 import { createPrng, type Prng } from '../sim/prng.ts';
 
 const agents = Array.from({ length: 12 }, (_, i) => `agent-${String(i + 1).padStart(2, '0')}`);
+const operators = Array.from({ length: 6 }, (_, i) => `operator-${i + 1}`);
+const executors = ['web-1', 'web-2', 'web-3'];
 const roles: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(operators.map((name) => [name, ['operator']])),
+  ...Object.fromEntries(executors.map((name) => [name, ['executor']])),
+  'approver-1': ['approver'],
+  'approver-2': ['approver'],
   admin: ['administrator', 'routing-admin'],
   authoriser: ['model-authoriser'],
   helper: ['administrator'],
@@ -66,7 +73,8 @@ export async function makePast(options: PastOptions): Promise<Past> {
   let transactions = 0;
   while (transactions < options.transactions) {
     const { blockId: parent, header, nextEpoch: epoch } = chain.tip;
-    const time = header.time + 1000;
+    // Far enough apart for grants to end on the way.
+    const time = header.time + 20_000;
     const view = header.epoch === epoch.epoch ? header.view + 1 : 1;
     const envelopes = life.block(header.height + 1, time, Math.min(perBlock, options.transactions - transactions));
     const builder = chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time });
@@ -122,6 +130,9 @@ class Life {
   readonly #random: Prng;
   readonly #signers = new Map<string, { keyid: string; signer: Ed25519Signer }>();
   readonly #models: string[] = [];
+  readonly #pending: { readonly intent: string; readonly audience: string }[] = [];
+  readonly #granted: { readonly intent: string; readonly audience: string }[] = [];
+  readonly #used: { readonly grant: string; readonly attempt: string; readonly audience: string }[] = [];
   #count = 0;
   #signed = 0;
 
@@ -136,7 +147,14 @@ class Life {
   }
 
   /** For acts that refer to what became of earlier ones. */
-  saw(_block: Executed): void {}
+  saw({ leaves }: Executed): void {
+    for (const { type, bytes } of leaves) {
+      if (type !== 'intents.pending' && type !== statementType) continue;
+      const record = JSON.parse(decodeUtf8(bytes)) as JsonObject;
+      const { intent, audience } = (record['predicate'] ?? record) as { intent: string; audience: string };
+      (type === statementType ? this.#granted : this.#pending).push({ intent, audience });
+    }
+  }
 
   #beginning(): Act[] {
     const up = agents.map((instance): Act => [instance, 'routing.instance', instanceBody(instance, 'up')]);
@@ -155,7 +173,8 @@ class Life {
     const random = this.#random;
     this.#count += 1;
     const dice = random.next();
-    if (dice < 0.6) return this.#packets(time);
+    if (dice < 0.45) return this.#packets(time);
+    if (dice < 0.6) return this.#intent();
     if (dice < 0.7) return [random.pick(everyone), 'packets.mismatch', this.#mismatch()];
     if (dice < 0.88) return this.#model();
     if (dice < 0.92) {
@@ -176,6 +195,43 @@ class Life {
       ids: this.#digest(`packet ${this.#count}`),
     }));
     return [by, 'packets.commit', { groups }];
+  }
+
+  #intent(): Act {
+    const random = this.#random;
+    const used = this.#used.shift();
+    if (used !== undefined) {
+      const { grant, attempt, audience } = used;
+      return [audience, 'intents.report', { grant, attempt, outcome: 'done', result: sha256Hex(encodeUtf8(attempt)) }];
+    }
+    const granted = this.#granted.shift();
+    if (granted !== undefined && random.chance(0.8)) {
+      const { intent: grant, audience } = granted;
+      const attempt = toBase64Url(sha256(encodeUtf8(grant)).subarray(0, 16));
+      this.#used.push({ grant, attempt, audience });
+      return [audience, 'intents.consume', { grant, attempt }];
+    }
+    const pending = this.#pending.shift();
+    if (pending !== undefined)
+      return [random.pick(['approver-1', 'approver-2', 'operator-1']), 'intents.approve', { intent: pending.intent }];
+    const host = `web-${random.between(1, 40)}`;
+    const [action, kind, effect] = random.pick([
+      ['service.restart', 'service', { host, service: random.pick(['nginx', 'shop', 'sshd', 'billing']) }],
+      ['cache.clear', 'cache', { host, cache: 'thumbnails' }],
+      ['config.restore', 'config', { host, config: 'nginx.conf', sha256: sha256Hex(encodeUtf8(host)) }],
+      ['sysctl.set', 'sysctl', { host, key: random.pick(['net.core.somaxconn', 'kernel.sysrq']), value: '1' }],
+    ] as const);
+    const [, what] = Object.values(effect);
+    const body = {
+      action,
+      resource: `${kind}/${host}/${what}`,
+      effect,
+      ttlMs: random.pick([30_000, 60_000, 600_000]),
+      audience: random.pick(executors),
+      maxUses: 1,
+      dryRun: random.chance(0.2),
+    };
+    return [random.pick([...operators, 'agent-01']), 'intents.propose', body];
   }
 
   #mismatch(): JsonObject {
