@@ -26,7 +26,8 @@ export async function checkedFolder(dir: string): Promise<PolicySetDocument> {
 
 async function checked(set: PolicySetDocument): Promise<PolicySetDocument> {
   const { checkPolicySet } = await import('../policy/check.ts');
-  const verdict = await checkPolicySet(set);
+  const { policyQuestions } = await import('../../contracts/policyQuestions.ts');
+  const verdict = await checkPolicySet(set, policyQuestions);
   if (verdict.ok) return set;
-  throw new WeftError(verdict.code, `the set may not decide: ${verdict.message}`);
+  throw new WeftError(verdict.code, `the set may not decide: ${verdict.message}. weft policy check says where`);
 }

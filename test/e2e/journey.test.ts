@@ -1,6 +1,6 @@
 // README.md as somebody reads it who has just cloned this: its commands, in its order, in a shell.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -18,10 +18,10 @@ let ready: Ready | undefined;
 t.teardown(() => dev.remove([...(ready?.pids ?? []), ...processesOf(dev.dir)]));
 
 /** The shell commands under a heading, with this run's ports instead of those that the README names. */
-function commandsOf(heading: string): string {
-  const section = readme.split(/^(?=#{2,3} )/m).find((each) => each.startsWith(`### ${heading}\n`));
+function commandsOf(heading: string, page = readme): string {
+  const section = page.split(/^(?=#{2,3} )/m).find((each) => /^#+ (.*)/.exec(each)?.[1] === heading);
   const blocks = [...(section ?? '').matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text]) => text);
-  if (blocks.length === 0) throw new Error(`README.md has no commands under '${heading}'`);
+  if (blocks.length === 0) throw new Error(`no commands under '${heading}'`);
   return blocks
     .join('')
     .replaceAll(':7611', `:${dev.basePort + 11}`)
@@ -100,6 +100,17 @@ t.test('verify a token', { skip }, async (t) => {
 t.test('replay offline, while the network runs', { skip }, async (t) => {
   const { code, out, err } = await shell(commandsOf('Replay offline'));
   t.equal(code, 0, `${out}\n${err}`);
+});
+
+t.test('write policy: the README, then the whole way of docs/policy.md up to a rule in force', { skip }, async (t) => {
+  symlinkSync(join(root, 'genesis'), join(dev.dir, 'genesis'));
+  const first = await shell(commandsOf('Write policy'));
+  t.equal(first.code, 0, `${first.out}\n${first.err}`);
+  t.match(first.out, /None would have been another one/, 'a copy is the same set');
+  const page = readFileSync(join(root, 'docs', 'policy.md'), 'utf8');
+  const whole = await shell(`rm -r my-policy\n${commandsOf('From a thought to a rule', page)}`);
+  t.equal(whole.code, 0, `${whole.out}\n${whole.err}`);
+  t.match(whole.out, '@id("intents.clear-thumbnails-by-agent")', 'it is in force');
 });
 
 t.test('with everything stopped the token still holds, and the chain still replays', { skip }, async (t) => {
