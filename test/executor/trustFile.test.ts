@@ -42,7 +42,7 @@ function walk(last = after): string {
     epoch: leafAt(end - 2),
     consistency: log.consistency(end),
   };
-  return encodeWalk([step], log.checkpoint(last));
+  return encodeWalk([step], log.checkpoint(last, log.size, last.cosigners.slice(1)));
 }
 
 const gone = (): Promise<never> => Promise.reject(new WeftError('RPC_UNREACHABLE', 'gone'));
