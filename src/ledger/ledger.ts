@@ -6,11 +6,9 @@ import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type StateProof, stateKey } from '../log/stateTree.ts';
-import type { Tile } from '../log/tiles.ts';
-import { encodeCertificate } from './certificate.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
-import { diskError } from './diskError.ts';
+import { commitPath } from './commit.ts';
 import { candidatesOf, type Observer, observersOf } from './epochState.ts';
 import { factsOf } from './execute.ts';
 import { type Files, nodeFiles } from './files.ts';
@@ -20,7 +18,6 @@ import type { Header } from './header.ts';
 import { History } from './history.ts';
 import { type KeyValue, openLevel } from './keyValue.ts';
 import type { LogTiles } from './logReader.ts';
-import type { Executed } from './overlay.ts';
 import { inlineVerifier } from './prepare.ts';
 import { compactPruned, pruneGoal, pruneSlice, type Retention } from './prune.ts';
 import type { ProvenValue } from './recentStates.ts';
@@ -28,10 +25,8 @@ import { clearIncoming, settleIncoming } from './replaceStore.ts';
 import { type OpenedStore, readStore } from './restart.ts';
 import { type ImportTarget, importRun, RunImport, type RunSource, readBodies, readRun, readRunPart } from './runs.ts';
 import { checkStoredBlock } from './selfCheck.ts';
-import type { Captured } from './snapshotWrite.ts';
+import { type Captured, capture } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
-import { prefixRange } from './storeKeys.ts';
-import { inTurns, slicesOf } from './turns.ts';
 import type {
   BlockBuilder,
   BuildContext,
@@ -49,6 +44,7 @@ import type {
   Tip,
 } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
+import { Writes } from './writes.ts';
 
 export type LedgerOptions = {
   /** Data folder: `store/` (Level) and `journal/` are made in it. */
@@ -75,11 +71,9 @@ export class Ledger {
   readonly #log: LogTiles;
   readonly #history: History;
   readonly #rulesets: RulesetSource;
+  readonly #writes = new Writes();
   #journal: ChainJournal | undefined;
   #finalized: Tip;
-  /** The end of the queue of writes. */
-  #writes: Promise<unknown> = Promise.resolve();
-  #failure: WeftError | undefined;
 
   private constructor(genesis: Genesis, chain: Chain, opened: OpenedStore, rulesets: RulesetSource) {
     this.genesis = genesis;
@@ -154,8 +148,7 @@ export class Ledger {
 
   /** Waits for writes that are under way. */
   async close(): Promise<void> {
-    await this.#writes.catch(() => undefined);
-    this.#failure ??= new WeftError('LEDGER_CLOSED', 'The ledger is closed.');
+    await this.#writes.close();
     await this.#journal?.close();
     await this.#store.close();
   }
@@ -262,7 +255,7 @@ export class Ledger {
    * Rejects with BLOCK_UNKNOWN, FINALITY_CONFLICT, CERTIFICATE_INVALID, DISK_FULL, DISK_FAILED (then for ever).
    */
   commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
-    return this.#write(() => this.#commit(blockId, certificate));
+    return this.#writes.add(() => this.#commit(blockId, certificate));
   }
 
   async #commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
@@ -278,37 +271,16 @@ export class Ledger {
     const blocks = this.#chain.pathTo(blockId);
     const last = blocks.at(-1);
     if (last === undefined) return [];
-    if (blocks.some((block) => block !== last && block.facts.closing)) {
-      throw new WeftError(
-        'CERTIFICATE_INVALID',
-        'The last block of an epoch is finalized by a certificate of its own, before anything is built on it (W10).',
-      );
-    }
-    // A run may have thousands of blocks. It is one batch and one moment for everybody who reads, but no single stretch of work.
-    const tiles: Tile[] = [];
-    await inTurns(blocks, leavesOf, ({ leafHashes }) => void tiles.push(...this.#log.append(leafHashes)));
-    await this.#disk(() =>
-      this.#store.commit(
-        blocks,
-        encodeCertificate(certificate, last.epoch.validators.length),
-        tiles,
-        this.#journal?.durable,
-      ),
-    );
-    this.#log.committed(last.header.logSize);
-    await this.#settle(blocks, blockId);
+    const target = {
+      chain: this.#chain,
+      store: this.#store,
+      log: this.#log,
+      writes: this.#writes,
+      journalRecords: this.#journal?.durable,
+    };
+    const committed = await commitPath(target, blocks, last, certificate);
     this.#finalized = { blockId, header: last.header, facts: last.facts, certificate };
-    return blocks.map((block) => toCommitted(block, block === last ? certificate : undefined));
-  }
-
-  async #settle(blocks: readonly Executed[], last: string): Promise<void> {
-    const path = new Set(blocks.map((block) => block.blockId));
-    let first = true;
-    for (const slice of slicesOf(blocks, leavesOf)) {
-      if (!first) await new Promise((resolve) => setImmediate(resolve));
-      first = false;
-      this.#chain.settleSlice(slice, last, path);
-    }
+    return committed;
   }
 
   /**
@@ -463,21 +435,21 @@ export class Ledger {
    * then nothing may be signed.
    */
   rememberCheckpoint(size: number, root: string): Promise<boolean> {
-    return this.#write(async () => {
+    return this.#writes.add(async () => {
       const before = this.#store.meta('cosigned');
       if (before !== undefined) {
         const [oldSize, oldRoot] = decodeCbor(before, { bytesMax: 128 }) as [number, string];
         if (size < oldSize || (size === oldSize && root !== oldRoot)) return false;
         if (size === oldSize) return true;
       }
-      await this.#disk(() => this.#store.putMeta('cosigned', encodeCbor([size, root])));
+      await this.#writes.disk(() => this.#store.putMeta('cosigned', encodeCbor([size, root])));
       return true;
     });
   }
 
   /** A small value of the node that must survive; durable when resolved. */
   putNote(name: string, value: Uint8Array): Promise<void> {
-    return this.#write(() => this.#disk(() => this.#store.putMeta(`note/${name}`, value)));
+    return this.#writes.add(() => this.#writes.disk(() => this.#store.putMeta(`note/${name}`, value)));
   }
 
   /** The last record of the journal that was on the disk at the last commit; 0 where that is not known. */
@@ -499,12 +471,12 @@ export class Ledger {
    * @returns how many keys went; 0 when there is nothing more to take
    */
   prune(retention: Retention, snapshot: number): Promise<number> {
-    return this.#write(async () => {
+    return this.#writes.add(async () => {
       const tip = this.#store.block(this.#finalized.header.height);
       const goal = tip && pruneGoal(this.#store, tip, retention, snapshot);
       const slice = goal && pruneSlice(this.#store, goal);
       if (slice === undefined) return 0;
-      await this.#disk(() => this.#store.write(slice.ops, slice.floor));
+      await this.#writes.disk(() => this.#store.write(slice.ops, slice.floor));
       return slice.ops.length;
     });
   }
@@ -516,62 +488,7 @@ export class Ledger {
 
   /** The finalized block and the state after it, held still for a snapshot while the chain goes on. */
   capture(): Promise<Captured> {
-    return this.#write(async () => {
-      const block = this.#store.block(this.#finalized.header.height);
-      if (block === undefined) {
-        throw new WeftError('SNAPSHOT_NO_FINALIZATION', 'No block is finalized yet: there is nothing to keep.');
-      }
-      // Begun here, where no commit is under way: an iterator sees the store as it was then.
-      const state = await begun(this.#store.range(...prefixRange('s')));
-      return { genesis: this.genesis, block, store: this.#store, log: this.#log, state };
-    });
+    const { genesis } = this;
+    return this.#writes.add(() => capture(genesis, this.#store, this.#log, this.#finalized.header.height));
   }
-
-  #write<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#writes.then(() => {
-      if (this.#failure !== undefined) throw this.#failure;
-      return work();
-    });
-    this.#writes = done.catch(() => undefined);
-    return done;
-  }
-
-  /** After a failed write nobody knows what the disk holds: nothing more is written until a restart reads it. */
-  async #disk<Result>(write: () => Promise<Result>): Promise<Result> {
-    try {
-      return await write();
-    } catch (error) {
-      this.#failure = diskError('The store', error);
-      throw this.#failure;
-    }
-  }
-}
-
-const leavesOf = ({ leaves }: Executed): number => leaves.length;
-
-/** An iterable whose first item is read already. */
-async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<Item>> {
-  const iterator = items[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  return (async function* () {
-    try {
-      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
-  })();
-}
-
-function toCommitted(block: Executed, certificate: Finalization | undefined): CommittedBlock {
-  return {
-    blockId: block.blockId,
-    header: block.header,
-    facts: block.facts,
-    certificate,
-    transactions: block.outcomes.flatMap((outcome, i) => {
-      const tx = block.transactions[i]?.tx;
-      return tx === undefined ? [] : { ...outcome, account: tx.account, type: tx.type, expires: tx.expires };
-    }),
-    records: block.leaves.map(({ bytes, type }, i) => ({ index: block.firstIndex + i, leaf: bytes, type })),
-  };
 }

@@ -19,7 +19,7 @@ import {
   snapshotLimits,
 } from './snapshotFormat.ts';
 import { encodeEpoch, type Store } from './store.ts';
-import { blockKey, leafKey } from './storeKeys.ts';
+import { blockKey, leafKey, prefixRange } from './storeKeys.ts';
 import type { StoredBlock } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
@@ -34,6 +34,28 @@ export type Captured = {
   readonly log: LogTiles;
   readonly state: AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
 };
+
+/** Of the finalized height. To be called where no commit is under way: an iterator sees the store as it was when it began. */
+export async function capture(genesis: Genesis, store: Store, log: LogTiles, height: number): Promise<Captured> {
+  const block = store.block(height);
+  if (block === undefined) {
+    throw new WeftError('SNAPSHOT_NO_FINALIZATION', 'No block is finalized yet: there is nothing to keep.');
+  }
+  return { genesis, block, store, log, state: await begun(store.range(...prefixRange('s'))) };
+}
+
+/** An iterable whose first item is read already. */
+async function begun<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<Item>> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
 
 export type WrittenSnapshot = {
   readonly path: string;
