@@ -121,7 +121,7 @@ export class Chain {
         continue;
       const execution = new BlockExecution(parent, nextTo(parent), this.#modules);
       const document = execution.setOf(prepared);
-      if (document !== undefined) this.#verdicts.learnAhead(document, execution.rules);
+      if (document !== undefined) this.#verdicts.learnAhead(document, execution.rules, prepared.tx.account);
     }
   }
 
@@ -160,7 +160,7 @@ export class Chain {
         if (execution.hasSetOf(prepared)) return 'TX_UNPREPARED';
         const document = execution.setOf(prepared);
         if (document !== undefined && !this.#verdicts.has(document, execution.rules)) {
-          this.#verdicts.learnAhead(document, execution.rules);
+          this.#verdicts.learnAhead(document, execution.rules, prepared.tx.account);
           return 'TX_UNPREPARED';
         }
         execution.add(prepared);

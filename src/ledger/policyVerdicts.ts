@@ -16,8 +16,8 @@ const throwaway: PolicySetChecker = {
 };
 
 const knownMax = 256;
-/** Sets that wait at admission; the rest is found out when a block is built or checked. */
-const waitingMax = 4;
+/** Accounts of which a set waits to be looked at ahead of time; there are not more members of a council. */
+const waitingMax = 32;
 
 /**
  * What Cedar says of policy sets, by ruleset and digest: a function of the two, so it is asked once. It is found out in throwaway
@@ -29,7 +29,7 @@ export class PolicyVerdicts {
   readonly #underWay = new Map<string, Promise<void>>();
   /** The end of the queue of what admission wants to know: one at a time. */
   #queue: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #waiting = new Set<string>();
 
   constructor(checker: PolicySetChecker = throwaway) {
     this.#checker = checker;
@@ -54,15 +54,18 @@ export class PolicyVerdicts {
     await running;
   }
 
-  /** Ahead of time, when it is its turn, if not too many wait. What fails is asked again when it is needed. */
-  learnAhead(document: PolicySetDocument, rules: Ruleset): void {
-    if (this.#waiting >= waitingMax || this.has(document, rules) || this.#underWay.has(keyOf(document, rules))) return;
-    this.#waiting += 1;
+  /**
+   * Ahead of time, when it is its turn. One set of an account waits at a time, so that whoever proposes many holds up nobody else.
+   * What does not wait, or fails, is asked again when it is needed.
+   */
+  learnAhead(document: PolicySetDocument, rules: Ruleset, account: string): void {
+    if (this.#waiting.has(account) || this.#waiting.size >= waitingMax || this.has(document, rules)) return;
+    this.#waiting.add(account);
     this.#queue = this.#queue
       .then(() => this.learn(document, rules))
       .catch(() => undefined)
       .finally(() => {
-        this.#waiting -= 1;
+        this.#waiting.delete(account);
       });
   }
 

@@ -269,6 +269,25 @@ t.test('a block has one set of each account checked, and refuses the next withou
   t.strictSame([other.asked.length, other.now], [1, 0]);
 });
 
+t.test('what nobody found out before, execution waits for, in a thread of its own', async (t) => {
+  const checker = checkerOf(async () => undefined);
+  const { chain, tip, proposals } = await twoSets(checker);
+  const [prepared] = (await chain.prepare(proposals.slice(0, 1), 'block', tip.blockId)) as PreparedTx[];
+  const modules = { chain: genesis.chain, genesisHash: genesis.genesisHash, rulesets: ruleset };
+  const { view, time } = tip.header;
+  const execute = (verdicts?: PolicyVerdicts) => {
+    const context = { view: view + 1, proposer: 0, time: time + 1000 };
+    const own = verdicts === undefined ? {} : { verdicts };
+    const execution = new BlockExecution(chain.position(tip.blockId)!, context, { ...modules, ...own });
+    execution.add(prepared!);
+    return execution.seal().outcomes[0]?.refused;
+  };
+  const late = checkerOf(async () => undefined);
+  t.equal(execute(new PolicyVerdicts(late)), undefined);
+  t.strictSame([late.asked.length, late.now], [0, 1]);
+  t.equal(execute(), undefined, 'also really');
+});
+
 t.test('trouble of this machine is no verdict: not about the set, and not about the block', async (t) => {
   const leader = await twoSets(checkerOf(async () => undefined));
   const block = await build(leader.chain, leader.tip.blockId, leader.proposals.slice(0, 1));
@@ -295,7 +314,10 @@ t.test('verdicts are remembered by ruleset and digest', async (t) => {
   t.equal(verdicts.need(initial, rules(2)), undefined, 'another ruleset asks other questions');
   for (let i = 0; i < 300; i += 1) verdicts.need({ ...initial, schema: `${i}` }, rules(1));
   t.equal(verdicts.has(initial, rules(1)), false, 'bounded');
-  for (let i = 0; i < 20; i += 1) verdicts.learnAhead({ ...initial, schema: `x${i}` }, rules(1));
+  for (let i = 0; i < 20; i += 1)
+    verdicts.learnAhead({ ...initial, schema: `x${i}` }, rules(1), i < 19 ? 'stolen' : 'honest');
   await new Promise((resolve) => setTimeout(resolve, 20));
-  t.equal(checker.asked.length, 5, 'and no more than four wait');
+  const last = checker.asked.slice(1);
+  const digests = [0, 19].map((i) => digestOfSet({ ...initial, schema: `x${i}` }));
+  t.strictSame(last, digests, 'one of an account waits: nobody stands behind the many of another');
 });
