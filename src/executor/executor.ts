@@ -162,9 +162,9 @@ export class Executor {
   async close(withinMs = 10_000): Promise<void> {
     this.#closing.abort();
     const stop = new AbortController();
-    await Promise.race([Promise.allSettled([...this.#runs]), this.#desk.clock.sleep(withinMs, stop.signal)]);
+    const done = Promise.allSettled([...this.#runs, this.#loop]);
+    await Promise.race([done, this.#desk.clock.sleep(withinMs, stop.signal)]);
     stop.abort();
-    await this.#loop;
     await this.#desk.book.close();
     for (const node of this.#desk.nodes) node.close();
     await this.#settings.release();
@@ -399,6 +399,7 @@ const provenCodes: ReadonlySet<string> = new Set([
   'STATUS_USED_UP',
   'STATUS_CANCELLED',
   'STATUS_EXPIRED',
+  'STATUS_MISMATCH',
 ]);
 
 /** What is refused so is over: no other node can know better, and no later one. */

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Attempt } from '../../src/executor/attempt.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { type Attempt, decodeAttempt, encodeAttempt } from '../../src/executor/attempt.ts';
 import { AttemptBook } from '../../src/executor/attemptBook.ts';
 import { lockFolder } from '../../src/executor/lock.ts';
 import { MemoryDisk } from '../ledger/fixtures.ts';
@@ -74,6 +75,28 @@ t.test('refuses to work on what is not whole, or not its own', async (t) => {
     file.bytes = bytes.slice();
     file.bytes[at]! ^= 1;
     await t.rejects(open(disk), { code: 'EXECUTOR_STATE_DAMAGED' }, `byte ${at}`);
+  }
+});
+
+t.test('what an earlier version wrote is read, and nothing else', async (t) => {
+  const text =
+    '{"attempt":"AQEBAQEBAQEBAQEBAQEBAQ","grant":"0000000000000000000000000000000000000000000000000000000000000001",' +
+    '"action":"service.restart","effect":"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee","maxUses":1,' +
+    '"actWithinMs":10000,"expires":1763712060000,"local":false,"state":"prepared","sent":[],"envelope":"","outcome":"",' +
+    '"result":"","closed":""}';
+  t.equal(decodeUtf8(encodeAttempt(attemptOf(1))), text, 'frozen: attempts outlive the program that wrote them');
+  t.strictSame(decodeAttempt(encodeUtf8(text)), attemptOf(1));
+  for (const [from, to] of [
+    ['prepared', 'done'],
+    ['"maxUses":1', '"maxUses":-1'],
+    ['"local":false', '"local":"no"'],
+    ['"sent":[]', '"sent":[{"id":"x","expires":1}]'],
+    ['AQEBAQEBAQEBAQEBAQEBAQ', 'AQ'],
+    ['"state":"prepared"', '"state":"ended"'],
+    ['{', '['],
+  ] as const) {
+    const other = encodeUtf8(text.replace(from, to));
+    t.throws(() => decodeAttempt(other), { code: 'EXECUTOR_STATE_DAMAGED' }, to);
   }
 });
 
