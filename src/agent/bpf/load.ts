@@ -13,6 +13,10 @@ export type Loaded = {
 const [mapTypeArray, programTypeSyscall, sleepable] = [2, 31, 16];
 const [contextBytes, mapBytes, programBytes] = [24, 16, 4];
 const logBytes = 1 << 20;
+const EAGAIN = 11;
+
+/** The verifier gives up when a signal comes, a profiler's for example; libbpf, too, tries this often. */
+const attemptsMax = 5;
 
 /** The last words of the verifier say what it minds. */
 function lastWords(log: Buffer): string {
@@ -52,6 +56,18 @@ function runLoader(
   entriesMax: Readonly<Record<string, number>>,
   log: Buffer | undefined,
 ): Loaded | number {
+  for (let attempt = 1; ; attempt++) {
+    const result = runOnce(kernel, skeleton, entriesMax, log);
+    if (result !== EAGAIN || attempt === attemptsMax) return result;
+  }
+}
+
+function runOnce(
+  kernel: Kernel,
+  skeleton: Skeleton,
+  entriesMax: Readonly<Record<string, number>>,
+  log: Buffer | undefined,
+): Loaded | number {
   const data = Buffer.from(skeleton.data, 'base64');
   const insns = Buffer.from(skeleton.insns, 'base64');
   const programsAt = contextBytes + mapBytes * skeleton.maps.length;
@@ -76,7 +92,7 @@ function runLoader(
   let loader = -1;
   try {
     kernel.call('mapUpdate', attr(32, [0, 4, dataMap], [8, 8, kernel.at(key)], [16, 8, kernel.at(data)]));
-    loader = kernel.call(
+    const load = kernel.try(
       'progLoad',
       attr(
         128,
@@ -87,8 +103,10 @@ function runLoader(
         [44, 4, sleepable],
         [120, 8, kernel.at(descriptors)],
       ),
-      'load the loader (needs CAP_BPF and CAP_PERFMON)',
     );
+    if (load === -EAGAIN) return EAGAIN;
+    if (load < 0) throw refused('load the loader (needs CAP_BPF and CAP_PERFMON)', -load);
+    loader = load;
     const run = attr(80, [0, 4, loader], [40, 4, context.length], [48, 8, kernel.at(context)]);
     kernel.call('testRun', run, 'run the loader');
     const result = run.readInt32LE(4);
@@ -129,6 +147,7 @@ export function explain(error: unknown, capabilities: readonly string[]): string
     return missing.length > 0
       ? `this process lacks ${missing.join(', ')} (${error.message})`
       : `the kernel refuses this kind of program (${call}: ${name}): locked down, or built without it`;
+  if (name === 'EAGAIN') return `signals interrupted the kernel each time (a profiler?): try again (${error.message})`;
   if (name === 'ESRCH' || name === 'ENOENT') return `this kernel does not have what it attaches to (${error.message})`;
   return error.message;
 }
