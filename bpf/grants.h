@@ -147,7 +147,7 @@ static __always_inline struct weft_grant *find_grant(const struct flow *flow, __
 		if (i >= shapes->count)
 			break;
 		shape = shapes->shape[i];
-		if (shape.family != flow->family)
+		if (shape.family != flow->family) /* it could not match: this only saves the lookup */
 			continue;
 		cut(key.source, flow->source, shape.source_bits);
 		cut(key.destination, flow->destination, shape.destination_bits);

@@ -71,7 +71,13 @@ for (const grants of [1, 10_000, 100_000, 1_000_000]) {
   inserts.push({ grants, perSecond: Math.round((1000 * added) / (performance.now() - started)) });
   const scattered = Array.from({ length: Math.min(grants, coldFrames) }, (_, i) => frameOf((i * 7_368_787) % grants));
   const strangers = Array.from({ length: coldFrames }, (_, i) => frameOf(grants + ((i * 7_368_787) % 4_000_000)));
-  rows.push({ what: 'granted', grants, shapes: 0, warm: warm(frameOf(0)), cold: cold(scattered) });
+  rows.push({
+    what: 'granted',
+    grants,
+    shapes: 0,
+    warm: warm(frameOf(0)),
+    ...(grants > 1 ? { cold: cold(scattered) } : {}),
+  });
   rows.push({ what: 'refused', grants, shapes: 0, warm: warm(frameOf(grants)), cold: cold(strangers) });
   rows.push({ what: 'unguarded port', grants, shapes: 0, warm: warm(frameOf(0, 80)) });
 }

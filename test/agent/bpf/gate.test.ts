@@ -165,7 +165,8 @@ const malformed: readonly (readonly [string, Buffer])[] = [
     }),
   ],
   ['a VLAN tag and nothing else', Buffer.concat([Buffer.alloc(12), Buffer.from([0x81, 0])])],
-  ['an IPv4 source in IPv6', ipv6({ source: '::ffff:10.0.0.1', destination: '::ffff:10.0.0.2' })],
+  ['an IPv4 source in IPv6', ipv6({ source: '::ffff:10.0.0.1' })],
+  ['IPv4 addresses in IPv6, as a grant has them', ipv6({ source: '::ffff:10.0.0.1', destination: '::ffff:10.0.0.2' })],
   ['an IPv4 destination in IPv6', ipv6({ destination: '::ffff:10.0.0.2' })],
 ];
 
