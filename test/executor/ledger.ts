@@ -5,6 +5,7 @@ import { canonicalJson } from '../../src/codec/canonical.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { sign } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import type { LedgerNode, Wanted } from '../../src/executor/nodes.ts';
 import { signCheckpoint } from '../../src/log/checkpoint.ts';
@@ -19,6 +20,15 @@ import { SampleLog, sampleNetwork } from '../log/sample.ts';
 export const startMs = 1_763_712_000_000;
 export const account = 'actuator-web-3';
 export const effect = { host: 'web-3', service: 'nginx' };
+
+/** The sample keys, made once; libsodium signs in a fiftieth of the reference's time. */
+const network = sampleNetwork();
+const quickly = <K extends { readonly seed: Uint8Array }>(key: K) => ({
+  ...key,
+  sign: (message: Uint8Array) => sign(message, key.seed),
+});
+const log = quickly(network.logs[0]!);
+const cosigners = network.cosigners.slice(0, network.trust.quorum).map(quickly);
 
 export type GrantOptions = {
   readonly maxUses?: number;
@@ -48,7 +58,7 @@ export type Tx = {
 
 export class TestLedger {
   now = startMs;
-  readonly network = sampleNetwork();
+  readonly network = network;
   readonly state = new Map<string, Json>([
     ['governance/policy/current', { version: 1, digest: '0'.repeat(64), minValid: 1, height: 0 }],
     ['governance/pause/current', { paused: false, height: 0 }],
@@ -171,16 +181,12 @@ export class TestLedger {
   }
 
   checkpoint(): string {
-    const { network } = this;
     const text = this.#log.body(network);
-    const log = network.logs[0]!;
     const timeS = Math.floor(this.now / 1000);
     return publishCheckpoint({
       text,
       log: signCheckpoint(text, log.key, log.sign),
-      cosignatures: network.cosigners
-        .slice(0, network.trust.quorum)
-        .map(({ key, sign }) => cosign(text, timeS, key, sign)),
+      cosignatures: cosigners.map((each) => cosign(text, timeS, each.key, each.sign)),
       policy: network.cosigners.map(({ key }) => key),
       quorum: network.trust.quorum,
     })!;
