@@ -24,6 +24,9 @@ export type CandidateAnswer = {
 
 type Reply = CandidateAnswer | { readonly id: number; readonly failed: { code: string; message: string } };
 
+/** Decisions that each engine remembers: about 40 MiB, and years of a network that does the same every day. */
+export const cacheEntriesMax = 65_536;
+
 /** More would wait for the replay, which is one thread. */
 const workersMax = 4;
 

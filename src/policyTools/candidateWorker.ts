@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { codeOf } from '../codec/error.ts';
 import { createPolicyEngine } from '../policy/engine.ts';
 import type { Decision, PolicyRequest, PolicySetDocument } from '../policy/types.ts';
-import type { CandidateAnswer, CandidateTask } from './candidate.ts';
+import { type CandidateAnswer, type CandidateTask, cacheEntriesMax } from './candidate.ts';
 
-const engine = createPolicyEngine(workerData as PolicySetDocument);
+const engine = createPolicyEngine(workerData as PolicySetDocument, { cacheEntriesMax });
 /** Decisions are few and questions many: each is sent once, and then named by its number. */
 const numbers = new Map<string, number>();
 

@@ -4,9 +4,9 @@
  * of an intent whose proposal would have been decided otherwise is named as depending on it.
  */
 import type { BlockContext, Transaction } from '../../contracts/types.ts';
-import { policyDecider } from '../ledger/policyEngines.ts';
+import { PolicyEngines } from '../ledger/policyEngines.ts';
 import type { Decision, PolicyRequest, PolicySetDocument } from '../policy/types.ts';
-import { type Candidate, openCandidate } from './candidate.ts';
+import { type Candidate, cacheEntriesMax, openCandidate } from './candidate.ts';
 import type { HistoryEnd, HistoryListener, Progress } from './history.ts';
 import { flipOf, type Verdict, verdictOf } from './verdict.ts';
 
@@ -74,6 +74,7 @@ export async function runTimeMachine(options: TimeMachineOptions): Promise<TimeM
   const { history, candidate: document, open = openCandidate } = options;
   const candidate = open(document);
   const comparison = new Comparison(options);
+  const engines = new PolicyEngines({ cacheEntriesMax });
   const waiting: Promise<void>[] = [];
   let held: Event[] = [];
   let questions = 0;
@@ -94,11 +95,10 @@ export async function runTimeMachine(options: TimeMachineOptions): Promise<TimeM
   try {
     const end = await history({
       decider(state, tx, block) {
-        const decide = policyDecider(state);
         const place = placeOf(tx, block);
         const intent = tx.type === 'intents.propose' ? tx.txId : intentOf(tx);
         return (request) => {
-          const decision = decide(request);
+          const decision = engines.of(state).decide(request);
           questions += 1;
           held.push({ place, intent, request, decision });
           return decision;
