@@ -1,6 +1,7 @@
 // From an intent to an outcome on running nodes, with tokens and statuses as an executor has them: any node makes them.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,7 +9,10 @@ import t from 'tap';
 import type { JsonObject } from '../../contracts/types.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { formatVkey } from '../../src/log/vkey.ts';
+import { rpcConfig } from '../../src/node/config.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
 import { checkStatus, effectDigest, readTrust, verifyConsumed, verifyToken } from '../../src/token/node.ts';
+import { weft } from '../cli/run.ts';
 import { buildVerifier, verifyLog } from '../interop/verifylog.ts';
 import { EpochNet } from './epochNet.ts';
 
@@ -123,6 +127,34 @@ t.test('grant, status, consume, outcome', async (t) => {
     t.ok(ok, output);
     t.match(output, /proof: leaf \d+ of \d+ holds/);
   }
+
+  // The commands, as a person has them.
+  const server = await createRpcServer({ api: net.node('v2').api, config: rpcConfig({ port: 0 }) });
+  t.teardown(() => server.close());
+  const rpc = ['--rpc', server.url];
+  const [fetched, checked, document, proof] = await Promise.all([
+    weft(['token', 'get', '--intent', restart, ...rpc]),
+    weft([
+      'token',
+      'status',
+      '--token',
+      file('token'),
+      '--trust',
+      file('trust'),
+      '--max-age',
+      '60000',
+      '--json',
+      ...rpc,
+    ]),
+    weft(['token', 'status', '--grant', restart, ...rpc]),
+    weft(['prove', 'account', 'healer', ...rpc]),
+  ]);
+  t.match(verifyToken(fetched.out, { trust }), { kind: 'grant', grant: { intent: restart } });
+  t.match(JSON.parse(checked.out), { holds: true, usesLeft: 1 }, checked.err);
+  t.match(checkStatus(token, document.out, { trust, now: Date.now(), maxStalenessMs: 60_000 }), { usesLeft: 1 });
+  writeFileSync(file('proof'), proof.out);
+  const said = await weft(['verify', 'account', 'healer', '--proof', file('proof'), '--trust', file('trust')]);
+  t.match(said.out, /healer is registered and not suspended/, said.err);
 
   const { attempt, tx } = await consume(restart);
   const consumed = await published(() => anyNode().token({ tx }));
