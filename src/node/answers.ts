@@ -6,8 +6,8 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { Admission } from './admission.ts';
 import type { BlockPool } from './blocks.ts';
 import type { Log } from './log.ts';
+import { encodeBodies, encodePruned, encodeRun, runAnswerBytesMax } from './runAnswers.ts';
 import type { Snapshots } from './snapshots.ts';
-import { encodeBodies, encodePruned, encodeRun, runAnswerBytesMax } from './sync.ts';
 import { Turns } from './turns.ts';
 import {
   decodeEnvelopes,

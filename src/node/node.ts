@@ -37,6 +37,7 @@ import { makeApi } from './nodeApi.ts';
 import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { Requests } from './requests.ts';
+import { runAnswerBytesMax } from './runAnswers.ts';
 import { SignState, signStatePaths } from './signState.ts';
 import { sleep } from './sleep.ts';
 import { SnapshotCatchUp, type SnapshotWish } from './snapshotCatchUp.ts';
@@ -46,7 +47,7 @@ import { type StatusModules, sampleOf } from './status.ts';
 import { readStopMark, type StopMark } from './stopMark.ts';
 import { StoreWatch } from './storeWatch.ts';
 import { Subscribers } from './subscribers.ts';
-import { runAnswerBytesMax, Sync } from './sync.ts';
+import { Sync } from './sync.ts';
 import { Telling } from './telling.ts';
 import { VoteKey } from './voteKey.ts';
 

@@ -2,8 +2,8 @@ import { codeOf } from '../codec/error.ts';
 import { fromHex } from '../codec/hex.ts';
 import type { Network } from '../net/types.ts';
 import type { Log } from './log.ts';
+import { decodeBodies, decodeRunAnswer, type RunAnswer } from './runAnswers.ts';
 import { decodeOffers, type SnapshotOffer } from './snapshots.ts';
-import { decodeBodies, decodeRunAnswer, type RunAnswer } from './sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,

@@ -22,8 +22,8 @@ import { createNetwork } from '../../src/net/network.ts';
 import type { GossipTopic, Network } from '../../src/net/types.ts';
 import { decodePair, encodePair, makePair } from '../../src/node/evidencePair.ts';
 import { cosignerKeyOf } from '../../src/node/queries.ts';
+import { decodeRunAnswer } from '../../src/node/runAnswers.ts';
 import { decodeAnswer, encodeAnswer } from '../../src/node/signOnceMessages.ts';
-import { decodeRunAnswer } from '../../src/node/sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,

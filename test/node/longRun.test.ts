@@ -3,7 +3,8 @@ import t from 'tap';
 import { decodeCbor } from '../../src/codec/cbor.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { Answers } from '../../src/node/answers.ts';
-import { decodeBodies, decodeRunAnswer, Sync } from '../../src/node/sync.ts';
+import { decodeBodies, decodeRunAnswer } from '../../src/node/runAnswers.ts';
+import { Sync } from '../../src/node/sync.ts';
 import { encodeNumbers, requestKinds } from '../../src/node/wire.ts';
 import { buildBlock, finalizationOf, genesisTime, makeGenesis, openInMemory, packetsTx } from '../ledger/fixtures.ts';
 

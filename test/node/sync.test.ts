@@ -2,7 +2,8 @@ import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { CommittedBlock, Run } from '../../src/ledger/types.ts';
-import { type RunAnswer, Sync, type SyncModules } from '../../src/node/sync.ts';
+import type { RunAnswer } from '../../src/node/runAnswers.ts';
+import { Sync, type SyncModules } from '../../src/node/sync.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const run: Run = { headers: [new Uint8Array(1)], bodies: [new Uint8Array(1)], certificate: new Uint8Array(1) };

@@ -3,8 +3,8 @@ import t from 'tap';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { decodeSentCosignature, encodeSentCosignature } from '../../src/log/sentCosignature.ts';
+import { decodeBodies, decodeRunAnswer, encodeBodies, encodePruned, encodeRun } from '../../src/node/runAnswers.ts';
 import { decodeAnswer, decodeQuestion, encodeAnswer, encodeQuestion } from '../../src/node/signOnceMessages.ts';
-import { decodeBodies, decodeRunAnswer, encodeBodies, encodePruned, encodeRun } from '../../src/node/sync.ts';
 import {
   decodeBlock,
   decodeEnvelopes,
