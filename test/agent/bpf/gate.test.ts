@@ -352,6 +352,13 @@ t.test('usage is counted by grant', { skip }, async (t) => {
       t.same(gate.maps.grants.usage(id(1)), { packets: 10n, bytes: BigInt(10 * frame.length) });
       t.equal(gate.maps.grants.usage(id(2)).packets, 1n);
       t.equal(gate.maps.grants.usage(id(3)).packets, 0n);
+      const [first = grant('', ''), second = grant('', '')] = both;
+      gate.maps.grants.reconcile([
+        { ...first, expiresNs: 1n << 61n },
+        { ...second, id: id(3), expiresNs: 1n << 61n },
+      ]);
+      t.equal(gate.maps.grants.usage(id(1)).packets, 10n, 'another end is the same grant');
+      t.equal(gate.maps.grants.usage(id(3)).packets, 0n, 'another intent is not');
     },
     { grants: both },
   );
