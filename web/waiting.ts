@@ -1,7 +1,7 @@
 // The list of what waits, as the node tells it: a table of contents. What is approved is read and checked by asked.ts.
 import type { GovernanceStatus } from '../schemas/types/rpc.ts';
 import { type Kind, readIntent } from './asked.ts';
-import { call, Failure } from './rpc.ts';
+import { call } from './rpc.ts';
 
 export type Waiting = {
   readonly kind: Kind;
@@ -47,20 +47,9 @@ function openProposals({ proposals, council }: GovernanceStatus): Waiting[] {
     }));
 }
 
-type IntentList = {
-  readonly intents: readonly (Omit<Waiting, 'kind' | 'id' | 'needed'> & {
-    readonly intent: string;
-    readonly status: string;
-    readonly approvalsNeeded: number;
-  })[];
-};
-
 async function readIntents(): Promise<Waiting[]> {
-  const list = await call('intents.list' as never, { limit: intentsMax } as never).catch((error: unknown) => {
-    if (error instanceof Failure && error.code === 'RPC_METHOD_UNKNOWN') return { intents: [] };
-    throw error;
-  });
-  return (list as IntentList).intents
+  const { intents } = await call('intents.list', { limit: intentsMax });
+  return intents
     .filter(({ status }) => status === 'pending')
     .map(({ intent, requester, approvals, approvalsNeeded, expires }) => ({
       kind: 'intent' as const,

@@ -124,6 +124,7 @@ t.test('enrol, approve, stop', { skip: noChromium, timeout: 240_000 }, async (t)
   await page.goto(`${origin}/approve`);
   await page.waitFor(`document.querySelector('#waiting')`);
   t.match(await page.text('#waiting'), /Pause all grants/);
+  t.match(await page.text('#waiting'), /Cut the service redis on web-1 off/);
   await picture(page, 'list');
   await page.click(`a[href="#proposal/${proposal}"]`);
   await page.click('#approve');

@@ -11,6 +11,7 @@ import { decodeEnvelope, encodeEnvelope, pae } from '../../src/crypto/dsse.ts';
 import { openInvitation } from '../../src/crypto/enrolment.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { keyId } from '../../src/crypto/keyId.ts';
+import { compressP256, p256SignatureOf } from '../../src/crypto/p256.ts';
 import { signatureJob, signingKeyName, type VerifyJob, verifySignature } from '../../src/crypto/verify.ts';
 import { VerifyPool } from '../../src/crypto/verifyPool.ts';
 import { assertedBytes, isRelyingParty, userVerified, verifyWebAuthn } from '../../src/crypto/webauthn.ts';
@@ -200,4 +201,25 @@ t.test('frozen proof of possession and invitation', async (t) => {
   t.equal(createHash('sha256').update('weft/invitation-secret/v1').update(invitation, 'hex').digest('hex'), secret);
   t.equal(createHash('sha256').update('weft/invitation-key/v1').update(invitation, 'hex').digest('hex'), seed);
   t.equal(ticketDigest(opened.secret), digest);
+});
+
+t.test('what Chromium answered, with the member that it sometimes adds', async (t) => {
+  const { rpId, origin, spki, answers, ...foreign } = vectors<{
+    rpId: string;
+    origin: string;
+    message: string;
+    spki: string;
+    answers: { authenticatorData: string; clientDataJSON: string; signature: string }[];
+  }>('webauthn-chromium.json');
+  const key = compressP256(fromHex(spki).slice(-65));
+  for (const { authenticatorData, clientDataJSON, signature } of answers) {
+    const assertion = {
+      authenticatorData: fromHex(authenticatorData),
+      clientDataJSON: encodeUtf8(clientDataJSON),
+      sig: p256SignatureOf(fromHex(signature)),
+    };
+    t.ok(verifyWebAuthn(encodeUtf8(foreign.message), assertion, key, { rpId, origin }), clientDataJSON);
+    t.notOk(verifyWebAuthn(encodeUtf8('another'), assertion, key, { rpId, origin }));
+  }
+  t.ok(answers.some(({ clientDataJSON }) => clientDataJSON.includes('other_keys_can_be_added_here')));
 });
