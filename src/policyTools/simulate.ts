@@ -145,6 +145,9 @@ async function outcomesOf({ danger, stage }: Rehearsal, decide: Decide): Promise
   return outcomes;
 }
 
+/** What a policy set says no with: its decision, or the annotations of what permits. */
+const deniedByPolicy: ReadonlySet<string> = new Set(['POLICY_DENIED', 'POLICY_ANNOTATION', 'DRY_RUN_ONLY']);
+
 function reportOf(
   { id, title, why, refusedBy }: DangerousIntent,
   outcomes: readonly Outcome[],
@@ -155,10 +158,11 @@ function reportOf(
   const rules = [...new Set(outcomes.flatMap(rulesOf))];
   const head = { id, title, why, expected, refusedBy: rules };
   if (through !== undefined) return { ...head, verdict: 'passed', happened: through.records };
-  // A set of one's own has rules of its own: then any of them will do.
-  const counts = 'code' in refusedBy || ids.has(expected);
-  const named = outcomes.every((outcome) => rulesOf(outcome).includes(expected));
-  return { ...head, verdict: counts && !named ? 'refused by another rule' : 'refused' };
+  // A set of one's own has rules of its own: then any of them will do, but a rule of the ledger is none of the set's.
+  const named = 'code' in refusedBy || ids.has(expected);
+  const holds = (outcome: Outcome): boolean =>
+    named ? rulesOf(outcome).includes(expected) : deniedByPolicy.has(outcome.code ?? '');
+  return { ...head, verdict: outcomes.every(holds) ? 'refused' : 'refused by another rule' };
 }
 
 function expectedOf(refusedBy: DangerousIntent['refusedBy']): string {

@@ -5,6 +5,7 @@
  */
 
 import { asJson } from '../../contracts/contract.ts';
+import { readAccount } from '../../contracts/signatures.ts';
 import { buildEnvelope, decodeTransaction } from '../../contracts/transaction.ts';
 import type { Decide, Json, JsonObject } from '../../contracts/types.ts';
 import type { DangerousIntent, Request, Step } from '../../schemas/types/dangerous-intent.ts';
@@ -124,6 +125,8 @@ export class Stage {
   async #play(request: Request, where: string, afterMs = stepMsDefault): Promise<Played> {
     const { blockId: parent, header, nextEpoch: epoch } = this.#chain.tip;
     const time = header.time + afterMs;
+    if (readAccount(this.#chain.tip.layer, request.account) === undefined)
+      throw invalid(this.#danger, where, `there is no account ${request.account}`);
     const envelope = this.#envelope(request, time, where);
     const view = header.epoch === epoch.epoch ? header.view + 1 : 1;
     const builder = this.#chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time });

@@ -121,6 +121,48 @@ t.test('refused by another rule than the one that should', async (t) => {
   t.strictSame([third.passed, third.byOthers], [[], []], 'a set of one’s own has rules of its own');
 });
 
+t.test('what the ledger refuses by itself is no merit of a set', async (t) => {
+  const [agent] = rehearsal('agent-acts');
+  const danger = { ...agent!.danger, requests: agent!.danger.requests.slice(0, 1) };
+  const disguised = structuredClone(danger);
+  (disguised.requests[0]!.body as { resource: string }).resource = 'service/web-3/other';
+  const { dangers, ok } = await simulate(await rehearse([disguised]), set);
+  t.match(dangers, [{ verdict: 'refused by another rule', refusedBy: ['RESOURCE_DIFFERS'] }]);
+  t.notOk(ok);
+});
+
+t.test('a stage has its time: a freeze holds between two moments', async (t) => {
+  const [from, to] = ['2026-12-24T18:00:00Z', '2026-12-27T06:00:00Z'].map((text) => Date.parse(text));
+  const frozen = withPolicy(
+    'zz.freeze',
+    `forbid (principal, action in Action::"intent", resource) when { context has time && context.time >= ${from} && context.time < ${to} };`,
+  );
+  const { danger } = rehearsal('sysctl-memory')[0]!;
+  const body = {
+    action: 'service.restart',
+    resource: 'service/web-3/nginx',
+    effect: { host: 'web-3', service: 'nginx' },
+    ttlMs: 60_000,
+    audience: 'web-3',
+    maxUses: 1,
+    dryRun: false,
+  };
+  const at = (id: string, time: string): DangerousIntent => ({
+    ...danger,
+    id,
+    setting: { ...danger.setting, at: time },
+    requests: [{ account: 'healer', type: 'intents.propose', body }],
+    refusedBy: { policy: 'zz.freeze' },
+  });
+  const nights = [at('at-night', '2026-12-26T03:00:00Z'), at('in-the-morning', '2026-12-27T06:00:00Z')];
+  const { dangers, uncovered } = await simulate(await rehearse(nights), frozen);
+  t.strictSame(
+    dangers.map(({ verdict }) => verdict),
+    ['refused', 'passed'],
+  );
+  t.notOk(uncovered.includes('zz.freeze'));
+});
+
 t.test('terms of the policies that permit are part of what refuses', async (t) => {
   const bounded = set.policies.map(({ id, text }) => ({ id, text: text.replace('@max_targets("5")', '') }));
   const { passed, dangers } = await simulate(rehearsal('restart-everything'), {
@@ -184,6 +226,7 @@ t.test('a library of one’s own', async (t) => {
   await broken({ requests: [{ account: 'healer', type: 'governance.approve', body: { proposal: '$odd' } }] });
   await broken({ setting: { ...sample.setting, before: [request!] } });
   await broken({ setting: { accounts: [], council: { threshold: 2, members: ['chair'] }, before: [] } });
+  await broken({ requests: [{ ...request!, account: 'stranger' }] });
   const stranger = { account: 'stranger', type: 'packets.commit', body: { groups: [] } };
   await broken({ setting: { ...sample.setting, before: [stranger] } });
 });
