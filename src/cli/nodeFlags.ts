@@ -2,7 +2,7 @@
  * How Node is started for a process that runs for months. Most of what a node uses and forgets are buffers. They lie in the C heap, outside
  * of the JavaScript heap, and are given back when the small objects that name them are collected. V8 is in no hurry with those: at twenty
  * transactions a second it lets a hundred megabytes of buffers wait, and the C heap keeps the size that it once had.
- * Measured in docs/reliability.md: a third less memory, which no longer grows, for a twentieth more CPU time.
+ * Measured in docs/reliability.md: a third less memory, for no more CPU time.
  */
 export type NodeStart = {
   readonly flags: readonly string[];

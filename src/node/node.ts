@@ -467,6 +467,8 @@ export class WeftNode {
       ...maintenance,
     ]);
     for (const end of ends) if (end.status === 'rejected') this.#log.warn({ error: String(end.reason) }, 'stopping');
+    // It reads the ledger.
+    await this.#telling.over();
     this.#fates.close();
     await this.#published.keep();
     await this.#ledger.close();

@@ -31,4 +31,9 @@ export class Telling {
     this.#told = told.catch(() => undefined);
     return told;
   }
+
+  /** Resolves when what was given so far is told. */
+  over(): Promise<void> {
+    return this.#told;
+  }
 }
