@@ -164,6 +164,18 @@ t.test('never back: an old closing checkpoint that the present validators signed
   t.equal(walked(back, { ...networks[1]!.trust, epoch: 1 }), 'accepted', 'but for the epoch it would pass');
 });
 
+t.test('a step is the end of its checkpoint, and leads to the very next epoch', async (t) => {
+  const older = (index: number) => ({ leaf: log.entries[index]!, index, hashes: log.inclusion(index, 40) });
+  const stale = step(1, log, { block: older(19), epoch: older(18) });
+  t.equal(
+    walked(encodeWalk([stale], noteOf(networks[1]!)), { ...networks[1]!.trust, epoch: 1 }),
+    'WALK_STEP_INVALID',
+    'records of an earlier change under a later closing checkpoint',
+  );
+  const far = logOf((epoch) => (epoch === 2 ? { epoch: { epoch: 7 } } : {}));
+  t.equal(walked(encodeWalk([step(0, far), step(1, far)], noteOf(networks[2]!, size, far))), 'WALK_STEP_INVALID');
+});
+
 t.test('one spelling, bounded', async (t) => {
   const json = JSON.parse(walk);
   for (const [why, text, code] of [
