@@ -31,18 +31,8 @@ export const attachTypes = {
   xdp: 37,
 } as const;
 
-/** [offset, bytes, value] */
-export type AttrField = readonly [offset: number, size: 4 | 8, value: number | bigint];
-
-/** The argument of bpf(2): `size` zeroed bytes with these fields in them. */
-export function attr(size: number, ...fields: readonly AttrField[]): Buffer {
-  const bytes = Buffer.alloc(size);
-  for (const [offset, width, value] of fields) {
-    if (width === 8) bytes.writeBigUInt64LE(BigInt(value), offset);
-    else bytes.writeInt32LE(Number(value) | 0, offset);
-  }
-  return bytes;
-}
+/** [offset, bytes, value]; a Buffer stands for the address of its bytes. */
+export type AttrField = readonly [offset: number, size: 4 | 8, value: number | bigint | Buffer];
 
 /** What a call of bpf(2) was refused with. `details`: call, errno. */
 export function refused(call: string, errno: number, more = ''): WeftError {
@@ -52,6 +42,8 @@ export function refused(call: string, errno: number, more = ''): WeftError {
 /** bpf(2), with words for its commands. One for a process is enough; it holds nothing open. */
 export class Kernel {
   readonly native: Native;
+  /** An address keeps nothing alive: without this the collector may take a buffer that the kernel is about to read. */
+  readonly #held = new WeakMap<Buffer, readonly Buffer[]>();
 
   constructor(native: Native) {
     this.native = native;
@@ -74,8 +66,18 @@ export class Kernel {
     return result;
   }
 
-  at(buffer: Buffer): bigint {
-    return this.native.addressOf(buffer);
+  /** The argument of bpf(2): `size` zeroed bytes with these fields. Buffers that it points to live as long as it does. */
+  attr(size: number, ...fields: readonly AttrField[]): Buffer {
+    const bytes = Buffer.alloc(size);
+    const held: Buffer[] = [];
+    for (const [offset, width, value] of fields) {
+      if (typeof value === 'object') held.push(value);
+      if (width === 8)
+        bytes.writeBigUInt64LE(typeof value === 'object' ? this.native.addressOf(value) : BigInt(value), offset);
+      else bytes.writeInt32LE(Number(value) | 0, offset);
+    }
+    this.#held.set(bytes, held);
+    return bytes;
   }
 
   bootNs(): bigint {
@@ -90,13 +92,13 @@ export class Kernel {
   /** Gives `fd` (map, program or link) a name on a bpf file system; it lives on there without us. */
   pin(fd: number, path: string): void {
     const name = Buffer.from(`${path}\0`);
-    this.call('pin', attr(16, [0, 8, this.at(name)], [8, 4, fd]), `pin ${path}`);
+    this.call('pin', this.attr(16, [0, 8, name], [8, 4, fd]), `pin ${path}`);
   }
 
   /** @returns a file descriptor for what is pinned at `path`; undefined when nothing is */
   get(path: string): number | undefined {
     const name = Buffer.from(`${path}\0`);
-    const fd = this.try('get', attr(16, [0, 8, this.at(name)]));
+    const fd = this.try('get', this.attr(16, [0, 8, name]));
     if (fd === -2) return undefined;
     if (fd < 0) throw refused(`get ${path}`, -fd);
     return fd;
@@ -105,29 +107,29 @@ export class Kernel {
   /** The first `size` bytes of what the kernel tells about `fd` (struct bpf_map_info, bpf_link_info). */
   info(fd: number, size: number): Buffer {
     const answer = Buffer.alloc(size);
-    this.call('info', attr(16, [0, 4, fd], [4, 4, size], [8, 8, this.at(answer)]));
+    this.call('info', this.attr(16, [0, 4, fd], [4, 4, size], [8, 8, answer]));
     return answer;
   }
 
   /** @returns file descriptor of the link; what it attaches is off as soon as the last of its descriptors and pins is gone */
   link(program: number, target: number, type: number, flags = 0): number {
-    const argument = attr(64, [0, 4, program], [4, 4, target], [8, 4, type], [12, 4, flags]);
+    const argument = this.attr(64, [0, 4, program], [4, 4, target], [8, 4, type], [12, 4, flags]);
     return this.call('linkCreate', argument, 'attach');
   }
 
   /** For programs that name their own target: tp_btf, fentry, lsm. */
   linkTracing(program: number): number {
-    return this.call('rawTracepointOpen', attr(16, [8, 4, program]), 'attach');
+    return this.call('rawTracepointOpen', this.attr(16, [8, 4, program]), 'attach');
   }
 
   /** Another program in place of the one that `link` runs, with no packet between them. @returns 0 or −errno */
   replace(link: number, program: number): number {
-    return this.try('linkUpdate', attr(16, [0, 4, link], [4, 4, program]));
+    return this.try('linkUpdate', this.attr(16, [0, 4, link], [4, 4, program]));
   }
 
   /** BPF_PROG_TEST_RUN: `program` on `packet`, `repeat` times. @returns what it answered, and ns of one run (mean) */
   testRun(program: number, packet: Buffer, repeat = 1): { readonly answer: number; readonly ns: number } {
-    const argument = attr(80, [0, 4, program], [8, 4, packet.length], [16, 8, this.at(packet)], [32, 4, repeat]);
+    const argument = this.attr(80, [0, 4, program], [8, 4, packet.length], [16, 8, packet], [32, 4, repeat]);
     this.call('testRun', argument, 'test run');
     return { answer: argument.readUInt32LE(4), ns: argument.readUInt32LE(36) };
   }

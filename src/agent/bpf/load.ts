@@ -1,6 +1,6 @@
 import { release } from 'node:os';
 import { WeftError } from '../../codec/error.ts';
-import { attr, type Kernel, refused } from './kernel.ts';
+import { type Kernel, refused } from './kernel.ts';
 import { errnoName } from './native.ts';
 import type { Skeleton } from './programs.ts';
 
@@ -72,12 +72,9 @@ function runOnce(
   const insns = Buffer.from(skeleton.insns, 'base64');
   const programsAt = contextBytes + mapBytes * skeleton.maps.length;
   const size = programsAt + programBytes * skeleton.programs.length;
-  const context = attr((size + 7) & ~7, [0, 4, size]);
-  if (log !== undefined) {
-    context.writeUInt32LE(1, 8);
-    context.writeUInt32LE(log.length, 12);
-    context.writeBigUInt64LE(kernel.at(log), 16);
-  }
+  const logFields =
+    log === undefined ? [] : ([[8, 4, 1] as const, [12, 4, log.length] as const, [16, 8, log] as const] as const);
+  const context = kernel.attr((size + 7) & ~7, [0, 4, size], ...logFields);
   skeleton.maps.forEach((name, index) => {
     context.writeUInt32LE(entriesMax[name] ?? 0, contextBytes + mapBytes * index + 4);
   });
@@ -85,29 +82,29 @@ function runOnce(
   const license = Buffer.from('Dual BSD/GPL\0'); // of the loader, as bpftool makes it; each program states its own
   const dataMap = kernel.call(
     'mapCreate',
-    attr(72, [0, 4, mapTypeArray], [4, 4, 4], [8, 4, data.length], [12, 4, 1]),
+    kernel.attr(72, [0, 4, mapTypeArray], [4, 4, 4], [8, 4, data.length], [12, 4, 1]),
     'make a map (needs CAP_BPF)',
   );
-  const descriptors = attr(4, [0, 4, dataMap]);
+  const descriptors = kernel.attr(4, [0, 4, dataMap]);
   let loader = -1;
   try {
-    kernel.call('mapUpdate', attr(32, [0, 4, dataMap], [8, 8, kernel.at(key)], [16, 8, kernel.at(data)]));
+    kernel.call('mapUpdate', kernel.attr(32, [0, 4, dataMap], [8, 8, key], [16, 8, data]));
     const load = kernel.try(
       'progLoad',
-      attr(
+      kernel.attr(
         128,
         [0, 4, programTypeSyscall],
         [4, 4, insns.length / 8],
-        [8, 8, kernel.at(insns)],
-        [16, 8, kernel.at(license)],
+        [8, 8, insns],
+        [16, 8, license],
         [44, 4, sleepable],
-        [120, 8, kernel.at(descriptors)],
+        [120, 8, descriptors],
       ),
     );
     if (load === -EAGAIN) return EAGAIN;
     if (load < 0) throw refused('load the loader (needs CAP_BPF and CAP_PERFMON)', -load);
     loader = load;
-    const run = attr(80, [0, 4, loader], [40, 4, context.length], [48, 8, kernel.at(context)]);
+    const run = kernel.attr(80, [0, 4, loader], [40, 4, context.length], [48, 8, context]);
     kernel.call('testRun', run, 'run the loader');
     const result = run.readInt32LE(4);
     if (result < 0) return -result;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { WeftError } from '../../codec/error.ts';
-import { attr, type Kernel, refused } from './kernel.ts';
+import { type Kernel, refused } from './kernel.ts';
 
 const [ENOENT, ENOSPC] = [2, 28];
 
@@ -39,8 +39,8 @@ export class BpfMap {
     this.#name = name;
     this.#key = Buffer.alloc(keyBytes);
     this.#value = Buffer.alloc(valueBytes);
-    this.#one = attr(32, [0, 4, fd], [8, 8, kernel.at(this.#key)], [16, 8, kernel.at(this.#value)]);
-    this.#delete = this.#one.subarray(0, 16);
+    this.#one = kernel.attr(32, [0, 4, fd], [8, 8, this.#key], [16, 8, this.#value]);
+    this.#delete = kernel.attr(16, [0, 4, fd], [8, 8, this.#key]);
   }
 
   #take(name: 'key' | 'value', bytes: Buffer, into: Buffer): void {
@@ -78,14 +78,7 @@ export class BpfMap {
     if (count === 0) return;
     if (keys.length !== count * this.#key.length || values.length !== count * this.#value.length)
       throw new WeftError('BPF_ABI', `a batch of ${count} for ${this.#name} has other sizes than the map`);
-    const { at } = this.#kernel;
-    const batch = attr(
-      56,
-      [16, 8, at.call(this.#kernel, keys)],
-      [24, 8, at.call(this.#kernel, values)],
-      [32, 4, count],
-      [36, 4, this.fd],
-    );
+    const batch = this.#kernel.attr(56, [16, 8, keys], [24, 8, values], [32, 4, count], [36, 4, this.fd]);
     this.#kernel.call('mapUpdateBatch', batch, `write ${count} to ${this.#name}`);
   }
 
@@ -98,12 +91,12 @@ export class BpfMap {
     for (;;) {
       const keys = Buffer.alloc(batch * keyBytes);
       const values = Buffer.alloc(batch * valueBytes);
-      const argument = attr(
+      const argument = this.#kernel.attr(
         56,
-        [0, 8, started ? this.#kernel.at(position) : 0],
-        [8, 8, this.#kernel.at(position)],
-        [16, 8, this.#kernel.at(keys)],
-        [24, 8, this.#kernel.at(values)],
+        [0, 8, started ? position : 0],
+        [8, 8, position],
+        [16, 8, keys],
+        [24, 8, values],
         [32, 4, batch],
         [36, 4, this.fd],
       );
@@ -148,7 +141,7 @@ export class CounterMap {
     const key = Buffer.alloc(4);
     key.writeUInt32LE(index);
     const values = Buffer.alloc(8 * this.#cpus);
-    const argument = attr(32, [0, 4, this.#fd], [8, 8, this.#kernel.at(key)], [16, 8, this.#kernel.at(values)]);
+    const argument = this.#kernel.attr(32, [0, 4, this.#fd], [8, 8, key], [16, 8, values]);
     this.#kernel.call('mapLookup', argument, `read ${this.#name}`);
     let sum = 0n;
     for (let cpu = 0; cpu < this.#cpus; cpu++) sum += values.readBigUInt64LE(8 * cpu);

@@ -6,7 +6,7 @@ export type Mapping = { readonly bytes: ArrayBuffer; unmap(): void };
 
 /** Everything that we ask of native code. Nothing else of the project knows of it. */
 export type Native = {
-  /** bpf(2). `attr` holds addresses of other buffers: these must stay referenced over the call. @returns result or −errno */
+  /** bpf(2). `attr` holds addresses of other buffers, which must live until it returns (Kernel.attr sees to it). @returns result or −errno */
   bpf(command: number, attr: Buffer): number;
   /** Where the bytes of `buffer` lie. */
   addressOf(buffer: Buffer): bigint;
