@@ -6,12 +6,11 @@ import { Draft } from '../draft.ts';
 import { isActive, isSignedByPerson } from '../signatures.ts';
 import { resolve } from './catalogue.ts';
 import { aboutIntent, decide } from './decide.ts';
-import { makeGrant, type Permitted } from './grant.ts';
+import { makeGrant, type Permitted, unable } from './grant.ts';
 import { deniedRecord } from './propose.ts';
 import {
   grantPath,
   type IntentRecord,
-  isPaused,
   isReached,
   policyInForce,
   putIntent,
@@ -36,10 +35,10 @@ export const approve = rule<IntentsApproveBody>('intents.approve', {
     const waiting = readWaiting(state, intent);
     if (found === undefined || found.status !== 'pending' || waiting === undefined) return refuse('INTENT_CLOSED');
     if (isReached(found.expires, block)) return refuse('INTENT_EXPIRED');
-    if (isPaused(state)) return refuse('INTENTS_PAUSED');
+    const against = unable(found, state);
+    if (against !== undefined) return against;
     // Whatever policy says: nobody approves what he asked for, or is to do himself.
     if (tx.account === found.requester || tx.account === found.audience) return refuse('APPROVER_INVOLVED');
-    if (!isActive(state, found.requester)) return refuse('REQUESTER_INACTIVE');
     const before = approvalsThatCount(found, context);
     if (before.includes(tx.account)) return refuse('APPROVED_ALREADY');
     const resolved = resolve(waiting, state);

@@ -4,7 +4,7 @@ import { grantPredicateType, statementType } from '../../src/token/grant.ts';
 import { type Effect, type Refusal, type RuleContext, refuse } from '../contract.ts';
 import { Draft } from '../draft.ts';
 import { isActive } from '../signatures.ts';
-import type { BlockContext, LedgerRecord } from '../types.ts';
+import type { BlockContext, LedgerRecord, StateReader } from '../types.ts';
 import type { Resolved } from './catalogue.ts';
 import { addDue } from './due.ts';
 import {
@@ -39,15 +39,20 @@ export type Permitted = {
   readonly reasons: readonly string[];
 };
 
-/**
- * What stands against a grant now, whatever policy says: `INTENTS_PAUSED`, `REQUESTER_INACTIVE`, `AUDIENCE_INACTIVE`,
- * `TARGET_COOLDOWN`, `BLAST_RADIUS`. All of it may pass.
- */
-export function obstacle({ intent, terms }: Permitted, { state, block }: RuleContext): Refusal | undefined {
-  const { action, resource, requester, audience, dryRun, targets } = intent;
+/** What must be so before anybody decides: `INTENTS_PAUSED`, `REQUESTER_INACTIVE`, `AUDIENCE_INACTIVE`. */
+export function unable(
+  { requester, audience }: Pick<IntentRecord, 'requester' | 'audience'>,
+  state: StateReader,
+): Refusal | undefined {
   if (isPaused(state)) return refuse('INTENTS_PAUSED');
   if (!isActive(state, requester)) return refuse('REQUESTER_INACTIVE');
   if (!isActive(state, audience)) return refuse('AUDIENCE_INACTIVE');
+  return undefined;
+}
+
+/** What stands against a grant that policy permits: `TARGET_COOLDOWN`, `BLAST_RADIUS`. It may pass. */
+function obstacle({ intent, terms }: Permitted, { state, block }: RuleContext): Refusal | undefined {
+  const { action, resource, dryRun, targets } = intent;
   // A dry run touches nothing: it neither needs rest nor gives it.
   if (dryRun) return undefined;
   const { granted, acted } = restOf(state, action, resource);
@@ -56,7 +61,7 @@ export function obstacle({ intent, terms }: Permitted, { state, block }: RuleCon
   return undefined;
 }
 
-/** The record and the state of a grant. `refused`: what `obstacle` says, `GRANT_TOO_LARGE`. */
+/** The record and the state of a grant; the caller has seen `unable`. `refused`: what `obstacle` says, `GRANT_TOO_LARGE`. */
 export function makeGrant(permitted: Permitted, context: RuleContext): Effect | Refusal {
   const { block, state } = context;
   const against = obstacle(permitted, context);

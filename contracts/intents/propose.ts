@@ -4,18 +4,16 @@ import { sha256 } from '../../src/crypto/hash.ts';
 import { effectDigest } from '../../src/token/effect.ts';
 import { asJson, type Effect, type Refusal, type RuleContext, recordHead, refuse, rule } from '../contract.ts';
 import { Draft } from '../draft.ts';
-import { isActive } from '../signatures.ts';
 import type { LedgerRecord } from '../types.ts';
 import { resolve } from './catalogue.ts';
 import { decide, policyOf } from './decide.ts';
 import { addDue, countDue, DUE_MAX } from './due.ts';
-import { isTooLargeAnyway, makeGrant, type Permitted } from './grant.ts';
+import { isTooLargeAnyway, makeGrant, type Permitted, unable } from './grant.ts';
 import {
   APPROVAL_WINDOW_MS,
   changeKept,
   countKept,
   type IntentRecord,
-  isPaused,
   KEPT_OF_REQUESTER_MAX,
   momentAfter,
   policyInForce,
@@ -31,8 +29,8 @@ export const propose = rule<IntentsProposeBody>('intents.propose', {
   apply(body, context) {
     const { state, block, tx } = context;
     const { resource, audience, ttlMs, maxUses, dryRun } = body;
-    if (isPaused(state)) return refuse('INTENTS_PAUSED');
-    if (!isActive(state, audience)) return refuse('AUDIENCE_INACTIVE');
+    const against = unable({ requester: tx.account, audience }, state);
+    if (against !== undefined) return against;
     const resolved = resolve(body, state);
     if ('refused' in resolved) return resolved;
     if (resolved.resource !== resource) return refuse('RESOURCE_DIFFERS');

@@ -181,9 +181,12 @@ t.test('each approval is decided by the policy of its moment', async (t) => {
   }
   {
     const [network, id] = begin({ approvals: '1' });
-    network.pause(true);
-    t.equal(network.approve(id).refused, 'INTENTS_PAUSED');
-    network.pause(false);
+    const another = begin({ approvals: '2' });
+    for (const [each, intent] of [[network, id] as const, another]) {
+      each.pause(true);
+      t.equal(each.approve(intent).refused, 'INTENTS_PAUSED', 'the last approval or not');
+      each.pause(false);
+    }
     network.next(15 * 60_000 - 1);
     t.equal(network.approve(id).refused, undefined, 'the last millisecond counts');
   }
@@ -197,9 +200,11 @@ t.test('each approval is decided by the policy of its moment', async (t) => {
     ['healer', 'REQUESTER_INACTIVE'],
     ['actuator-web-1', 'AUDIENCE_INACTIVE'],
   ] as const) {
-    const [network, id] = begin({ approvals: '1' });
-    network.send('admin', 'identity.suspend', { account, reason: '' });
-    t.equal(network.approve(id).refused, code);
+    for (const approvals of ['1', '2']) {
+      const [network, id] = begin({ approvals });
+      network.send('admin', 'identity.suspend', { account, reason: '' });
+      t.equal(network.approve(id).refused, code);
+    }
   }
   {
     const [network, id] = begin({ approvals: '2' });

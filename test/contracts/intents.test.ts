@@ -96,10 +96,13 @@ t.test('what was denied is in the log and not in state', async (t) => {
 t.test('a proposal that cannot be decided is refused', async (t) => {
   const network = new Intents();
   t.equal(network.propose({ resource: 'service/web-4/nginx' }).refused, 'RESOURCE_DIFFERS');
-  t.equal(network.propose({ audience: 'nobody' }).refused, 'AUDIENCE_INACTIVE');
-  network.pause(true);
-  t.equal(network.propose().refused, 'INTENTS_PAUSED');
-  network.pause(false);
+  for (const approvals of ['0', '1']) {
+    network.terms = { annotations: { approvals } };
+    t.equal(network.propose({ audience: 'nobody' }).refused, 'AUDIENCE_INACTIVE');
+    network.pause(true);
+    t.equal(network.propose().refused, 'INTENTS_PAUSED');
+    network.pause(false);
+  }
   const route = {
     action: 'route.open',
     effect: { host: 'gate-1', source: '10.0.0.1/24', destination: '10.0.0.1/32', port: 1, protocol: 'tcp' },
