@@ -28,11 +28,9 @@ const groupPath = (group: number): string => `intents/due/group-${group}`;
 
 type Entry = readonly [time: number, kind: DueKind, id: string];
 
-/** Total: two entries are in order by time, then id, then kind, so that every node takes them in the same order. */
-function isBefore(a: Entry, b: Entry): boolean {
-  if (a[0] !== b[0]) return a[0] < b[0];
-  if (a[2] !== b[2]) return a[2] < b[2];
-  return a[1] < b[1];
+/** Of two with the same time either may go first: every node has the same heap. */
+function isBefore([a]: Entry, [b]: Entry): boolean {
+  return a < b;
 }
 
 function readGroup(state: StateReader, group: number): readonly Entry[] {

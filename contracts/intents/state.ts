@@ -117,10 +117,8 @@ export function letRest(draft: Draft, action: string, resource: string, what: ke
   const key = targetKey(action, resource);
   const before = readRest(draft, key);
   if (before === undefined) addDue(draft, { time: until, kind: 'target', id: key });
-  const { granted, acted } = before ?? { granted: 0, acted: 0 };
-  const rest =
-    what === 'granted' ? { granted: Math.max(granted, until), acted } : { granted, acted: Math.max(acted, until) };
-  draft.set(targetPath(key), rest);
+  // Nothing is granted, nor acted upon, before the last rest is over: a new one ends later.
+  draft.set(targetPath(key), { granted: 0, acted: 0, ...before, [what]: until });
 }
 
 /** Its entry came due: it goes, or waits again where it was acted upon meanwhile. */

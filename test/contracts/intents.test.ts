@@ -129,6 +129,9 @@ t.test('approvals: by distinct people who have nothing to do with it', async (t)
   t.equal(validate('intent-record', network.state.get(`intents/grant/${id}`)), undefined);
   network.next(60_000);
   const second = network.approve(id, 'steward');
+  const [asked, again] = network.asked.slice(-2);
+  t.match(asked, { action: 'intents.approve', principal: { id: 'steward' }, context: { approvals: 1 } });
+  t.match(again, { action: 'service.restart', principal: { id: 'healer' } }, 'the requester answers for what is done');
   const grant = parseGrant(parseLeaf(encodeUtf8(JSON.stringify(second.records[0]))));
   t.strictSame(grant.approvers, ['warden', 'steward']);
   t.equal(grant.time, network.block.time);
