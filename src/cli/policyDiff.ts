@@ -89,8 +89,7 @@ class Kinds {
   #others = 0;
 
   add(flip: Flip): void {
-    const { action, before, after } = flip;
-    const name = JSON.stringify([action, before, after]);
+    const name = [flip.flip, flip.action, ...sides(flip)].join('\n');
     const kind = this.#kinds.get(name);
     if (kind === undefined && this.#kinds.size >= kindsMax) {
       this.#others += 1;
@@ -109,8 +108,9 @@ class Kinds {
   print(): void {
     for (const { flip, examples, count } of [...this.#kinds.values()].sort((a, b) => b.count - a.count)) {
       print(`${turn(flip)}  ${flip.action}  ${count} ${count === 1 ? 'time' : 'times'}`);
-      print(`  was  ${said(flip.before)}`);
-      print(`  then ${said(flip.after)}`);
+      const [was, then] = sides(flip);
+      print(`  was  ${was}`);
+      print(`  then ${then}`);
       for (const example of examples)
         print(
           dim(
@@ -128,6 +128,17 @@ class Kinds {
   }
 }
 
+/** Both answers, and of their terms what differs: what was asked for would tell one change from the next for no reason. */
+function sides({ flip, before, after }: Flip): readonly [was: string, then: string] {
+  if (flip !== 'terms') return [said({ ...before, terms: undefined }), said({ ...after, terms: undefined })];
+  const [old, fresh] = [before, after].map(({ terms }) => (terms === undefined ? [] : termsOf(terms)));
+  const bare = (verdict: Verdict, own: readonly string[] = [], other: readonly string[] = []): string => {
+    const differing = own.filter((term) => !other.includes(term));
+    return `${said({ ...verdict, terms: undefined })}, ${differing.join(' · ') || 'without'}`;
+  };
+  return [bare(before, old, fresh), bare(after, fresh, old)];
+}
+
 function lineOf(flip: Flip): string {
   const { height, time, tx, account, action, resource, before, after } = flip;
   return `${turn(flip)}  block ${height}  ${when(time)}  ${account}: ${action} on ${resource}  was ${said(before)}, then ${said(after)}  tx ${tx}`;
@@ -142,14 +153,16 @@ function turn({ flip }: Flip): string {
   return flip === 'allow' ? good('deny → allow') : 'other terms  ';
 }
 
-function said({ decision, policies, errors, why, terms }: Verdict): string {
+type Said = Omit<Verdict, 'terms'> & { readonly terms?: Terms | undefined };
+
+function said({ decision, policies, errors, why, terms }: Said): string {
   const by = policies.length > 0 ? policies.join(', ') : 'nobody permits it';
   const code = why === undefined ? '' : ` ${why}`;
-  const on = terms === undefined ? '' : `, ${termsText(terms)}`;
+  const on = terms === undefined ? '' : `, ${termsOf(terms).join(' · ')}`;
   return `${decision}${code} (${by})${on}${errors ? ', and a policy errs' : ''}`;
 }
 
-function termsText(terms: Terms): string {
+function termsOf(terms: Terms): string[] {
   const { ttlMs, maxUses, maxTargets, approvals, approverKey, dryRunOnly, cooldownMs } = terms;
   return [
     `${formatDuration(ttlMs)}`,
@@ -159,7 +172,7 @@ function termsText(terms: Terms): string {
     ...(maxTargets < Number.MAX_SAFE_INTEGER ? [`${maxTargets} targets in force`] : []),
     ...(cooldownMs > 0 ? [`rest ${formatDuration(cooldownMs)}`] : []),
     ...(dryRunOnly ? ['dry run'] : []),
-  ].join(' · ');
+  ];
 }
 
 /** `90000` → `90s`. */
