@@ -1,18 +1,18 @@
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
-import { equalBytes } from '../codec/utf8.ts';
 import type { VerifiedConsumed } from '../token/consumed.ts';
-import { parseToken } from '../token/form.ts';
 import type { Grant } from '../token/grant.ts';
 import type { JsonObject } from '../token/leaf.ts';
 import { effectDigest } from '../token/node.ts';
 import type { Attempt, OutcomeName } from './attempt.ts';
 import { steadyNow } from './clock.ts';
 import { consume, type Fate, fateOf, withConsume } from './consume.ts';
-import { type Desk, put, underTrust } from './desk.ts';
-import { firstThatHolds } from './nodes.ts';
+import { type Desk, put } from './desk.ts';
 import { type Act, frozenCopy, type Permission, resultDigest } from './permission.ts';
 import { close, end, endUndone, settle } from './settle.ts';
+import { checkStatus, type Standing, standingOf, verifiedGrant } from './standing.ts';
+
+export { isProven, type Standing } from './standing.ts';
 
 export type RunOptions = {
   /**
@@ -37,15 +37,6 @@ export type RunReport = {
   readonly reported: boolean;
 };
 
-/** A grant that still stood at the time of a checkpoint, milliseconds UTC. */
-export type Standing = {
-  readonly token: string;
-  /** Of the grant's leaf in the log. */
-  readonly index: number;
-  readonly grant: Grant;
-  readonly checkpointTime: number;
-};
-
 /** What an executor has not finished, for people who look. */
 export type OpenAttempt = Pick<Attempt, 'attempt' | 'grant' | 'action' | 'state' | 'outcome' | 'expires'>;
 
@@ -56,7 +47,6 @@ export type ExecutorSettings = {
   readonly release: () => Promise<void>;
 };
 
-const tokenWithinMs = 5_000;
 const pauseMsMin = 1_000;
 const pauseMsMax = 30_000;
 /** A trust file is held against the chain at each start, and daily while anything is open. */
@@ -102,7 +92,7 @@ export class Executor {
     if (this.#closing.signal.aborted) throw closedError();
     const now = steadyNow(this.#desk.clock);
     const copy = frozenCopy(effect);
-    const { token, grant } = await this.#verified(target, effectDigest(copy), now);
+    const { token, grant } = await verifiedGrant(this.#desk, target, effectDigest(copy), now);
     const does = grant.limits.dryRun ? rehearse : act;
     if (does === undefined) {
       throw new WeftError(
@@ -130,18 +120,8 @@ export class Executor {
    * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*; `isProven` tells those that a fresh checkpoint proves
    */
   async standing(target: string, effect: JsonObject): Promise<Standing> {
-    const desk = this.#desk;
-    const now = steadyNow(desk.clock);
-    const { token, grant } = await this.#verified(target, effectDigest(effect), now);
-    return firstThatHolds(
-      desk.nodes,
-      async (node) => {
-        const status = await node.status(grant.intent);
-        const checkpointTime = await underTrust(desk, (trust) => desk.checks.standing(token, status, trust, now()));
-        return { token, index: parseToken(token).index, grant, checkpointTime };
-      },
-      isProven,
-    );
+    const now = steadyNow(this.#desk.clock);
+    return standingOf(this.#desk, await verifiedGrant(this.#desk, target, effectDigest(effect), now), now);
   }
 
   /**
@@ -170,38 +150,6 @@ export class Executor {
     await this.#settings.release();
   }
 
-  /** Step 1, offline: the token holds, is for this account and this effect, and is in force. */
-  async #verified(
-    target: string,
-    effect: string,
-    now: () => number,
-  ): Promise<{ readonly token: string; readonly grant: Grant }> {
-    const desk = this.#desk;
-    const check = async (token: string): Promise<{ readonly token: string; readonly grant: Grant }> => ({
-      token,
-      grant: await underTrust(desk, (trust) => desk.checks.grant(token, trust, { now: now(), effect })),
-    });
-    if (/^[0-9a-f]{64}$/.test(target)) {
-      return firstThatHolds(desk.nodes, async (node) => {
-        const found = await check(await node.token({ intent: target }, tokenWithinMs));
-        if (found.grant.intent === target) return found;
-        throw new WeftError('RPC_ANSWER_INVALID', `${node.name} gave the token of another grant than was asked for`);
-      });
-    }
-    try {
-      return await check(target);
-    } catch (error) {
-      if (!(error instanceof WeftError) || error.code !== 'TOKEN_SIGNATURES') throw error;
-      // The same leaf, proven under those who validate now: an old proof is worth nothing after a change of validators.
-      const { index, leaf } = parseToken(target);
-      return firstThatHolds(desk.nodes, async (node) => {
-        const fresh = await node.token({ index }, tokenWithinMs);
-        if (!equalBytes(parseToken(fresh).leaf, leaf)) throw error;
-        return check(fresh);
-      });
-    }
-  }
-
   async #use({ token, grant, effect, act, now }: Use): Promise<RunReport> {
     const desk = this.#desk;
     await this.#settling.get(grant.intent);
@@ -212,32 +160,13 @@ export class Executor {
     if (waiting === undefined && used >= grant.maxUses) {
       throw new WeftError('EXECUTOR_USED_UP', `every use of ${grant.intent} was begun here before: propose it again`);
     }
-    await this.#status(token, grant, waiting, now);
+    await checkStatus(desk, { token, grant }, waiting !== undefined, now);
     const attempt = waiting ?? (await this.#prepare(grant, local, now));
     const permitted = local
       ? { use: used + 1, tx: '', until: grant.expires.time - desk.maxClockSkewMs }
       : await this.#consumed(attempt, waiting !== undefined, now);
     await desk.step('consumed');
     return this.#act({ grant, effect, act, now }, desk.book.get(attempt.attempt) ?? attempt, permitted);
-  }
-
-  /** Step 2: some node proves, freshly, that the grant still stands. What is proven against it is final; what is stale is not. */
-  #status(token: string, grant: Grant, waiting: Attempt | undefined, now: () => number): Promise<void> {
-    const desk = this.#desk;
-    return firstThatHolds(
-      desk.nodes,
-      async (node) => {
-        const status = await node.status(grant.intent);
-        try {
-          await underTrust(desk, (trust) => desk.checks.status(token, status, trust, now()));
-        } catch (error) {
-          // The use that is gone may be the one of the attempt at hand: its own record will tell.
-          if (waiting !== undefined && error instanceof WeftError && error.code === 'STATUS_USED_UP') return;
-          throw error;
-        }
-      },
-      isProven,
-    );
   }
 
   /** Durable before anything is sent: after a crash it is this attempt that is asked about, and never a second one. */
@@ -390,22 +319,6 @@ type Use = {
   readonly act: Act;
   readonly now: () => number;
 };
-
-/** Refusals that a fresh checkpoint proves: no other node can know better. */
-const provenCodes: ReadonlySet<string> = new Set([
-  'STATUS_PAUSED',
-  'STATUS_POLICY_SUPERSEDED',
-  'STATUS_SUSPENDED',
-  'STATUS_USED_UP',
-  'STATUS_CANCELLED',
-  'STATUS_EXPIRED',
-  'STATUS_MISMATCH',
-]);
-
-/** What is refused so is over: no other node can know better, and no later one. */
-export function isProven(error: unknown): boolean {
-  return error instanceof WeftError && provenCodes.has(error.code);
-}
 
 async function outcomeOf(act: Act, permission: Permission): Promise<{ outcome: OutcomeName; result: string }> {
   try {

@@ -38,20 +38,7 @@ t.test('killed at each step: at most one act, exactly one outcome', async (t) =>
   const file = (step: string) => join(network.dir, `acts-${step}`);
   const effectOf = (step: string) => ({ host: 'web-1', cache: step });
 
-  const intents = await Promise.all(
-    names.map(async (step) => {
-      const proposal = await network.signed('healer', 'intents.propose', {
-        action: 'cache.clear',
-        resource: `cache/web-1/${step}`,
-        effect: effectOf(step),
-        ttlMs: 300_000,
-        audience: account,
-        maxUses: 1,
-        dryRun: false,
-      });
-      return (await client.submitAndWait(proposal)).id;
-    }),
-  );
+  const intents = await Promise.all(names.map(proposed));
 
   // They die where they are: with the lock in their hands, and a journal that nobody closed.
   const children: ChildProcess[] = [];
@@ -93,7 +80,20 @@ t.test('killed at each step: at most one act, exactly one outcome', async (t) =>
     await executor.close();
   }
 
+  // Two replicas that share the account, with a folder each, at the same moment.
+  const shared = await proposed('shared');
+  const twins = await Promise.all(['twin-1', 'twin-2'].map(executorOn));
+  const answers = await Promise.all(
+    twins.map((twin) =>
+      twin.run(shared, effectOf('shared'), () => ({ outcome: 'done' })).then(({ use }) => use, codeOf),
+    ),
+  );
+  t.equal(answers.filter((answer) => answer === 1).length, 1, `one of them acts: ${answers.join(', ')}`);
+  t.match(answers.join(), /GRANT_USED_UP|STATUS_USED_UP/, 'and the other is told why not');
+  await Promise.all(twins.map((twin) => twin.close()));
+
   const outcomes = await outcomesOf();
+  t.strictSame(outcomes.get(shared), ['done']);
   for (const [i, step] of names.entries()) {
     const intent = intents[i] ?? '';
     const acts = existsSync(file(step)) ? readFileSync(file(step), 'utf8').trimEnd().split('\n').length : 0;
@@ -105,6 +105,19 @@ t.test('killed at each step: at most one act, exactly one outcome', async (t) =>
     t.match(value, { uses: 1, attempts: [{ reported: true }] }, `${step}: one use`);
   }
   t.strictSame(network.complaints(), []);
+
+  async function proposed(cache: string): Promise<string> {
+    const proposal = await network.signed('healer', 'intents.propose', {
+      action: 'cache.clear',
+      resource: `cache/web-1/${cache}`,
+      effect: effectOf(cache),
+      ttlMs: 300_000,
+      audience: account,
+      maxUses: 1,
+      dryRun: false,
+    });
+    return (await client.submitAndWait(proposal)).id;
+  }
 
   function executorOn(step: string): Promise<Executor> {
     return network
