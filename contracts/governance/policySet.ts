@@ -99,7 +99,7 @@ export function writePolicy(
   // The same set again, to make older grants void: what can be gone back to stays as it is.
   if (digest === before.digest) return;
   const { digest: oldest } = (draft.get(previousPolicyPath) ?? {}) as Partial<PreviousPolicy>;
-  if (oldest !== undefined && oldest !== digest) draft.set(policySetPath(oldest), null);
+  if (oldest !== undefined) draft.set(policySetPath(oldest), null);
   draft.set(previousPolicyPath, { version: before.version, digest: before.digest });
   draft.set(policySetPath(digest), asJson(document));
 }
