@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
-import { bad, good, note, print, printJson, printTable } from './output.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { GateMaps } from '../agent/bpf/gateMaps.ts';
+import { WeftError } from '../codec/error.ts';
+import { passphraseOf } from './home.ts';
+import { bad, exitCodes, good, note, print, printFields, printJson, printTable, usage } from './output.ts';
+import { stopSignal } from './stopSignal.ts';
 
 export function agentCommand(program: Command): void {
   const agent = program
@@ -23,6 +28,122 @@ export function agentCommand(program: Command): void {
     .option('--json', 'print one line of JSON')
     .addHelpText('after', '\nExample: weft agent release')
     .action(release);
+  agent
+    .command('run')
+    .description('Runs the agent of this host until it is told to stop (SIGINT, SIGTERM).')
+    .requiredOption('--config <file>', 'configuration (schemas/agent-config.schema.json)')
+    .option('--fail-open', 'the gate goes when the agent does, whatever the configuration says')
+    .option('--json', 'print one line of JSON once it is ready')
+    .addHelpText('after', '\nExample: weft agent run --config agent.yaml')
+    .action(run);
+  agent
+    .command('mode')
+    .description(
+      'Switches the gates of this host at run time: the next packet is treated so. A restart takes the mode of the configuration.',
+    )
+    .argument('<mode>', 'observe or enforce')
+    .requiredOption('--config <file>', 'configuration of the agent')
+    .addHelpText('after', '\nExample: weft agent mode enforce --config agent.yaml')
+    .action(mode);
+  agent
+    .command('routes')
+    .description('What the gate of this host lets through now, as the kernel holds it.')
+    .requiredOption('--config <file>', 'configuration of the agent')
+    .option('--json', 'print one line of JSON')
+    .action(routes);
+}
+
+async function run(options: { config: string; failOpen?: boolean; json?: boolean }): Promise<void> {
+  const [{ loadAgentConfig }, { Agent }] = await Promise.all([
+    import('../agent/config.ts'),
+    import('../agent/agent.ts'),
+  ]);
+  const loaded = loadAgentConfig(options.config);
+  const config =
+    options.failOpen && loaded.gate !== undefined ? { ...loaded, gate: { ...loaded.gate, failOpen: true } } : loaded;
+  const passphrase =
+    config.ledger === undefined
+      ? null
+      : await passphraseOf(config.ledger.keys, `Passphrase of ${config.ledger.keys}: `);
+  const agent = await Agent.start(config, {
+    version: packageJson.version,
+    passphrase,
+    // Standard output may be a sink.
+    say: (level, message) => note(level === 'info' ? message : `${level}: ${message}`),
+  });
+  const status = agent.status();
+  if (options.json) printJson({ ready: true, ...status, metrics: agent.metricsUrl ?? null });
+  else if (!config.telemetry.stdout)
+    printFields([
+      ['agent', good(`${config.host} is watched`)],
+      ...status.gates.map(({ name, mode: how, guarded, interfaces }): [string, string] => [
+        `gate ${name}`,
+        `${how === 'enforce' ? good('enforces') : 'observes'} ${guarded.map(({ port, protocol }) => `${protocol}/${port}`).join(' ')} ${interfaces.map(({ interface: at, mode: by }) => `on ${at} (${by})`).join(' ')}`,
+      ]),
+      ['routes', `${status.routes.open} open`],
+      ['probes', status.programs.map(({ name }) => name).join(' ') || 'none'],
+      ['metrics', agent.metricsUrl ?? 'off'],
+    ]);
+  await stopSignal();
+  await agent.close();
+  process.exit(exitCodes.holds);
+}
+
+/** Both gates as they are pinned, for the time of `use`. */
+async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowNs: bigint) => T): Promise<T> {
+  const [{ loadAgentConfig }, { Gate }, { OutgoingGate }, { Kernel }] = await Promise.all([
+    import('../agent/config.ts'),
+    import('../agent/bpf/gate.ts'),
+    import('../agent/bpf/outgoing.ts'),
+    import('../agent/bpf/kernel.ts'),
+  ]);
+  const { gate, outgoing } = loadAgentConfig(path);
+  if (gate === undefined || gate.failOpen)
+    throw new WeftError(
+      'AGENT_NO_GATE',
+      `${path} configures no gate that stays in the kernel: set gate, and failOpen false`,
+    );
+  const kernel = await Kernel.open();
+  const open = [
+    new Gate(kernel, { pins: gate.pins }),
+    ...(outgoing === undefined ? [] : [new OutgoingGate(kernel, { pins: gate.pins })]),
+  ];
+  try {
+    return use(
+      open.map(({ maps }) => maps),
+      kernel.bootNs(),
+    );
+  } finally {
+    for (const each of open) each.close();
+  }
+}
+
+async function mode(wanted: string, options: { config: string }): Promise<void> {
+  if (wanted !== 'observe' && wanted !== 'enforce') throw usage("the mode is 'observe' or 'enforce'");
+  await withGates(options.config, (gates) => {
+    for (const gate of gates) gate.configure({ mode: wanted });
+  });
+  note(
+    wanted === 'enforce'
+      ? 'Guarded ports refuse what no grant covers, from the next packet on.'
+      : 'Everything passes; what no grant covers is reported.',
+  );
+}
+
+async function routes(options: { config: string; json?: boolean }): Promise<void> {
+  const found = await withGates(options.config, (gates, nowNs) => gates.flatMap((gate) => gate.grants.held(nowNs)));
+  if (options.json) return printJson({ routes: found });
+  printTable(
+    ['grant', 'from', 'to', 'port', 'packets', 'ends in'],
+    found.map(({ id, source, destination, port, protocol, packets, endsInMs }) => [
+      id.slice(0, 12),
+      source,
+      destination,
+      `${protocol}/${port === 0 ? 'any' : port}`,
+      String(packets),
+      endsInMs > 0 ? `${(endsInMs / 1000).toFixed(1)} s` : bad('over'),
+    ]),
+  );
 }
 
 async function probe(options: { json?: boolean }): Promise<void> {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { WeftError } from '../codec/error.ts';
 import { loadConfig } from '../node/config.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { configOfHome, passphraseOf } from './home.ts';
 import { startAnew } from './nodeFlags.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
+import { stopSignal } from './stopSignal.ts';
 
 type Options = {
   home?: string;
@@ -93,19 +93,4 @@ async function start(options: Options): Promise<void> {
   await server?.close();
   await node.close();
   process.exit(exitCodes.holds);
-}
-
-/** Resolves at the first signal to stop; a second one ends the process at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const stop = (): void => {
-      if (asked) process.exit(reportFailure(new WeftError('STOPPED_AT_ONCE', 'stopped without waiting'), false));
-      asked = true;
-      resolve();
-    };
-    process.on('SIGINT', stop).on('SIGTERM', stop);
-    // Started by another program (`weft dev`): when that is gone, however it went, this node stops too.
-    if (process.channel !== undefined) process.once('disconnect', stop);
-  });
 }

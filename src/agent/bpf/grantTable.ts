@@ -1,5 +1,6 @@
 import { WeftError } from '../../codec/error.ts';
 import {
+  describeKey,
   type Grant,
   type GrantKey,
   type GrantValue,
@@ -23,6 +24,13 @@ const batchMax = 1024;
 
 /** Who grants a key, and until when. Mostly one; the one that ends last is in the kernel. */
 type Holder = { readonly id: string; readonly expiresNs: bigint };
+
+/** A key of the kernel's table. `endsInMs`: below 0 it is over. */
+export type HeldGrant = Pick<Grant, 'id' | 'source' | 'destination' | 'port' | 'protocol'> & {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly endsInMs: number;
+};
 
 export type Reconciled = {
   readonly added: number;
@@ -98,6 +106,18 @@ export class GrantTable {
     });
     for (const [id] of over) this.remove(id);
     return over.length;
+  }
+
+  /** What the kernel holds, whoever put it there; at most `max`. `nowNs`: of CLOCK_BOOTTIME. */
+  held(nowNs: bigint, max = 10_000): readonly HeldGrant[] {
+    const found: HeldGrant[] = [];
+    this.#map.each((key, value) => {
+      if (found.length >= max) return;
+      const { id, expiresNs, packets, bytes } = readValue(value);
+      const endsInMs = Number((expiresNs - nowNs) / 1_000_000n);
+      found.push({ id, ...describeKey(key), packets: Number(packets), bytes: Number(bytes), endsInMs });
+    });
+    return found;
   }
 
   /** Packets and bytes that passed by a grant while it was the one in the kernel; since the last change of its key. */

@@ -1,5 +1,5 @@
 import { WeftError } from '../../codec/error.ts';
-import { type Family, type Prefix, parsePrefix } from './address.ts';
+import { type Family, formatAddress, type Prefix, parsePrefix } from './address.ts';
 import { abiValues, Struct } from './struct.ts';
 
 export type Transport = 'tcp' | 'udp';
@@ -120,6 +120,20 @@ export type GrantValue = {
   readonly packets: bigint;
   readonly bytes: bigint;
 };
+
+/** A key of the kernel's table as people read it; the opposite of `keysOf`. */
+export function describeKey(key: Buffer): Pick<Grant, 'source' | 'destination' | 'port' | 'protocol'> {
+  const ipv4 = keyFamily.read(key, 0) === families.ipv4;
+  // IPv4 lies in the last 32 of 128 bits.
+  const bits = (each: number): number => (ipv4 ? each - 96 : each);
+  const prefix = (at: number, length: number): string => `${formatAddress(key, at)}/${bits(length)}`;
+  return {
+    source: prefix(keyStruct.offsetOf('source', 16), keySourceBits.read(key, 0)),
+    destination: prefix(keyStruct.offsetOf('destination', 16), keyDestinationBits.read(key, 0)),
+    port: keyPort.read(key, 0),
+    protocol: keyProtocol.read(key, 0) === protocolNumbers.tcp ? 'tcp' : 'udp',
+  };
+}
 
 export function writeValue(into: Buffer, at: number, value: GrantValue): void {
   valueExpires.write(into, at, value.expiresNs);

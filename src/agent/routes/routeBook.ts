@@ -16,10 +16,10 @@ export type RouteEffect = {
 export type Route = {
   /** Intent id. */
   readonly grant: string;
-  /** Text of the grant's token: proves the rest, also under the trust of a later day. */
+  /** Text of the grant's token; its intent id until it was fetched. */
   readonly token: string;
   readonly effect: RouteEffect;
-  /** Index of the grant's leaf in the log. */
+  /** Index of the grant's leaf in the log; 0 until it is known. */
   readonly index: number;
   /** Of the grant, milliseconds UTC. */
   readonly expires: number;

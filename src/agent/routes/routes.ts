@@ -129,6 +129,8 @@ export class Routes {
       const act = intent.action === 'route.open' ? this.#open : this.#close;
       await this.#modules.executor.run(intent.intent, intent.effect, act, { rehearse: rehearsed });
       this.#finish(intent.intent);
+      const opened = this.#modules.book.get(intent.intent);
+      if (opened !== undefined) await this.#renewOne(opened);
     } catch (error) {
       this.#refused(intent.intent, error);
     } finally {
@@ -171,8 +173,9 @@ export class Routes {
       await this.#shut([route], 'EXPIRED', 'the grant has expired', { stays: true });
       return;
     }
+    let proven: Standing;
     try {
-      await executor.standing(route.token, asJson(route.effect));
+      proven = await executor.standing(route.token, asJson(route.effect));
     } catch (error) {
       // Whoever cannot be asked says nothing: the lease goes on, and ends when its time comes.
       if (!isProven(error) && codeOf(error) !== 'TOKEN_EXPIRED') return;
@@ -181,22 +184,23 @@ export class Routes {
     }
     // Closed by a `route.close` while we asked.
     if (book.get(route.grant) === undefined) return;
-    const renewed = { ...route, leasedUntil: this.#leaseEnd(route.expires) };
-    book.lease(route.grant, renewed.leasedUntil);
+    const { token, index } = proven;
+    const renewed = { ...route, token, index, leasedUntil: this.#leaseEnd(route.expires) };
+    if (route.token === token) book.lease(route.grant, renewed.leasedUntil);
+    else await book.put(renewed);
     for (const table of this.#modules.tables) table.put(this.#inKernel(renewed));
   }
 
   readonly #open = async ({ grant, effect, dryRun }: Permission): Promise<Outcome> => {
     if (dryRun) return rehearsed();
-    const { executor, book, tables } = this.#modules;
+    const { book, tables } = this.#modules;
     const routeEffect = effect as unknown as RouteEffect;
-    // Whatever was true when it was consumed: a lease begins with a proof of now.
-    const { token, index } = await executor.standing(grant.intent, effect);
+    // Its status was proven a moment ago. Token and index come with the first renewal: an act asks nobody.
     const route: Route = {
       grant: grant.intent,
-      token,
+      token: grant.intent,
       effect: routeEffect,
-      index,
+      index: 0,
       expires: grant.expires.time,
       leasedUntil: this.#leaseEnd(grant.expires.time),
     };
@@ -271,7 +275,7 @@ export class Routes {
   }
 
   #tell(kind: RouteEvent['kind'], { grant, index, expires }: Route, reason: string, detail: string): void {
-    this.#modules.happened({ kind, grant, index, expires, reason, detail });
+    this.#modules.happened({ kind, grant, ...(index === 0 ? {} : { index }), expires, reason, detail });
   }
 }
 

@@ -120,16 +120,15 @@ const untilMs = (table: Table, n: number): number => Number((table.held.get(idOf
 t.test('a grant is let through for a lease, which ends with the grant at the latest', async (t) => {
   const world = new World();
   const [coming, going] = [new Table(), new Table()];
-  const { routes, events } = await setUp(t, world, [coming, going]);
+  const { routes, events, book } = await setUp(t, world, [coming, going]);
   await routes.start();
   world.grants.set(idOf(1), { expires: world.nowMs + 10_000 });
   await routes.consider(intent(1));
   t.equal(untilMs(coming, 1), world.nowMs + leaseMs);
   t.equal(untilMs(going, 1), world.nowMs + leaseMs, 'in both gates');
   t.match(coming.held.get(idOf(1)), { source: '10.0.3.0/24', destination: '10.0.9.17/32', port: 443, protocol: 'tcp' });
-  t.match(events, [
-    { kind: 'grant.open', grant: idOf(1), index: 7, detail: '10.0.3.0/24 may reach 10.0.9.17/32 tcp port 443' },
-  ]);
+  t.match(events, [{ kind: 'grant.open', grant: idOf(1), detail: '10.0.3.0/24 may reach 10.0.9.17/32 tcp port 443' }]);
+  t.match(book.get(idOf(1)), { token: `token of ${idOf(1)}`, index: 7 });
   await routes.consider(intent(1));
   t.equal(world.consumed.length, 1, 'once');
   world.nowMs += 5000;

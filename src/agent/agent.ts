@@ -1,0 +1,468 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ed25519TransactionSigner } from '../client/index.ts';
+import { WeftError } from '../codec/error.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { readKeyFile } from '../crypto/keyfile.ts';
+import { createExecutor, type Executor } from '../executor/index.ts';
+import { nodeFiles } from '../ledger/files.ts';
+import { parseTrust } from '../token/trust.ts';
+import { Alerts } from './alerts.ts';
+import { cgroupRoot } from './bpf/cgroup.ts';
+import { bootNsAt, Gate } from './bpf/gate.ts';
+import type { GateEvent, GateMaps, GateMode, GuardedPort } from './bpf/gateMaps.ts';
+import { Kernel } from './bpf/kernel.ts';
+import { OutgoingGate } from './bpf/outgoing.ts';
+import type { ProbeEvent } from './bpf/probeEvent.ts';
+import { Probe } from './bpf/probes.ts';
+import type { AgentConfig, LedgerConfig } from './config.ts';
+import { Feed } from './feed.ts';
+import { AgentMetrics } from './metrics.ts';
+import { ProcWatch } from './procWatch.ts';
+import { RouteBook } from './routes/routeBook.ts';
+import { type RouteCounts, type RouteEvent, Routes } from './routes/routes.ts';
+import { sinksOf } from './sinks.ts';
+import { Attributor } from './telemetry/attribution.ts';
+import { type AgentEvent, type Attribution, gateEvent, probeEvent } from './telemetry/event.ts';
+import { defaultRedaction } from './telemetry/redact.ts';
+import type { Sink, SinkCounters } from './telemetry/sink.ts';
+import { defaultLimits, Telemetry } from './telemetry/telemetry.ts';
+
+export type ProgramStatus = {
+  readonly name: string;
+  readonly seen: number;
+  readonly lost: number;
+  readonly limited: number;
+  readonly runSeconds?: number;
+  readonly mapBytes?: number;
+};
+
+export type GateStatus = {
+  readonly name: 'in' | 'out';
+  readonly mode: GateMode;
+  readonly adopted: boolean;
+  /** With the mode in which it is attached: native or generic. */
+  readonly interfaces: readonly { readonly interface: string; readonly mode: string }[];
+  readonly guarded: readonly GuardedPort[];
+  readonly counters: Readonly<Record<string, number>>;
+};
+
+/** What an agent does at the moment, for people and metrics. */
+export type AgentStatus = {
+  readonly host: string;
+  /** Parts that do not work here, and why. */
+  readonly unavailable: readonly { readonly part: string; readonly why: string }[];
+  /** /proc is read instead of what a probe would say. */
+  readonly fallback: boolean;
+  readonly gates: readonly GateStatus[];
+  readonly routes: RouteCounts;
+  readonly programs: readonly ProgramStatus[];
+  readonly events: Readonly<Record<string, number>>;
+  readonly limited: number;
+  readonly sinks: readonly ({ readonly name: string } & SinkCounters)[];
+  readonly alerts: number;
+};
+
+export type AgentModules = {
+  readonly version: string;
+  /** Passphrase of the key file. */
+  readonly passphrase: string | null;
+  readonly say: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+  /** Seam for tests: sinks besides those of the configuration. */
+  readonly sinks?: readonly Sink[];
+};
+
+type OpenGate = {
+  readonly name: 'in' | 'out';
+  readonly maps: GateMaps;
+  readonly adopted: boolean;
+  readonly interfaces: () => readonly { readonly interface: string; readonly mode: string }[];
+  readonly close: () => void;
+};
+
+const lossEveryMs = 1000;
+const reportEveryMs = 10_000;
+const procEveryMs = 1000;
+const never: readonly GuardedPort[] = [{ port: 22, protocol: 'tcp' }];
+
+/** The sidecar of a host: probes, gates, the routes that the ledger granted, and what is told of all that. */
+export class Agent {
+  readonly #config: AgentConfig;
+  readonly #modules: AgentModules;
+  readonly #telemetry: Telemetry;
+  readonly #attributor = new Attributor({ cgroups: cgroupRoot() });
+  readonly #unavailable: { part: string; why: string }[] = [];
+  readonly #gates: OpenGate[] = [];
+  readonly #probes: Probe[] = [];
+  readonly #told = new Map<string, { lost: bigint; limited: bigint }>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #kernel: Kernel | undefined;
+  #proc: ProcWatch | undefined;
+  #executor: Executor | undefined;
+  #routes: Routes | undefined;
+  #feed: Feed | undefined;
+  #alerts: Alerts | undefined;
+  #metrics: AgentMetrics | undefined;
+  #interfaces: ReadonlyMap<number, string> = new Map();
+
+  private constructor(config: AgentConfig, modules: AgentModules) {
+    const { host, telemetry } = config;
+    this.#config = config;
+    this.#modules = modules;
+    this.#telemetry = new Telemetry({
+      host,
+      sinks: [...sinksOf(telemetry, host, modules.version), ...(modules.sinks ?? [])],
+      redaction: telemetry.redact ?? defaultRedaction,
+      limits: { ...defaultLimits, perSecond: telemetry.perSecond, burst: telemetry.burst },
+      reportEveryMs,
+      wallMs: Date.now,
+      monotonicMs: () => performance.now(),
+      failed: (sink, error) => modules.say('warn', `${sink} takes nothing at the moment: ${messageOf(error)}`),
+    });
+  }
+
+  /**
+   * Starts all that works here. What does not is told of and left out; a gate that is configured and cannot be had is told of as an
+   * error, and the rest goes on: somebody watches, at least.
+   * @throws WeftError EXECUTOR_*, KEY_*, TRUST_INVALID, AGENT_STATE_DAMAGED, AGENT_METRICS, REDACTION_RULE, BPF_PORT
+   */
+  static async start(config: AgentConfig, modules: AgentModules): Promise<Agent> {
+    const agent = new Agent(config, modules);
+    try {
+      await agent.#start();
+      return agent;
+    } catch (error) {
+      await agent.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { state, ledger, metrics } = this.#config;
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    try {
+      this.#kernel = await Kernel.open();
+    } catch (error) {
+      this.#missing('eBPF', error);
+    }
+    if (this.#kernel !== undefined) this.#openGates(this.#kernel);
+    if (ledger !== undefined) await this.#openLedger(ledger);
+    // Grants are in place before anything is refused for want of one.
+    this.#guard();
+    this.#openProbes();
+    await this.#fallBack();
+    if (metrics !== undefined)
+      this.#metrics = await AgentMetrics.listen(metrics.host, metrics.port, () => this.status());
+    this.#every(lossEveryMs, () => this.#tellLosses());
+  }
+
+  /** Where metrics are served, if they are. */
+  get metricsUrl(): string | undefined {
+    return this.#metrics?.url;
+  }
+
+  /** observe or enforce, from the next packet on. */
+  setMode(mode: Exclude<GateMode, 'off'>): void {
+    for (const gate of this.#gates) gate.maps.configure({ mode });
+    this.#emit({ kind: 'gate.mode', reason: mode, detail: `the gates of this host ${mode} now` });
+  }
+
+  status(): AgentStatus {
+    const { events, limited, sinks } = this.#telemetry.counters();
+    return {
+      host: this.#config.host,
+      unavailable: this.#unavailable,
+      fallback: this.#proc !== undefined,
+      gates: this.#gates.map(({ name, maps, adopted, interfaces }) => ({
+        name,
+        mode: maps.settings().mode,
+        adopted,
+        interfaces: interfaces(),
+        guarded: maps.guarded(),
+        counters: numbers(maps.counters()),
+      })),
+      routes: this.#routes?.counts ?? { open: 0, opened: 0, closed: 0, refused: 0 },
+      programs: this.#probes.map((probe) => {
+        const { seen, lost, limited: held } = probe.counters();
+        return { name: probe.name, seen: Number(seen), lost: Number(lost), limited: Number(held) };
+      }),
+      events: Object.fromEntries(events),
+      limited,
+      sinks,
+      alerts: this.#alerts?.raised ?? 0,
+    };
+  }
+
+  /** What is pinned goes on in the kernel; what it granted ends with its lease. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#proc?.stop();
+    this.#feed?.close();
+    for (const probe of this.#probes) probe.close();
+    await this.#executor?.close(2000);
+    await this.#alerts?.close();
+    for (const gate of this.#gates) gate.close();
+    await this.#metrics?.close();
+    await this.#telemetry.close();
+  }
+
+  #openGates(kernel: Kernel): void {
+    const { gate, outgoing } = this.#config;
+    if (gate !== undefined)
+      try {
+        const opened = new Gate(kernel, gate.failOpen ? {} : { pins: gate.pins });
+        this.#gates.push({
+          name: 'in',
+          maps: opened.maps,
+          adopted: opened.adopted,
+          interfaces: () => opened.interfaces(),
+          close: () => opened.close(),
+        });
+        this.#attach = () => {
+          for (const name of gate.interfaces) {
+            const attached = opened.attach(name);
+            this.#modules.say('info', `${name} is guarded (${attached.mode} XDP)`, attached);
+          }
+        };
+      } catch (error) {
+        this.#missing('gate', error);
+      }
+    if (outgoing !== undefined)
+      try {
+        const pins = gate === undefined || gate.failOpen ? undefined : gate.pins;
+        const opened = new OutgoingGate(kernel, pins === undefined ? {} : { pins });
+        this.#gates.push({
+          name: 'out',
+          maps: opened.maps,
+          adopted: opened.adopted,
+          interfaces: () => [],
+          close: () => opened.close(),
+        });
+        this.#attachOutgoing = () => opened.attach(outgoing.cgroup);
+      } catch (error) {
+        this.#missing('outgoing gate', error);
+      }
+  }
+
+  #attach: () => void = () => undefined;
+  #attachOutgoing: () => void = () => undefined;
+
+  /** Ports, mode, and only then interfaces. */
+  #guard(): void {
+    const { gate, outgoing, telemetry } = this.#config;
+    for (const { name, maps } of this.#gates) {
+      const settings = name === 'in' ? gate : outgoing;
+      if (settings === undefined) continue;
+      maps.guard(settings.guarded, [...never, ...settings.never]);
+      maps.configure({
+        mode: settings.mode,
+        eventsPerSecond: telemetry.kernelPerSecond,
+        refuseFragments: name === 'in' && gate?.refuseFragments === true,
+      });
+      maps.watch((event) => this.#onGate(name, event));
+      try {
+        if (name === 'in') this.#attach();
+        else this.#attachOutgoing();
+      } catch (error) {
+        this.#missing(name === 'in' ? 'gate' : 'outgoing gate', error);
+      }
+    }
+  }
+
+  async #openLedger(ledger: LedgerConfig): Promise<void> {
+    const { host, state, alerts } = this.#config;
+    const { account, maxStalenessMs, maxClockSkewMs, leaseMs, rpc } = ledger;
+    const seed = (await readKeyFile(ledger.keys, this.#modules.passphrase)).find(({ name }) => name === 'account');
+    if (seed === undefined) throw new WeftError('KEY_FILE_WRONG', `${ledger.keys} holds no account key`);
+    const signers = [ed25519TransactionSigner(seed.secret)];
+    const executor = await createExecutor({
+      account,
+      signers,
+      trust: ledger.trust,
+      rpc,
+      stateDir: join(state, 'executor'),
+      maxStalenessMs,
+      maxClockSkewMs,
+    });
+    this.#executor = executor;
+    const kernel = this.#kernel;
+    const routes = new Routes(
+      { host, account, leaseMs, maxClockSkewMs },
+      {
+        executor,
+        book: await RouteBook.open(nodeFiles, join(state, 'routes.json')),
+        tables: this.#gates.map(({ maps }) => maps.grants),
+        bootNsAt: (unixMs) => (kernel === undefined ? 0n : bootNsAt(kernel, unixMs)),
+        wallMs: Date.now,
+        happened: (event) => this.#onRoute(event),
+      },
+    );
+    this.#routes = routes;
+    const { chain } = parseTrust(sha256, readFileSync(ledger.trust, 'utf8'));
+    this.#alerts = new Alerts({
+      chain,
+      account,
+      host,
+      signers,
+      rpc,
+      ...alerts,
+      wallMs: Date.now,
+      raised: (alert, count) =>
+        this.#emit({
+          kind: 'alert.raised',
+          reason: alert,
+          count,
+          detail: `${count} refused packets are on the ledger`,
+        }),
+      failed: (error) => this.#modules.say('warn', `an alert could not be raised: ${messageOf(error)}`),
+    });
+    const [reconciled] = await routes.start();
+    if (reconciled !== undefined) this.#modules.say('info', 'the kernel holds the routes that were open', reconciled);
+    await executor.resume();
+    this.#feed = new Feed(rpc, account, {
+      intent: (intent) => void routes.consider(intent),
+      changed: () => void routes.renew(),
+      lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
+    });
+    this.#every(Math.max(250, Math.floor(leaseMs / 3)), () => void routes.renew());
+  }
+
+  #openProbes(): void {
+    const { probes, telemetry } = this.#config;
+    const kernel = this.#kernel;
+    if (kernel === undefined) return;
+    for (const name of probes)
+      try {
+        const probe = new Probe(kernel, name, { eventsPerSecond: telemetry.kernelPerSecond });
+        this.#probes.push(probe);
+        if (name !== 'drops') probe.watch((event) => this.#onProbe(event));
+      } catch (error) {
+        this.#missing(`probe ${name}`, error);
+      }
+  }
+
+  /** /proc in the place of the probes that say who begins and ends. */
+  async #fallBack(): Promise<void> {
+    const { fallback, probes, host } = this.#config;
+    const wanted = probes.includes('exec') && !this.#probes.some(({ name }) => name === 'exec');
+    if (!fallback || !wanted) return;
+    const proc = new ProcWatch({
+      host,
+      everyMs: procEveryMs,
+      wallMs: Date.now,
+      seen: (event) => {
+        if (!this.#telemetry.holds(event.kind, String(event.process?.pid ?? ''))) this.#telemetry.emit(event);
+      },
+    });
+    if (!(await proc.start())) return;
+    this.#proc = proc;
+    this.#modules.say(
+      'warn',
+      'processes and listeners are read off /proc every second: that enforces nothing and misses what is short',
+    );
+  }
+
+  #onProbe(event: ProbeEvent): void {
+    const source = String(event.cgroup);
+    if (event.kind === 'exit') this.#attributor.ended(event.pid);
+    if (this.#telemetry.holds(event.kind, source)) return;
+    if (event.kind === 'exec') this.#attributor.began(event);
+    this.#telemetry.emit(probeEvent(event, this.#who(event), this.#context));
+  }
+
+  #onGate(name: 'in' | 'out', event: GateEvent): void {
+    const source = name === 'in' ? event.source : String(event.cgroup);
+    const held = this.#telemetry.holds(event.refused ? 'gate.drop' : 'gate.observe', source);
+    if (held && !event.refused) return;
+    const route = event.grant === undefined ? undefined : this.#routes?.of(event.grant.id);
+    const ledger =
+      event.grant === undefined
+        ? undefined
+        : {
+            grant: event.grant.id,
+            ...(route === undefined
+              ? {}
+              : { expires: route.expires, ...(route.index === 0 ? {} : { index: route.index }) }),
+          };
+    const interfaceName = name === 'in' ? this.#interfaceOf(event.interfaceIndex) : undefined;
+    const told = gateEvent(event, held || name === 'in' ? {} : this.#who(event), this.#context, {
+      ...(interfaceName === undefined ? {} : { interface: interfaceName }),
+      ...(ledger === undefined ? {} : { ledger }),
+    });
+    if (event.refused) this.#alerts?.dropped(told);
+    if (!held) this.#telemetry.emit(told);
+  }
+
+  #onRoute({ kind, grant, reason, index, expires, detail }: RouteEvent): void {
+    const ledger = { grant, ...(index === undefined ? {} : { index }), ...(expires === undefined ? {} : { expires }) };
+    this.#emit({ kind, reason, detail, ledger });
+  }
+
+  #who(event: Parameters<Attributor['of']>[0]): Attribution {
+    return this.#attributor.of(event, performance.now());
+  }
+
+  get #context() {
+    return { host: this.#config.host, timeOf: (bootNs: bigint) => this.#timeOf(bootNs) };
+  }
+
+  #timeOf(bootNs: bigint): number {
+    const now = this.#kernel?.bootNs() ?? bootNs;
+    return Date.now() - Number((now - bootNs) / 1_000_000n);
+  }
+
+  #interfaceOf(index: number): string | undefined {
+    if (!this.#interfaces.has(index)) this.#interfaces = interfacesByIndex();
+    return this.#interfaces.get(index);
+  }
+
+  /** What the kernel could not hand over is told of as it grows. */
+  #tellLosses(): void {
+    const programs = [
+      ...this.#probes.map((probe) => ({ name: `probe ${probe.name}`, ...probe.counters() })),
+      ...this.#gates.map(({ name, maps }) => {
+        const { eventsLost, eventsLimited } = maps.counters();
+        return { name: `gate ${name}`, lost: eventsLost, limited: eventsLimited };
+      }),
+    ];
+    for (const { name, lost, limited } of programs) {
+      const before = this.#told.get(name) ?? { lost: 0n, limited: 0n };
+      if (lost > before.lost) this.#telemetry.lost(name, Number(lost - before.lost), 'ring');
+      if (limited > before.limited) this.#telemetry.lost(name, Number(limited - before.limited), 'kernel-limit');
+      this.#told.set(name, { lost, limited });
+    }
+  }
+
+  #missing(part: string, error: unknown): void {
+    const why = messageOf(error);
+    this.#unavailable.push({ part, why });
+    this.#modules.say(part.includes('gate') ? 'error' : 'warn', `${part} is unavailable: ${why}`);
+  }
+
+  #emit(event: Pick<AgentEvent, 'kind'> & Partial<AgentEvent>): void {
+    this.#telemetry.emit({ time: Date.now(), host: this.#config.host, origin: 'kernel', ...event });
+  }
+
+  #every(ms: number, work: () => void): void {
+    this.#timers.push(setInterval(work, ms));
+  }
+}
+
+function numbers(counters: Readonly<Record<string, bigint>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).map(([name, value]) => [name, Number(value)]));
+}
+
+function interfacesByIndex(): ReadonlyMap<number, string> {
+  const folder = '/sys/class/net';
+  if (!existsSync(folder)) return new Map();
+  const found = new Map<number, string>();
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name, 'ifindex');
+    if (existsSync(path)) found.set(Number(readFileSync(path, 'utf8')), name);
+  }
+  return found;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

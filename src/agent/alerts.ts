@@ -1,0 +1,87 @@
+import { buildTransaction, connect, type Signer, sign } from '../client/index.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
+import { sha256Hex } from '../crypto/hash.ts';
+import type { AgentEvent } from './telemetry/event.ts';
+
+/** A burst of refused packets becomes one alert on the ledger, with digests of events that show it. */
+export type AlertOptions = {
+  readonly chain: string;
+  readonly account: string;
+  readonly host: string;
+  readonly signers: readonly Signer[];
+  readonly rpc: readonly string[];
+  /** So many within `everyMs`; 0: never. */
+  readonly drops: number;
+  readonly everyMs: number;
+  readonly wallMs: () => number;
+  /** txId of an alert that is on the ledger. */
+  readonly raised: (alert: string, count: number) => void;
+  readonly failed: (error: unknown) => void;
+};
+
+/** Of the lines of a window; the ledger takes as many digests. */
+const evidenceMax = 16;
+const kind = 'gate-drops';
+
+export class Alerts {
+  readonly #options: AlertOptions;
+  #count = 0;
+  #from = 0;
+  #to = 0;
+  #evidence: string[] = [];
+  #quietUntilMs = 0;
+  #sending: Promise<void> | undefined;
+  raised = 0;
+
+  constructor(options: AlertOptions) {
+    this.#options = options;
+  }
+
+  /** `count`: as many refused packets as the event stands for. */
+  dropped(event: AgentEvent, count = 1): void {
+    const { drops, everyMs, wallMs } = this.#options;
+    if (drops === 0) return;
+    const now = wallMs();
+    // A period that stayed quiet says nothing about the next one.
+    if (this.#count > 0 && now - this.#from > everyMs && this.#count < drops) this.#begin();
+    if (this.#count === 0) this.#from = now;
+    this.#count += count;
+    this.#to = now;
+    if (this.#evidence.length < evidenceMax) this.#evidence.push(sha256Hex(encodeUtf8(JSON.stringify(event))));
+    if (this.#count >= drops && now >= this.#quietUntilMs && this.#sending === undefined) this.#send(now);
+  }
+
+  /** Resolves when what is being sent is. */
+  async close(): Promise<void> {
+    await this.#sending;
+  }
+
+  #begin(): void {
+    this.#count = 0;
+    this.#evidence = [];
+  }
+
+  #send(now: number): void {
+    const { chain, account, host, signers, rpc, everyMs, raised, failed } = this.#options;
+    const body = {
+      kind,
+      source: host,
+      window: { from: this.#from, to: Math.max(this.#to, this.#from) },
+      count: this.#count,
+      evidence: [...new Set(this.#evidence)].sort(),
+    };
+    this.#quietUntilMs = now + everyMs;
+    this.#begin();
+    const client = connect({ rpc: [...rpc] });
+    this.#sending = client
+      .submitAndWait(sign(buildTransaction({ chain, account, type: 'alerts.raise', body }), signers))
+      .then(({ id }) => {
+        this.raised += 1;
+        raised(id, body.count);
+      }, failed)
+      .finally(() => {
+        client.close();
+        this.#sending = undefined;
+      });
+  }
+}
