@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { Agent, type AgentModules } from '../../src/agent/agent.ts';
+import { checkAgentConfig, loadAgentConfig } from '../../src/agent/config.ts';
+import { ProcWatch } from '../../src/agent/procWatch.ts';
+import type { AgentEvent } from '../../src/agent/telemetry/event.ts';
+import type { Sink } from '../../src/agent/telemetry/sink.ts';
+import { skipUnless } from './bpf/rights.ts';
+
+function folder(t: { teardown(work: () => void): void }): string {
+  const path = mkdtempSync(join(tmpdir(), 'weft-agent-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function memory(): { readonly sink: Sink; readonly events: AgentEvent[] } {
+  const events: AgentEvent[] = [];
+  return {
+    events,
+    sink: {
+      name: 'memory',
+      write: async (lines) => void events.push(...lines.map((line) => JSON.parse(line) as AgentEvent)),
+      close: async () => undefined,
+    },
+  };
+}
+
+async function until(test: () => boolean): Promise<void> {
+  for (const deadline = performance.now() + 20_000; !test(); await sleep(20))
+    if (performance.now() > deadline) throw new Error('it did not happen');
+}
+
+t.test('a configuration: defaults, paths, and what is wrong with it by name', async (t) => {
+  const dir = folder(t);
+  const path = join(dir, 'agent.yaml');
+  writeFileSync(
+    path,
+    [
+      'host: gate-1',
+      'ledger: { account: keeper, keys: keys.json, trust: trust.txt, rpc: ["http://127.0.0.1:7611"] }',
+      'gate: { interfaces: [eth0], guarded: [{ port: 443, protocol: tcp }] }',
+      'telemetry: { file: { path: events.ndjson } }',
+    ].join('\n'),
+  );
+  const config = loadAgentConfig(path);
+  t.match(config, {
+    state: join(dir, 'agent-state'),
+    ledger: { keys: join(dir, 'keys.json'), leaseMs: 6000, maxStalenessMs: 10_000 },
+    gate: { mode: 'observe', failOpen: false, pins: '/sys/fs/bpf/weft', never: [] },
+    probes: ['exec', 'exit', 'tcp', 'bind', 'drops'],
+    telemetry: { file: { path: join(dir, 'events.ndjson') }, perSecond: 200 },
+    alerts: { drops: 20 },
+  });
+  const refused = (document: object, key: string, said: RegExp): void => {
+    t.throws(() => checkAgentConfig(document, path), { code: 'CONFIG_INVALID', message: said, details: { key } });
+  };
+  const ledger = { account: 'a', keys: 'k', trust: 't', rpc: ['http://x'] };
+  refused({}, '', /host/);
+  refused({ host: 'gate-1', gates: {} }, '', /'gates'/);
+  refused(
+    { host: 'gate-1', gate: { interfaces: ['eth0'], guarded: [{ port: 0, protocol: 'tcp' }] } },
+    'gate.guarded.0.port',
+    /port/,
+  );
+  refused({ host: 'gate-1', ledger: { ...ledger, leaseMs: 20_000 } }, 'ledger.leaseMs', /outlive/);
+  t.throws(() => loadAgentConfig(join(dir, 'none.yaml')), { code: 'CONFIG_UNREADABLE' });
+  writeFileSync(path, 'host: [');
+  t.throws(() => loadAgentConfig(path), { code: 'CONFIG_SYNTAX' });
+});
+
+const modules = (sink: Sink, said: string[] = []): AgentModules => ({
+  version: '0',
+  passphrase: null,
+  say: (level, message) => void said.push(`${level} ${message}`),
+  sinks: [sink],
+});
+
+t.test(
+  'an agent without a ledger watches what begins, and says how it does',
+  {
+    skip: skipUnless('exec', 'exit'),
+  },
+  async (t) => {
+    const { sink, events } = memory();
+    const config = checkAgentConfig(
+      { host: 'web-3', probes: ['exec', 'exit'], metrics: { port: 0 } },
+      join(folder(t), 'c.yaml'),
+    );
+    const agent = await Agent.start(config, modules(sink));
+    t.teardown(() => agent.close());
+    const child = spawn('sh', ['-c', 'exit 3']);
+    await once(child, 'exit');
+    const mine = (kind: string) => events.find((event) => event.kind === kind && event.process?.pid === child.pid);
+    await until(() => mine('process.exec') !== undefined && mine('process.exit') !== undefined);
+    t.match(mine('process.exec'), {
+      origin: 'kernel',
+      host: 'web-3',
+      process: { path: /sh$/ },
+      parent: { pid: process.pid },
+    });
+    t.equal(mine('process.exit')?.code, 3 << 8);
+    const text = await (await fetch(`${agent.metricsUrl}/metrics`)).text();
+    t.match(text, /^weft_agent_events_total\{kind="process.exec"\} [1-9]/m);
+    t.match(text, /^weft_agent_program_events_total\{program="exec",fate="lost"\} 0$/m);
+    t.match(await (await fetch(`${agent.metricsUrl}/status`)).json(), {
+      host: 'web-3',
+      unavailable: [],
+      fallback: false,
+    });
+    t.equal((await fetch(`${agent.metricsUrl}/other`)).status, 404);
+  },
+);
+
+t.test(
+  'a flood: the sidecar keeps its loop, its memory and its count',
+  {
+    skip: skipUnless('exec'),
+    timeout: 60_000,
+  },
+  async (t) => {
+    const { sink, events } = memory();
+    const document = { host: 'web-3', probes: ['tcp'], telemetry: { kernelPerSecond: 0, perSecond: 50, burst: 50 } };
+    const agent = await Agent.start(checkAgentConfig(document, join(folder(t), 'c.yaml')), modules(sink));
+    t.teardown(() => agent.close());
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const { port } = server.address() as { port: number };
+    // Connections of another process: their states are events, several each.
+    const flood = spawn(process.execPath, [
+      '-e',
+      `const net=require('node:net');let n=0;const go=()=>{if(n++<3000)net.connect(${port},'127.0.0.1').on('error',()=>0).on('close',go)};for(let i=0;i<20;i++)go()`,
+    ]);
+    await once(flood, 'exit');
+    const { programs, limited } = agent.status();
+    const seen = programs.find(({ name }) => name === 'tcp')?.seen ?? 0;
+    t.ok(seen > 5000, `${seen} state changes`);
+    await until(() => agent.status().programs.every(({ seen: all, lost }) => all - lost >= seen));
+    await until(() => {
+      const status = agent.status();
+      const told = (status.events['net.tcp-state'] ?? 0) + status.limited;
+      const [probe] = status.programs;
+      return probe !== undefined && told + probe.lost >= seen;
+    });
+    t.ok(limited > 0 && events.length < seen / 2, 'most of it was held back, and counted');
+  },
+);
+
+t.test('a gate that cannot be had is told of, and the rest goes on', async (t) => {
+  const { sink } = memory();
+  const said: string[] = [];
+  const dir = folder(t);
+  const gate = { interfaces: ['nowhere0'], guarded: [{ port: 8443, protocol: 'tcp' }], failOpen: true };
+  const agent = await Agent.start(
+    checkAgentConfig({ host: 'web-3', gate, probes: [] }, join(dir, 'c.yaml')),
+    modules(sink, said),
+  );
+  t.match(agent.status().unavailable, [{ part: /gate|eBPF/ }]);
+  t.ok(
+    said.some((line) => /unavailable/.test(line)),
+    said.join('\n'),
+  );
+  await agent.close();
+});
+
+t.test(
+  '/proc in the place of probes: what began and ended, and who is new to listen',
+  {
+    skip: process.platform === 'linux' ? false : 'skipped: no /proc',
+  },
+  async (t) => {
+    const seen: AgentEvent[] = [];
+    const watch = new ProcWatch({ host: 'h', everyMs: 60_000, wallMs: () => 1, seen: (event) => seen.push(event) });
+    t.ok(await watch.look());
+    t.same(seen, [], 'what is there already did not begin');
+    const child = spawn('sleep', ['30']);
+    await once(child, 'spawn');
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await until(() => child.pid !== undefined);
+    await sleep(50);
+    await watch.look();
+    const began = seen.find(({ kind, process: who }) => kind === 'process.exec' && who?.pid === child.pid);
+    t.match(began, { origin: 'proc', process: { arguments: 'sleep 30' } });
+    const { port } = server.address() as { port: number };
+    t.match(
+      seen.find(({ kind, flow }) => kind === 'net.bind' && flow?.sourcePort === port),
+      { origin: 'proc', unknown: /process/ },
+    );
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    server.close();
+    await watch.look();
+    t.ok(seen.some(({ kind, process: who }) => kind === 'process.exit' && who?.pid === child.pid));
+    const nowhere = join(folder(t), 'proc');
+    mkdirSync(nowhere);
+    const none = new ProcWatch({ host: 'h', everyMs: 1, wallMs: () => 1, seen: () => undefined, proc: nowhere });
+    t.equal(await none.start(), false, 'no /proc, no events');
+  },
+);
