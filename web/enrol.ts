@@ -5,14 +5,14 @@ import type { NodeStatus, TxFinalized } from '../schemas/types/rpc.ts';
 import { fromBase64Url, toBase64Url } from '../src/codec/base64.ts';
 import { toHex } from '../src/codec/hex.ts';
 import { concat, encodeUtf8 } from '../src/codec/utf8.ts';
-import { keyProofMessage } from '../src/crypto/accountKey.ts';
 import { INVITATION_BYTES, type Invitation, openInvitation } from '../src/crypto/enrolment.ts';
 import { ALG_ED25519, ALG_P256, keyId } from '../src/crypto/keyId.ts';
-import { verifyWebAuthn } from '../src/crypto/webauthn.ts';
+import { readMe } from './account.ts';
+import { anotherKeyPart } from './anotherKey.ts';
 import { button, element, facts, notice, Steps, show, until } from './dom.ts';
-import { problem, readStatus, rememberAccount } from './frame.ts';
+import { problem, readStatus, rememberAccount, rememberedAccount } from './frame.ts';
 import { Failure, stateAt } from './rpc.ts';
-import { assertionText, makeKey, obstacleHere, relyingPartyHere, touch } from './securityKey.ts';
+import { makeProvenKey, obstacleHere, relyingPartyHere } from './securityKey.ts';
 import { draftOf, refusalWords, send } from './transaction.ts';
 
 /** State at `identity/ticket/<digest>`. */
@@ -39,7 +39,7 @@ async function start(text: string): Promise<void> {
     const status = await readStatus();
     const obstacle = obstacleHere();
     if (obstacle !== undefined) return show(true, title, notice('careful', 'Not here', element('p', {}, obstacle)));
-    if (text === '') return askForInvitation();
+    if (text === '') return await askForInvitation(status);
     const invitation = openInvitation(invitationBytes(text));
     const ticket = await stateAt<Ticket>(`identity/ticket/${digestOf(invitation)}`);
     if (ticket === undefined)
@@ -53,7 +53,11 @@ async function start(text: string): Promise<void> {
 }
 
 function retry(): HTMLElement {
-  return element('p', { class: 'actions' }, button('Use another invitation', { class: 'plain' }, askForInvitation));
+  return element(
+    'p',
+    { class: 'actions' },
+    button('Use another invitation', { class: 'plain' }, () => void start('')),
+  );
 }
 
 function invitationBytes(text: string): Uint8Array {
@@ -69,7 +73,9 @@ function digestOf({ secret }: Invitation): string {
   return toHex(sha256(concat(encodeUtf8('weft/ticket/v1'), secret)));
 }
 
-function askForInvitation(): void {
+async function askForInvitation(status: NodeStatus): Promise<void> {
+  const account = rememberedAccount(status.chain);
+  const me = account === '' ? undefined : await readMe(account);
   const input = element('input', {
     id: 'invitation',
     name: 'invitation',
@@ -97,6 +103,7 @@ function askForInvitation(): void {
       'Whoever administers the network sends you an invitation: a link that works once.',
     ),
     element('div', { class: 'card' }, form),
+    me !== undefined && anotherKeyPart(me, status),
   );
 }
 
@@ -149,32 +156,17 @@ async function enrol(
   status: NodeStatus,
   steps: Steps,
 ): Promise<{ keyid: string; done: TxFinalized }> {
-  const party = relyingPartyHere();
   const { chain } = status;
   steps.at(0);
-  const publicKey = await makeKey(party, chain, ticket.account);
-  steps.at(1);
-  const key = {
-    alg: 'webauthn-p256' as const,
-    publicKey: toBase64Url(publicKey),
-    rpId: party.rpId,
-    origin: party.origin,
-  };
-  const claim = keyProofMessage(chain, ticket.account, key);
-  const assertion = await touch(party, claim);
-  if (!verifyWebAuthn(claim, assertion, publicKey, party))
-    throw new Failure(
-      'PROOF_INVALID',
-      'Another key answered than the one just made, or the browser answers in a way of its own. Try again.',
-    );
+  const key = await makeProvenKey(chain, ticket.account, () => steps.at(1));
   steps.at(2);
   const { finalized } = await readStatus();
-  const body = { secret: toBase64Url(secret), keys: [{ ...key, proof: assertionText(assertion) }] };
+  const body = { secret: toBase64Url(secret), keys: [key] };
   const draft = draftOf({ chain, account: ticket.redeemer, type: 'identity.redeem', body }, finalized.time);
   const keyid = keyId(ALG_ED25519, ed25519.getPublicKey(seed));
   const done = await send(draft, { keyid, alg: 'ed25519', sig: ed25519.sign(draft.message, seed) });
   steps.at(3);
-  return { keyid: keyId(ALG_P256, publicKey), done };
+  return { keyid: keyId(ALG_P256, fromBase64Url(key.publicKey)), done };
 }
 
 function enrolled({ account }: Ticket, { chain }: NodeStatus, keyid: string, done: TxFinalized): void {

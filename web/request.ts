@@ -1,18 +1,15 @@
 // One request in plain words, the exact document, what the key will sign, and the touch that approves it.
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { NodeStatus, TxFinalized } from '../schemas/types/rpc.ts';
-import { fromBase64Url } from '../src/codec/base64.ts';
 import { canonicalJson } from '../src/codec/canonical.ts';
 import { toHex } from '../src/codec/hex.ts';
 import type { Json } from '../src/codec/json.ts';
 import { encodeUtf8 } from '../src/codec/utf8.ts';
-import { verifyWebAuthn } from '../src/crypto/webauthn.ts';
-import { accountForm, type Me, readMe } from './account.ts';
+import { accountForm, type Me, readMe, signAs } from './account.ts';
 import { type Asked, type IntentState, type Kind, readAsked, readIntent } from './asked.ts';
 import { button, clock, duration, element, facts, notice, Steps, until } from './dom.ts';
 import { problem, readStatus, rememberAccount, rememberedAccount } from './frame.ts';
-import { Failure } from './rpc.ts';
-import { obstacleHere, touch } from './securityKey.ts';
+import { obstacleHere } from './securityKey.ts';
 import { type Draft, draftOf, send } from './transaction.ts';
 import { readOne, type Waiting } from './waiting.ts';
 
@@ -152,7 +149,9 @@ function approveForm(asked: Asked, status: NodeStatus, me: Me, again: () => void
     const { finalized } = await readStatus();
     if (draft.expires - finalized.time < draftLeftMs) draft = newDraft(finalized.time);
     steps.at(0);
-    const done = await approve(draft, me, () => steps.at(1));
+    const signature = await signAs(me, draft.message);
+    steps.at(1);
+    const done = await send(draft, signature);
     steps.at(3);
     actions.remove();
     outcome.replaceChildren(approved(asked, done));
@@ -187,18 +186,6 @@ function approveForm(asked: Asked, status: NodeStatus, me: Me, again: () => void
     actions,
     outcome,
   );
-}
-
-/** @throws Failure KEY_NOT_MINE before anything is sent, and what the ledger refuses with */
-async function approve(draft: Draft, { keys }: Me, onSigned: () => void): Promise<TxFinalized> {
-  const [first] = keys;
-  if (first === undefined) throw new Failure('KEY_NOT_MINE', 'The account has no security key.');
-  const assertion = await touch(first, draft.message);
-  const key = keys.find((each) => verifyWebAuthn(draft.message, assertion, fromBase64Url(each.publicKey), each));
-  if (key === undefined)
-    throw new Failure('KEY_NOT_MINE', 'The key that answered is none of this account. Use the one that you enrolled.');
-  onSigned();
-  return send(draft, { keyid: key.keyid, alg: 'webauthn-p256', ...assertion });
 }
 
 function approved({ kind }: Asked, done: TxFinalized): HTMLElement {

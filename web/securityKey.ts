@@ -3,9 +3,9 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toBase64Url } from '../src/codec/base64.ts';
-import { encodeUtf8 } from '../src/codec/utf8.ts';
+import { keyProofMessage } from '../src/crypto/accountKey.ts';
 import { compressP256, p256SignatureOf } from '../src/crypto/p256.ts';
-import type { Assertion, RelyingParty } from '../src/crypto/webauthn.ts';
+import { type Assertion, type RelyingParty, verifyWebAuthn } from '../src/crypto/webauthn.ts';
 import { Failure } from './rpc.ts';
 
 /** COSE algorithm −7: ECDSA on P-256 with SHA-256, the one that every FIDO2 key has. */
@@ -28,21 +28,56 @@ export function obstacleHere(): string | undefined {
   return undefined;
 }
 
+/** A new key as `identity.redeem` and `identity.rotate` take it. */
+export type ProvenKey = {
+  readonly alg: 'webauthn-p256';
+  readonly publicKey: string;
+  readonly rpId: string;
+  readonly origin: string;
+  readonly proof: ReturnType<typeof assertionText>;
+};
+
 /**
- * Makes a key that the person can find again without this page's help, and that knows its person (PIN, fingerprint).
- * @returns the public key, 33 bytes
+ * Makes a key for this page and has it sign that it belongs to the account: two touches.
+ * @param onMade after the first
  */
-export async function makeKey({ rpId }: RelyingParty, chain: string, account: string): Promise<Uint8Array> {
+export async function makeProvenKey(
+  chain: string,
+  account: string,
+  onMade = (): void => undefined,
+): Promise<ProvenKey> {
+  const party = relyingPartyHere();
+  const { publicKey, credentialId } = await makeKey(party, chain, account);
+  onMade();
+  const key = {
+    alg: 'webauthn-p256' as const,
+    publicKey: toBase64Url(publicKey),
+    rpId: party.rpId,
+    origin: party.origin,
+  };
+  const claim = keyProofMessage(chain, account, key);
+  const assertion = await touch(party, claim, credentialId);
+  if (!verifyWebAuthn(claim, assertion, publicKey, party)) {
+    throw new Failure(
+      'PROOF_INVALID',
+      'Another key answered than the one just made, or the browser answers in a way of its own. Try again.',
+    );
+  }
+  return { ...key, proof: assertionText(assertion) };
+}
+
+/** A key that the person can find again without this page's help, and that knows its person (PIN, fingerprint). */
+async function makeKey(
+  { rpId }: RelyingParty,
+  chain: string,
+  account: string,
+): Promise<{ publicKey: Uint8Array; credentialId: ArrayBuffer }> {
   const credential = await asked(() =>
     navigator.credentials.create({
       publicKey: {
         rp: { id: rpId, name: 'Weft' },
-        // Not the name: a key of the same account on the same device takes the place of the one before.
-        user: {
-          id: buffer(sha256(encodeUtf8(`${chain}/${account}`))),
-          name: account,
-          displayName: `${account} on ${chain}`,
-        },
+        // Random: with the same handle a device would put this key in the place of one that it holds for the account.
+        user: { id: crypto.getRandomValues(new Uint8Array(32)), name: account, displayName: `${account} on ${chain}` },
         pubKeyCredParams: [{ type: 'public-key', alg: ES256 }],
         // Nothing is read from it: possession is proven by a signature, and who made the key is not asked.
         challenge: crypto.getRandomValues(new Uint8Array(32)),
@@ -54,14 +89,23 @@ export async function makeKey({ rpId }: RelyingParty, chain: string, account: st
   const spki = (credential.response as AuthenticatorAttestationResponse).getPublicKey();
   if (spki === null)
     throw new Failure('KEY_INVALID', 'The browser does not show the new public key. Use another browser.');
-  return compressP256(new Uint8Array(spki).slice(-UNCOMPRESSED_BYTES));
+  return { publicKey: compressP256(new Uint8Array(spki).slice(-UNCOMPRESSED_BYTES)), credentialId: credential.rawId };
 }
 
-/** Has the person sign: the challenge is SHA-256 of the message. */
-export async function touch({ rpId }: Pick<RelyingParty, 'rpId'>, message: Uint8Array): Promise<Assertion> {
+/** Has the person sign: the challenge is SHA-256 of the message. `credentialId`: by this key and no other. */
+export async function touch(
+  { rpId }: Pick<RelyingParty, 'rpId'>,
+  message: Uint8Array,
+  credentialId?: ArrayBuffer,
+): Promise<Assertion> {
   const credential = await asked(() =>
     navigator.credentials.get({
-      publicKey: { rpId, challenge: buffer(sha256(message)), userVerification: 'required' },
+      publicKey: {
+        rpId,
+        challenge: buffer(sha256(message)),
+        userVerification: 'required',
+        allowCredentials: credentialId === undefined ? [] : [{ type: 'public-key', id: credentialId }],
+      },
     }),
   );
   const { authenticatorData, clientDataJSON, signature } = credential.response as AuthenticatorAssertionResponse;
@@ -73,7 +117,7 @@ export async function touch({ rpId }: Pick<RelyingParty, 'rpId'>, message: Uint8
 }
 
 /** An assertion as transactions hold it inside their body. */
-export function assertionText({ authenticatorData, clientDataJSON, sig }: Assertion) {
+function assertionText({ authenticatorData, clientDataJSON, sig }: Assertion) {
   return {
     authenticatorData: toBase64Url(authenticatorData),
     clientDataJSON: toBase64Url(clientDataJSON),

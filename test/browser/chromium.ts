@@ -346,6 +346,11 @@ export class VirtualAuthenticator {
     await this.#page.send('WebAuthn.setUserVerified', { authenticatorId: this.#id, isUserVerified });
   }
 
+  /** Whether anybody touches it: with several plugged in, the one that is touched answers. */
+  async setTouched(enabled: boolean): Promise<void> {
+    await this.#page.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: this.#id, enabled });
+  }
+
   async credentials(): Promise<VirtualCredential[]> {
     const { credentials } = await this.#page.send('WebAuthn.getCredentials', { authenticatorId: this.#id });
     return credentials as VirtualCredential[];

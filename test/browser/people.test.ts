@@ -82,6 +82,21 @@ t.test('enrol, approve, stop', { skip: noChromium, timeout: 240_000 }, async (t)
   t.equal((await key.credentials()).length, 1);
   await picture(page, 'enrolled');
 
+  // A second key, for a drawer: made with the new one, signed by the one that she has.
+  const spare = await page.addAuthenticator();
+  await key.setTouched(false);
+  await page.goto(`${origin}/enrol`);
+  await page.click('#another');
+  await page.waitFor(`document.querySelector('#confirm')`);
+  await spare.setTouched(false);
+  await key.setTouched(true);
+  await page.click('#confirm');
+  await page.waitFor(`document.querySelector('#added .notice.good')`);
+  const both = (await client.state('identity/account/ada')).value as unknown as AccountRecord;
+  t.match(both.keys, [{ keyid }, { alg: 'webauthn-p256', rpId: 'localhost', origin }]);
+  t.equal(both.keys.length, 2);
+  await spare.remove();
+
   await page.goto('about:blank');
   await page.goto(invited.out);
   await page.waitFor(`document.querySelector('.notice.wrong')`);
