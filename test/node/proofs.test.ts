@@ -129,4 +129,21 @@ t.test('state at the published checkpoint, and a walk over two changes', async (
   const present = readTrust(net.node('v3').api.trust());
   t.ok(verifyState(text, { trust: present, now: Date.now() }).block.height > 0);
   t.equal(parseCheckpoint(parseNote(JSON.parse(text).checkpoint).text).size, JSON.parse(text).block.index + 1);
+
+  // Who validates no more is an observer: it proves under what the validators publish, and knows the way from the beginning.
+  await net.change({ kind: 'validators', set: [], remove: ['v4'] }, all, 'v1');
+  await net.votes('v1', 'v2', 'v3');
+  await work(net, 'v1');
+  const fromFirst = await published(() => net.node('v4').api.walk(1));
+  const walked = walkTrust(fromFirst, { trust, now: Date.now() }).trust;
+  t.same(
+    walked.cosigners.map(({ name }) => name),
+    ['v1', 'v2', 'v3'],
+  );
+  await net.until(
+    'the observer has caught up',
+    () => net.status('v4').finalized.height > 0 && net.status('v4').behind === 0,
+  );
+  const observed = await published(() => net.node('v4').api.stateProof(paths));
+  t.equal(verifyState(observed, { trust: walked, now: Date.now() }).values.size, 3);
 });
