@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -196,6 +197,11 @@ t.test('real traffic between two namespaces', { skip, timeout: 600_000 }, async 
   await gate.ask('reconcile', [], 0);
   await gate.ask('closeGate');
   t.same(await open(client, ways, none), none, 'closed, it goes on');
-  t.equal(await gate.ask('removeGate', pins), 1);
+  const release = ['src/cli/main.ts', 'agent', 'release', '--pins', pins, '--json'];
+  const released = execFileSync(process.execPath, release, {
+    cwd: join(import.meta.dirname, '..', '..'),
+    encoding: 'utf8',
+  });
+  t.same(JSON.parse(released), { released: { gate: 1, outgoing: 0 } });
   t.same(await open(client, ways, every), every, 'removed, it is off');
 });

@@ -3,16 +3,7 @@ import { WeftError } from '../../codec/error.ts';
 import { GateMaps } from './gateMaps.ts';
 import { attachTypes, type Kernel, refused } from './kernel.ts';
 import { closeLoaded, descriptor } from './load.ts';
-import {
-  dropUnusedBuilds,
-  linkPath,
-  openPart,
-  otherBuilds,
-  type Part,
-  pinnedLinks,
-  removePins,
-  unpin,
-} from './pins.ts';
+import { dropUnusedBuilds, linkPath, openPart, otherBuilds, type Part, pinnedLinks, unpin } from './pins.ts';
 import { skeletons } from './programs.ts';
 
 /** native: in the driver, before the kernel makes a packet of it. generic: afterwards, on any interface. */
@@ -53,7 +44,7 @@ export class Gate {
     this.#part = openPart(kernel, 'gate', skeletons.gate, options.pins);
     try {
       this.#program = descriptor(this.#part.loaded.programs, 'weft_gate');
-      this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'in');
+      this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'in', this.#part.adopted);
       this.adopted = this.#part.adopted;
       if (this.#part.folder !== undefined) this.#adoptLinks(this.#part.folder);
     } catch (error) {
@@ -207,11 +198,6 @@ export class Gate {
 function splitLink(pinned: string): { name: string; mode: AttachMode } {
   const at = pinned.indexOf('_');
   return { name: pinned.slice(at + 1), mode: pinned.slice(0, at) === 'native' ? 'native' : 'generic' };
-}
-
-/** Takes a pinned gate off, whoever made it. @returns from how many interfaces */
-export function removeGate(pins: string): number {
-  return removePins(pins, 'gate');
 }
 
 /** The moment `unixMs` on the clock that grants end by. Later changes of the wall clock do not move it. */

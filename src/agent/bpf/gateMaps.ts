@@ -15,7 +15,7 @@ export type GuardedPort = { readonly port: number; readonly protocol: Transport 
 
 export type GateSettings = {
   readonly mode: GateMode;
-  /** At most so many events a second on each CPU; the others are counted. 0: no limit. */
+  /** At most so many events a second on each CPU; the others are counted. A new gate has 1000; 0: no limit. */
   readonly eventsPerSecond: number;
   /** Incoming: refuse every later IP fragment too. Otherwise the first fragment, which has the ports, decides. */
   readonly refuseFragments: boolean;
@@ -137,6 +137,9 @@ function readEvent(bytes: Buffer, at: number): GateEvent {
   };
 }
 
+/** A flood must not become one of events because nobody said a limit. */
+const eventsPerSecondDefault = 1000;
+
 /** Without these a host cuts itself off: nobody could repair it from outside. */
 const neverByDefault: readonly GuardedPort[] = [{ port: 22, protocol: 'tcp' }];
 
@@ -151,8 +154,8 @@ export class GateMaps {
   readonly #counters: CounterMap;
   readonly #ring: Ring;
 
-  /** @throws BPF_ABI, BPF_REFUSED */
-  constructor(kernel: Kernel, maps: ReadonlyMap<string, number>, direction: 'in' | 'out') {
+  /** `adopted`: a former process has configured it. @throws BPF_ABI, BPF_REFUSED */
+  constructor(kernel: Kernel, maps: ReadonlyMap<string, number>, direction: 'in' | 'out', adopted: boolean) {
     const map = (name: string, keyBytes: number, valueBytes: number): BpfMap =>
       new BpfMap(kernel, name, descriptor(maps, name), keyBytes, valueBytes);
     this.#config = map('weft_config', 4, config.size);
@@ -164,6 +167,7 @@ export class GateMaps {
     );
     this.#counters = new CounterMap(kernel, 'weft_counters', descriptor(maps, 'weft_counters'));
     this.#ring = new Ring(kernel, descriptor(maps, 'weft_events'), abiValues.weft_limits.WEFT_RING_BYTES);
+    if (!adopted) this.configure({ eventsPerSecond: eventsPerSecondDefault });
   }
 
   settings(): GateSettings {

@@ -3,16 +3,7 @@ import { cgroupRoot, withCgroup } from './cgroup.ts';
 import { GateMaps } from './gateMaps.ts';
 import { attachTypes, type Kernel } from './kernel.ts';
 import { closeLoaded, descriptor } from './load.ts';
-import {
-  dropUnusedBuilds,
-  linkPath,
-  openPart,
-  otherBuilds,
-  type Part,
-  pinnedLinks,
-  removePins,
-  unpin,
-} from './pins.ts';
+import { dropUnusedBuilds, linkPath, openPart, otherBuilds, type Part, pinnedLinks, unpin } from './pins.ts';
 import { skeletons } from './programs.ts';
 
 const programs = [
@@ -38,7 +29,7 @@ export class OutgoingGate {
     this.#kernel = kernel;
     this.#part = openPart(kernel, 'outgoing', skeletons.outgoing, options.pins);
     try {
-      this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'out');
+      this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'out', this.#part.adopted);
     } catch (error) {
       closeLoaded(kernel, this.#part.loaded);
       throw error;
@@ -84,9 +75,4 @@ export class OutgoingGate {
     for (const fd of this.#links.splice(0)) this.#kernel.close(fd);
     closeLoaded(this.#kernel, this.#part.loaded);
   }
-}
-
-/** Takes a pinned gate for what goes out off, whoever made it. */
-export function removeOutgoingGate(pins: string): void {
-  removePins(pins, 'outgoing');
 }

@@ -42,7 +42,12 @@ function makeFolder(root: string, part: string, build: string): string {
 }
 
 /** Loads `skeleton`, or adopts what is pinned of the same build. Without `root` nothing is pinned. @throws BPF_NO_PINS, BPF_REFUSED */
-export function openPart(kernel: Kernel, name: string, skeleton: Skeleton, root: string | undefined): Part {
+export function openPart(
+  kernel: Kernel,
+  name: 'gate' | 'outgoing',
+  skeleton: Skeleton,
+  root: string | undefined,
+): Part {
   if (root === undefined) return { loaded: loadSkeleton(kernel, skeleton), adopted: false };
   const folder = makeFolder(root, name, skeleton.sha256.slice(0, 16));
   const found = adopt(kernel, skeleton, folder);
@@ -55,7 +60,7 @@ export function openPart(kernel: Kernel, name: string, skeleton: Skeleton, root:
   }
   const loaded = loadSkeleton(kernel, skeleton);
   try {
-    for (const [name, fd] of [...loaded.maps, ...loaded.programs]) kernel.pin(fd, join(folder, fdName(name)));
+    for (const [name, fd] of [...loaded.maps, ...loaded.programs]) kernel.pin(fd, join(folder, pinName(name)));
   } catch (error) {
     closeLoaded(kernel, loaded);
     throw error;
@@ -63,14 +68,14 @@ export function openPart(kernel: Kernel, name: string, skeleton: Skeleton, root:
   return { loaded, adopted: false, folder };
 }
 
-function fdName(name: string): string {
+function pinName(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function adopt(kernel: Kernel, skeleton: Skeleton, folder: string): Loaded | undefined {
   const fds = new Map<string, number>();
   for (const name of [...skeleton.maps, ...skeleton.programs]) {
-    const fd = kernel.get(join(folder, fdName(name)));
+    const fd = kernel.get(join(folder, pinName(name)));
     if (fd === undefined) {
       for (const each of fds.values()) kernel.close(each);
       return undefined;
@@ -87,7 +92,7 @@ function clear(folder: string): void {
 
 /** A link's pin. `name` may hold what bpf file systems do not take (a dot). */
 export function linkPath(folder: string, name: string): string {
-  return join(folder, `link_${fdName(name)}`);
+  return join(folder, `link_${pinName(name)}`);
 }
 
 /** Names of the links pinned in `folder`. */
@@ -121,7 +126,7 @@ export function dropUnusedBuilds(folder: string): void {
 }
 
 /** Takes away every pin of a part, of every build: what only pins held up is off at once. @returns how many links there were */
-export function removePins(root: string, part: string): number {
+export function removePins(root: string, part: 'gate' | 'outgoing'): number {
   const parent = join(root, part);
   if (!existsSync(parent)) return 0;
   let links = 0;

@@ -364,6 +364,13 @@ t.test('usage is counted by grant', { skip }, async (t) => {
   );
 });
 
+t.test('a new gate is off, guards nothing, and limits its events', { skip }, async (t) => {
+  const gate = new Gate(await Kernel.open());
+  t.same(gate.maps.settings(), { mode: 'off', eventsPerSecond: 1000, refuseFragments: false });
+  t.same([gate.maps.guarded(), gate.interfaces(), gate.adopted], [[], [], false]);
+  gate.close();
+});
+
 t.test('guarded ports', { skip }, async (t) => {
   await withGate((gate) => {
     t.throws(() => gate.maps.guard([{ port: 22, protocol: 'tcp' }]), { code: 'BPF_PORT' }, 'ssh');

@@ -8,12 +8,13 @@ import { bootNsAt } from '../../../src/agent/bpf/gate.ts';
 import type { GateEvent } from '../../../src/agent/bpf/gateMaps.ts';
 import type { Grant } from '../../../src/agent/bpf/grants.ts';
 import { Kernel } from '../../../src/agent/bpf/kernel.ts';
-import { OutgoingGate, removeOutgoingGate } from '../../../src/agent/bpf/outgoing.ts';
+import { OutgoingGate } from '../../../src/agent/bpf/outgoing.ts';
+import { removePins } from '../../../src/agent/bpf/pins.ts';
 import { Peer, run, skipWithoutNamespaces } from './peers.ts';
 import { skipUnless } from './rights.ts';
 
 const skip = skipUnless('outgoing') || skipWithoutNamespaces();
-const port = 18_080;
+const port = 20_000 + (process.pid % 10_000);
 const ms = 10_000;
 const grant = (n: number, destination: string, more: Partial<Grant> = {}): Omit<Grant, 'expiresNs'> => ({
   id: n.toString(16).padStart(64, '0'),
@@ -125,7 +126,7 @@ t.test('other processes are asked nothing; pinned, it outlives who made it', { s
     t.same(await answers(client, '127.0.0.1'), open);
     gate.maps.guard([{ port, protocol: 'tcp' }]);
     gate.close();
-    removeOutgoingGate(pins);
+    t.equal(removePins(pins, 'outgoing'), 4);
     // The kernel takes what nothing holds any more away in its own time.
     for (let tries = 0; tries < 200 && (await answers(client, '127.0.0.1'))[0] !== 'open'; tries++) await sleep(20);
     t.same(await answers(client, '127.0.0.1'), open, 'removed, it is off');

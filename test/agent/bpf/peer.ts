@@ -3,10 +3,11 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { Gate, removeGate } from '../../../src/agent/bpf/gate.ts';
+import { Gate } from '../../../src/agent/bpf/gate.ts';
 import type { GateEvent, GateMode, GuardedPort } from '../../../src/agent/bpf/gateMaps.ts';
 import type { Grant } from '../../../src/agent/bpf/grants.ts';
 import { Kernel } from '../../../src/agent/bpf/kernel.ts';
+import { removePins } from '../../../src/agent/bpf/pins.ts';
 
 const sockets = new Map<number, Socket>();
 let nextSocket = 0;
@@ -134,7 +135,7 @@ export const calls = {
     gate = undefined;
   },
   async removeGate(pins: string): Promise<number> {
-    return removeGate(pins);
+    return removePins(pins, 'gate');
   },
 } as const;
 
