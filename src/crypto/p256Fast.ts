@@ -1,5 +1,5 @@
 // P-256 as a node checks it: OpenSSL is the fast way to most answers, as libsodium is for Ed25519 (ed25519.ts). Its "valid" implies
-// the rule's (verifyP256); its "invalid" decides only where a refusal is local policy. Measured: a twentieth of the rule's time, and
+// the rule's (verifyP256); its "invalid" decides only where a refusal is local policy. Measured: about a tenth of the time, and
 // a block of a thousand of these signatures must not cost seconds.
 import { createPublicKey, verify } from 'node:crypto';
 import { fromHex } from '../codec/hex.ts';
