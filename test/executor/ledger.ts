@@ -138,6 +138,10 @@ export class TestLedger {
     return String(found.findLast((each) => each['type'] === type)?.['tx']);
   }
 
+  idOf(text: string): string {
+    return sha256Hex(encodeUtf8(text));
+  }
+
   tx(type: string, by: string, body: JsonObject, expires: number): { id: string; text: string; expires: number } {
     this.#count += 1;
     const text = JSON.stringify({ type, account: by, body, expires, nonce: this.#count });
