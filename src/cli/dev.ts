@@ -21,6 +21,7 @@ type DevOptions = {
   readonly basePort: number;
   readonly json?: boolean;
   readonly traffic: boolean;
+  readonly gate: boolean;
   readonly rate: number;
 };
 
@@ -38,6 +39,7 @@ export function devCommand(program: Command): void {
     .option('--base-port <port>', 'peers on base+10, base+20, …; RPC one above each', Number, 7600)
     .option('--rate <n>', 'packet commits a second', Number, 2)
     .option('--no-traffic', 'no transactions but yours')
+    .option('--no-gate', 'no gate with traffic behind it (it is shown on Linux, as root, and never with --json)')
     .option('--json', 'one line when ready, then one line per finalized block')
     .addHelpText('after', '\nExample: weft dev\n         weft dev --home /tmp/net --base-port 9600 --no-traffic --json')
     .action((options: DevOptions) => runDev(options));
@@ -184,6 +186,12 @@ async function follow({ options, home, members, clients, processes, say, notes, 
     ? runTraffic({ home, chain: status.chain, client: all, rate: options.rate, note: say }, signal)
     : Promise.resolve();
   traffic.catch((error: unknown) => say(`traffic stopped: ${error instanceof Error ? error.message : String(error)}`));
+  // The kernel's part of it, where there is one.
+  const gate =
+    options.gate && options.json !== true
+      ? new (await import('./devGate.ts')).GateShow({ home, chain: status.chain, client: all, rpc, note: say })
+      : undefined;
+  const shown = gate?.run(signal) ?? Promise.resolve();
   const startedMs = Date.now();
   while (!signal.aborted) {
     if (options.json !== true) {
@@ -197,6 +205,7 @@ async function follow({ options, home, members, clients, processes, say, notes, 
         records,
         notes,
         startedMs,
+        ...(gate === undefined ? {} : { gate: gate.line }),
       });
     }
     await sleep(pollMs, undefined, { signal }).catch(() => {});
@@ -204,6 +213,7 @@ async function follow({ options, home, members, clients, processes, say, notes, 
   blocks.close();
   wanted?.close();
   await Promise.race([traffic.catch(() => {}), sleep(1000)]);
+  await shown;
 }
 
 async function readyLine(

@@ -12,6 +12,8 @@ export type ViewState = {
   readonly records: readonly { readonly height: number; readonly index: number; readonly text: string }[];
   readonly notes: readonly string[];
   readonly startedMs: number;
+  /** What the gate does, where it is shown. */
+  readonly gate?: string;
 };
 
 const clear = '\u001b[H\u001b[J';
@@ -73,6 +75,7 @@ function screen(state: ViewState, columns: number): string[] {
     );
   }
   lines.push('', dim(`log ${first?.finalized.logSize ?? 0} entries, root ${first?.finalized.logRoot ?? '-'}`), '');
+  if (state.gate !== undefined) lines.push(`${dim('gate')}  ${state.gate}`.slice(0, Math.max(40, columns - 1)), '');
   lines.push(dim('last records'));
   for (const { height, index, text } of state.records.slice(-8)) {
     lines.push(
