@@ -319,12 +319,18 @@ export class Agent {
     const [reconciled] = await routes.start();
     if (reconciled !== undefined) this.#modules.say('info', 'the kernel holds the routes that were open', reconciled);
     await executor.resume();
+    // A disk that is full, a table that the kernel refuses: what is leased ends by itself, and all else of this process goes on.
+    const renew = (): void => {
+      routes.renew().catch((error: unknown) => {
+        this.#modules.say('error', `routes were not renewed and close when their leases end: ${messageOf(error)}`);
+      });
+    };
     this.#feed = new Feed(rpc, account, {
       intent: (intent) => void routes.consider(intent),
-      changed: () => void routes.renew(),
+      changed: renew,
       lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
     });
-    this.#every(Math.max(250, Math.floor(leaseMs / 3)), () => void routes.renew());
+    this.#every(Math.max(250, Math.floor(leaseMs / 3)), renew);
   }
 
   #openProbes(): void {

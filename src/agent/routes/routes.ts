@@ -111,7 +111,11 @@ export class Routes {
     const over = book.all().filter((route) => Math.min(route.expires, route.leasedUntil) <= now);
     // A lease that ran out while nobody was here may be given anew; a grant that expired may not.
     const running = book.all().filter((route) => !over.includes(route));
-    const done = tables.map((table) => table.reconcile(running.map((route) => this.#inKernel(route))));
+    const leases = running.map((route) => {
+      // A clock that was set back meanwhile makes no lease longer than one.
+      return this.#inKernel({ ...route, leasedUntil: Math.min(route.leasedUntil, this.#leaseEnd(route.expires)) });
+    });
+    const done = tables.map((table) => table.reconcile(leases));
     await book.remove(over.filter(({ expires }) => expires <= now).map(({ grant }) => grant));
     await this.renew();
     return done;
@@ -140,7 +144,9 @@ export class Routes {
 
   /**
    * Asks of each open route whether its grant still stands: renews the lease of those that do, closes those that do not. While one is under way a
-   * further call only makes it begin anew, so that what changed meanwhile is seen.
+   * further call only makes it begin anew, so that what changed meanwhile is seen. A route that this host could not renew keeps its lease
+   * and holds up no other.
+   * @throws WeftError (rejects) DISK_*, BPF_*: what the first of them failed with, once all have been looked at
    */
   renew(): Promise<void> {
     if (this.#renewing !== undefined) {
@@ -154,17 +160,21 @@ export class Routes {
   }
 
   async #renewAll(): Promise<void> {
+    const failures: unknown[] = [];
     do {
       this.#again = false;
+      failures.length = 0;
       const waiting = [...this.#modules.book.all()];
       const worker = async (): Promise<void> => {
-        for (let route = waiting.pop(); route !== undefined; route = waiting.pop()) await this.#renewOne(route);
+        for (let route = waiting.pop(); route !== undefined; route = waiting.pop())
+          await this.#renewOne(route).catch((error: unknown) => failures.push(error));
       };
       await Promise.all(Array.from({ length: renewalsAtOnce }, worker));
     } while (this.#again);
     const { tables, bootNsAt, wallMs, book } = this.#modules;
     for (const table of tables) table.sweep(bootNsAt(wallMs() - namedForMs));
     await book.flush();
+    if (failures.length > 0) throw failures[0];
   }
 
   async #renewOne(route: Route): Promise<void> {
@@ -182,18 +192,21 @@ export class Routes {
       await this.#shut([route], codeOf(error), messageOf(error));
       return;
     }
-    // Closed by a `route.close` while we asked.
+    // Closed by a `route.close` while we asked, or while the disk wrote.
     if (book.get(route.grant) === undefined) return;
     const { token, index } = proven;
     const renewed = { ...route, token, index, leasedUntil: this.#leaseEnd(route.expires) };
     if (route.token === token) book.lease(route.grant, renewed.leasedUntil);
     else await book.put(renewed);
+    if (book.get(route.grant) === undefined) return;
     for (const table of this.#modules.tables) table.put(this.#inKernel(renewed));
   }
 
   readonly #open = async ({ grant, effect, dryRun }: Permission): Promise<Outcome> => {
     if (dryRun) return rehearsed();
     const { book, tables } = this.#modules;
+    // Closed, by whoever was faster, while its use was being counted.
+    if (this.#done.has(grant.intent)) return { outcome: 'failed', result: 'CLOSED' };
     const routeEffect = effect as unknown as RouteEffect;
     // Its status was proven a moment ago. Token and index come with the first renewal: an act asks nobody.
     const route: Route = {
@@ -205,6 +218,8 @@ export class Routes {
       leasedUntil: this.#leaseEnd(grant.expires.time),
     };
     await book.put(route);
+    // Or while the disk wrote: then it is out of the book again, and nobody would take it from the kernel.
+    if (book.get(route.grant) === undefined) return { outcome: 'failed', result: 'CLOSED' };
     try {
       for (const table of tables) table.put(this.#inKernel(route));
     } catch (error) {

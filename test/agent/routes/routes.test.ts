@@ -209,6 +209,91 @@ t.test('route.close closes, also what has not come yet', async (t) => {
   t.same(world.outcomes, ['done', 'done closed', 'done was not open']);
 });
 
+t.test('what is closed while the disk writes stays closed', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes, book } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const n of [1, 2, 3, 4, 5]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  const close = (n: number, grant: number) =>
+    intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } });
+  const put = book.put.bind(book);
+  // The first write is that of the act, the second that of its first renewal.
+  for (const [n, write] of [
+    [1, 1],
+    [2, 2],
+  ] as const) {
+    let writes = 0;
+    book.put = async (route) => {
+      const written = put(route);
+      writes += 1;
+      if (writes === write) await routes.consider(close(n + 2, n));
+      await written;
+    };
+    await routes.consider(intent(n));
+    t.notOk(table.held.has(idOf(n)), `write ${write}: no gate lets it through`);
+    t.equal(book.get(idOf(n)), undefined);
+  }
+  t.same(world.outcomes, ['done closed', 'failed CLOSED', 'done', 'done closed']);
+});
+
+t.test('what is closed while its use is counted is not opened', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const n of [1, 2]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  const run = world.run.bind(world);
+  world.run = async (target, document, act, options) => {
+    if (target === idOf(1))
+      await routes.consider(intent(2, { action: 'route.close', effect: { host, grant: idOf(1) } }));
+    return run(target, document, act, options);
+  };
+  await routes.consider(intent(1));
+  t.same(table.ids(), []);
+  t.same(world.outcomes, ['done was not open', 'failed CLOSED']);
+});
+
+t.test('a clock that was set back makes no lease longer', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const first = await setUp(t, world, [table]);
+  await first.routes.start();
+  world.grants.set(idOf(1), { expires: world.nowMs + 600_000 });
+  await first.routes.consider(intent(1));
+  world.nowMs -= 300_000;
+  world.grants.set(idOf(1), { expires: 1_600_000, against: 'RPC_UNREACHABLE' });
+  const second = await setUp(t, world, [table], first.folder);
+  await second.routes.start();
+  t.equal(untilMs(table, 1), world.nowMs + leaseMs);
+});
+
+t.test('a route that cannot be renewed here holds up no other, and is told', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const n of [1, 2, 3]) {
+    world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+    await routes.consider(intent(n));
+  }
+  world.nowMs += 2000;
+  const put = table.put.bind(table);
+  table.put = (grant) => {
+    if (grant.id === idOf(3)) throw new WeftError('BPF_GRANTS_FULL', 'no room');
+    put(grant);
+  };
+  let swept = 0;
+  table.sweep = () => {
+    swept += 1;
+    return 0;
+  };
+  await t.rejects(routes.renew(), { code: 'BPF_GRANTS_FULL' });
+  t.equal(swept, 1, 'what is over leaves the table all the same');
+  t.equal(untilMs(table, 1), world.nowMs + leaseMs);
+  t.equal(untilMs(table, 2), world.nowMs + leaseMs);
+});
+
 t.test('a dry run touches nothing', async (t) => {
   const world = new World();
   const table = new Table();
