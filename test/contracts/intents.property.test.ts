@@ -245,8 +245,8 @@ t.test('whatever happens in whatever order', async (t) => {
       const left = world.network.paths().filter((path) => path.startsWith('intents/'));
       if (left.length > 0) throw new Error(`left: ${left.join(' ')}`);
     }),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
   t.comment(JSON.stringify(seen));
-  t.ok(seen.granted > 40 && seen.consumed > 8 && seen.alerts > 2, 'these lives were lively');
+  t.ok(seen.granted > 20 && seen.consumed > 4 && seen.alerts > 1, 'these lives were lively');
 });
