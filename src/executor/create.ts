@@ -10,7 +10,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Desk, TrustSource } from './desk.ts';
 import { Executor } from './executor.ts';
 import { lockFolder } from './lock.ts';
-import { type LedgerNode, rpcNode } from './nodes.ts';
+import { asHearsay, type LedgerNode, rpcNode } from './nodes.ts';
 import { TrustFile } from './trustFile.ts';
 
 export type ExecutorOptions = {
@@ -70,7 +70,7 @@ export async function openExecutor(options: ExecutorOptions, seams: Partial<Exec
   const trust = seams.trust ?? (await TrustFile.open(options.trust));
   const { chain } = trust.current;
   const clock = seams.clock ?? systemClock;
-  const nodes = seams.nodes ?? options.rpc.map((url) => rpcNode(url, options.tls));
+  const nodes = (seams.nodes ?? options.rpc.map((url) => rpcNode(url, options.tls))).map(asHearsay);
   const release = await (seams.lock ?? lockFolder)(stateDir);
   try {
     const book = await AttemptBook.open(seams.files ?? nodeFiles, join(stateDir, 'attempts'), `${chain}/${account}`);

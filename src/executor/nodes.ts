@@ -32,6 +32,29 @@ export function rpcNode(url: string, tls: TlsOptions = {}): LedgerNode {
   };
 }
 
+/** Codes of what is verified here. A node that says one of them tells what it thinks, and has proven nothing. */
+const verdicts = /^(STATUS|TOKEN|CONSUMED|TRUST|WALK|EXECUTOR)_/;
+
+/** The same node, whose refusals cannot be taken for what this executor found out itself. */
+export function asHearsay(node: LedgerNode): LedgerNode {
+  const hear = <T>(said: Promise<T>): Promise<T> =>
+    said.catch((error: unknown) => {
+      if (!(error instanceof WeftError) || !verdicts.test(error.code)) throw error;
+      throw new WeftError(
+        'RPC_ANSWER_INVALID',
+        `${node.name} refused with ${error.code} and no proof: ${error.message}`,
+      );
+    });
+  return {
+    name: node.name,
+    token: (wanted, timeoutMs) => hear(node.token(wanted, timeoutMs)),
+    status: (grant) => hear(node.status(grant)),
+    walk: (epoch) => hear(node.walk(epoch)),
+    submit: (envelope, timeoutMs) => hear(node.submit(envelope, timeoutMs)),
+    close: () => node.close(),
+  };
+}
+
 /**
  * Asks one node after the other until one gives what holds: `ask` verifies before it returns. `final`: a refusal that was proven,
  * for which no other node is asked.

@@ -342,6 +342,25 @@ t.test('a wall clock that is set back makes no window longer', async (t) => {
   }
 });
 
+t.test('what only a node says is no proof', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  for (const code of ['STATUS_CANCELLED', 'STATUS_PAUSED', 'TOKEN_EXPIRED', 'CONSUMED_TOO_LATE']) {
+    const says = () => Promise.reject(new WeftError(code, 'says who?'));
+    const liar = { ...ledger.node('liar'), status: says, token: says, submit: says, walk: says };
+    world.nodes = () => [liar, ledger.node()];
+    const life = await world.life();
+    const intent = ledger.grant();
+    t.match(await life.run(intent), { outcome: 'done', reported: true }, code);
+    t.match(await life.executor.standing(intent, effect), { grant: { intent } }, code);
+    await life.executor.close();
+    world.nodes = () => [liar];
+    const deceived = await world.life();
+    t.match(await deceived.run(ledger.grant()), { code: 'RPC_ANSWER_INVALID' }, `${code}, of nobody else`);
+    await deceived.executor.close();
+  }
+});
+
 t.test('what is proven against a grant is not shopped around', async (t) => {
   const world = new World();
   const { ledger } = world;

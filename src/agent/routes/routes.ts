@@ -188,7 +188,7 @@ export class Routes {
       proven = await executor.standing(route.token, asJson(route.effect));
     } catch (error) {
       // Whoever cannot be asked says nothing: the lease goes on, and ends when its time comes.
-      if (!isProven(error) && codeOf(error) !== 'TOKEN_EXPIRED') return;
+      if (!isProven(error)) return;
       await this.#shut([route], codeOf(error), messageOf(error));
       return;
     }
@@ -279,8 +279,9 @@ export class Routes {
 
   #refused(grant: string, error: unknown): void {
     const code = codeOf(error);
-    // The rest may be true a moment later: a node that is behind, a status that is stale. It is looked at again with the next news.
-    const forGood = isProven(error) || /^(TOKEN|GRANT|CONSUMED|EXECUTOR_(USED_UP|DRY_RUN))/.test(code);
+    // The rest may be true a moment later: a node that is behind, a status that is stale, an effect that somebody made up for an intent
+    // that is another's. It is looked at again with the next news: a node that lies about a route.close must not keep it from being done.
+    const forGood = isProven(error) || /^(CONSUMED_TOO_LATE|EXECUTOR_(USED_UP|DRY_RUN))$/.test(code);
     if (!forGood) return;
     this.#finish(grant);
     // Used before: by this host, in an earlier life or a moment ago. That was told then.

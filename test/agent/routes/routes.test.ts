@@ -374,6 +374,32 @@ t.test('a refusal that may pass is tried again with the next news, one that is p
   );
 });
 
+t.test('who tells lies about an intent keeps nobody from hearing the truth', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.start();
+  for (const n of [1, 2]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  // The executor holds the effect against the token.
+  const run = world.run.bind(world);
+  const granted = idOf(1);
+  world.run = async (target, document, act, options) => {
+    if (document['grant'] !== granted) throw new WeftError('TOKEN_EFFECT', 'another effect');
+    return run(target, document, act, options);
+  };
+  const close = (grant: string) => intent(2, { action: 'route.close', effect: { host, grant } });
+  for (const code of ['TOKEN_EFFECT', 'TOKEN_SIGNATURES', 'GRANT_UNKNOWN']) {
+    await routes.consider(close(idOf(7)));
+    world.grants.set(idOf(2), { expires: world.nowMs + 60_000, against: code });
+    await routes.consider(close(granted));
+    t.ok(table.held.has(granted), code);
+  }
+  world.grants.set(idOf(2), { expires: world.nowMs + 60_000 });
+  await routes.consider(close(granted));
+  t.same(table.ids(), []);
+});
+
 t.test('a file of another hand is not believed', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'weft-routes-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
