@@ -19,8 +19,9 @@ export const TEXTS_BYTES_MAX = 288 * 1024;
 /** At `governance/text/<sha256>`. `expires`: milliseconds UTC. */
 export type TextValue = {
   readonly text: string;
-  /** Who uploaded it last, and in which block. */
+  /** Who uploaded it last. */
   readonly account: string;
+  /** Of the block since which it is here: uploaded again, it is no younger, or one member could keep others' proposals from naming it. */
   readonly height: number;
   readonly expires: number;
 };
@@ -89,7 +90,12 @@ export const text = rule<GovernanceTextBody>('governance.text', {
     const bytes = own.reduce((sum, each) => sum + each.bytes, utf8.length);
     if (own.length >= TEXTS_MAX || bytes > TEXTS_BYTES_MAX) return refuse('TEXTS_FULL');
     const expires = block.time + TEXT_LIFETIME_MS;
-    draft.set(textPath(digest), { text: body.text, account: tx.account, height: block.height, expires });
+    draft.set(textPath(digest), {
+      text: body.text,
+      account: tx.account,
+      height: known?.height ?? block.height,
+      expires,
+    });
     writeTexts(draft, tx.account, [...own, { text: digest, bytes: utf8.length, expires }]);
     const record = {
       ...recordHead('governance.uploaded', context),

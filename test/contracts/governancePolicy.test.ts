@@ -199,6 +199,14 @@ t.test('whoever uploads a text again has it, and its time begins anew', async (t
   t.ok(network.state.get(`governance/text/${digestOf(policyText(1))}`), 'it stays for its hour');
 });
 
+t.test('uploading a text again keeps nobody from naming it in the same block', async (t) => {
+  const network = threeMembers();
+  upload(network, policyText(1));
+  network.next();
+  upload(network, policyText(1), 'femto');
+  t.equal(refusedChange(network, policyChange([policyText(1)], 2)), undefined);
+});
+
 t.test('pause and resume', async (t) => {
   const network = threeMembers();
   t.equal(isPaused(network.reader()), false);
