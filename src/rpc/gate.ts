@@ -6,11 +6,14 @@ import { toRpcError } from './errors.ts';
 import type { Dispatch } from './jsonRpc.ts';
 import { RateLimit } from './limits.ts';
 import type { Logger } from './logger.ts';
-import { callMethod, methodNames } from './methods.ts';
+import { callMethod, methodNames, weightOf } from './methods.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { Pending } from './pending.ts';
 
 export type GateModules = { readonly api: NodeApi; readonly logger: Logger; readonly metrics: RpcMetrics };
+
+/** Bytes of an answer that count as one more request. They are known when it is made: what is too much then is waited for afterwards. */
+const answerBytesOfOne = 4096;
 
 /**
  * What every request passes, over HTTP and WebSocket alike: rate limits, the bound on what is being answered at one
@@ -41,6 +44,7 @@ export class Gate {
         if (waitMs > 0) throw this.#limited('address', waitMs);
       },
       call: (method, params) => this.#call(address, method, params),
+      answered: (characters) => this.#addresses.charge(address, Math.floor(characters / answerBytesOfOne)),
     };
   }
 
@@ -56,6 +60,9 @@ export class Gate {
     const context = { api, waitMsMax: this.#config.waitMsMax, admit: (envelope: string) => this.#admit(envelope) };
     let outcome = 'ok';
     try {
+      // The message itself was charged as one.
+      const waitMs = this.#addresses.take(address, weightOf(method, params) - 1);
+      if (waitMs > 0) throw this.#limited('address', waitMs);
       return await this.#pending.run(address, () => callMethod(method, params, context));
     } catch (error) {
       outcome = toRpcError(error).data.code;

@@ -12,6 +12,8 @@ export type Dispatch = {
   readonly charge: (requests: number) => void;
   /** Runs a method; throws WeftError to refuse. */
   readonly call: (method: string, params: unknown) => Promise<unknown>;
+  /** Called with the length of each result as text. */
+  readonly answered: (characters: number) => void;
 };
 
 type Id = string | number | null;
@@ -63,7 +65,9 @@ async function answerOne(value: unknown, refused: unknown, dispatch: Dispatch): 
     if (refused !== undefined) throw refused;
     const result = await dispatch.call(request.method, request.params);
     if (request.id === undefined) return undefined;
-    return `{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":${JSON.stringify(result ?? null)}}`;
+    const text = JSON.stringify(result ?? null);
+    dispatch.answered(text.length);
+    return `{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":${text}}`;
   } catch (error) {
     return request.id === undefined ? undefined : failure(request.id, error);
   }

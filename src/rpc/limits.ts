@@ -39,7 +39,7 @@ export class RateLimit {
   /** Milliseconds until `count` tokens are there; 0 when they are. Takes nothing. */
   waitMs(key: string, count = 1): number {
     const { perSecond, burst } = this.#options;
-    if (perSecond === 0) return 0;
+    if (perSecond === 0 || count === 0) return 0;
     // A batch larger than the whole bucket passes when the bucket is full, and then leaves a debt.
     const lacking = Math.min(count, burst) - this.#tokens(key);
     return lacking <= 0 ? 0 : Math.ceil((lacking / perSecond) * 1000);
@@ -47,7 +47,7 @@ export class RateLimit {
 
   /** Takes `count` tokens whether they are there or not (a debt is paid off by waiting). */
   charge(key: string, count = 1): void {
-    if (this.#options.perSecond === 0) return;
+    if (this.#options.perSecond === 0 || count === 0) return;
     const tokens = this.#tokens(key) - count;
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens, atMs: this.#now() });

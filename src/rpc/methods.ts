@@ -3,6 +3,7 @@ import schema from '../../schemas/rpc.schema.json' with { type: 'json' };
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
 import type { NodeApi } from '../node/api.ts';
+import { statusPathsMax } from '../token/statusForm.ts';
 import { openRpcDocument } from './openRpc.ts';
 
 /**
@@ -22,6 +23,8 @@ type Handler = (params: Params, context: MethodContext) => unknown;
 
 const waitMsDefault = 15_000;
 const intentsDefault = 20;
+/** As rpc.schema.json bounds it. */
+const intentsMax = 100;
 
 const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [
@@ -142,6 +145,29 @@ const webSocketMethods: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe
 
 /** All names that requests are counted under; anything else counts as `unknown`, so that metrics stay bounded. */
 export const methodNames: ReadonlySet<string> = new Set([...handlers.keys(), ...webSocketMethods]);
+
+/**
+ * How many requests one request counts as, for what it makes the node's one thread do whatever the answer's size: about a tenth of a
+ * millisecond each.
+ */
+export function weightOf(name: string, params: unknown): number {
+  const given = (typeof params === 'object' && params !== null ? params : {}) as Params;
+  switch (name) {
+    case 'state.proof':
+      return 2 * Math.min(Array.isArray(given['paths']) ? given['paths'].length : 1, statusPathsMax);
+    case 'token.status':
+      return 3;
+    case 'intents.list':
+      return 2 * Math.min(Math.max(integer(given, 'limit') ?? intentsDefault, 1), intentsMax);
+    // Looks through the newest that were raised.
+    case 'alerts.list':
+      return 100;
+    case 'chain.walk':
+      return 10;
+    default:
+      return 1;
+  }
+}
 
 let validators: Map<string, ValidateFunction> | undefined;
 

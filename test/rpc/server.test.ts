@@ -136,6 +136,27 @@ t.test('limits: body, content type, origin, rate by address, rate by account', a
   const codes = [];
   for (let i = 0; i < 4; i++) codes.push((await rpc(tight.url, 'node.status')).error?.data.code);
   t.same(codes, [undefined, undefined, undefined, 'RPC_RATE_LIMITED']);
+
+  const dear = await createRpcServer({ api, config: rpcConfig({ port: 0, requestsPerSecond: 1, requestsBurst: 300 }) });
+  t.teardown(() => dear.close());
+  const batch = Array.from({ length: 9 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'alerts.list', params: {} }));
+  const response = await fetch(dear.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(batch),
+  });
+  const answers = (await response.json()) as any[];
+  t.same(
+    answers.map(({ error }) => error?.data.code),
+    [undefined, undefined, ...Array.from({ length: 7 }, () => 'RPC_RATE_LIMITED')],
+    'what is dear counts as several requests, also inside a batch',
+  );
+
+  const wide = await createRpcServer({ api, config: rpcConfig({ port: 0, requestsPerSecond: 1, requestsBurst: 8 }) });
+  t.teardown(() => wide.close());
+  api.transactions.set(hash('large'), { filler: 'x'.repeat(40_000) } as any);
+  t.equal((await rpc(wide.url, 'tx.get', { id: hash('large') })).error, undefined);
+  t.equal((await rpc(wide.url, 'node.status')).error?.data.code, 'RPC_RATE_LIMITED', 'answers count by their size');
 });
 
 t.test('token buckets refill, allow a debt once, and forget the longest idle', async (t) => {
