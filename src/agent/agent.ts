@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ed25519TransactionSigner } from '../client/index.ts';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { readKeyFile } from '../crypto/keyfile.ts';
 import { createExecutor, type Executor } from '../executor/index.ts';
@@ -17,6 +17,7 @@ import type { ProbeEvent } from './bpf/probeEvent.ts';
 import { Probe } from './bpf/probes.ts';
 import type { AgentConfig, LedgerConfig } from './config.ts';
 import { Feed } from './feed.ts';
+import { lockPins, lockState } from './lock.ts';
 import { AgentMetrics } from './metrics.ts';
 import { ProcWatch } from './procWatch.ts';
 import { RouteBook } from './routes/routeBook.ts';
@@ -95,7 +96,9 @@ export class Agent {
   readonly #gates: OpenGate[] = [];
   readonly #probes: Probe[] = [];
   readonly #told = new Map<string, { lost: bigint; limited: bigint }>();
+  readonly #refused = new Map<string, bigint>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
   #proc: ProcWatch | undefined;
   #executor: Executor | undefined;
@@ -123,8 +126,9 @@ export class Agent {
 
   /**
    * Starts all that works here. What does not is told of and left out; a gate that is configured and cannot be had is told of as an
-   * error, and the rest goes on: somebody watches, at least.
-   * @throws WeftError EXECUTOR_*, KEY_*, TRUST_INVALID, AGENT_STATE_DAMAGED, AGENT_METRICS, REDACTION_RULE, BPF_PORT
+   * error, and the rest goes on: somebody watches, at least. No node is waited for: the gate is up, with the leases that run, before the
+   * ledger is asked for anything.
+   * @throws WeftError AGENT_LOCKED, EXECUTOR_*, KEY_*, TRUST_INVALID, AGENT_STATE_DAMAGED, AGENT_METRICS, REDACTION_RULE, BPF_PORT
    */
   static async start(config: AgentConfig, modules: AgentModules): Promise<Agent> {
     const agent = new Agent(config, modules);
@@ -139,16 +143,17 @@ export class Agent {
 
   async #start(): Promise<void> {
     const { state, ledger, metrics } = this.#config;
-    mkdirSync(state, { recursive: true, mode: 0o700 });
+    this.#locks.push(await lockState(state));
     try {
       this.#kernel = await Kernel.open();
     } catch (error) {
       this.#missing('eBPF', error);
     }
     if (this.#kernel !== undefined) this.#openGates(this.#kernel);
+    // Grants are in place before anything is refused for want of one; who else should have one is asked afterwards.
     if (ledger !== undefined) await this.#openLedger(ledger);
-    // Grants are in place before anything is refused for want of one.
     this.#guard();
+    if (ledger !== undefined) this.#follow(ledger);
     this.#openProbes();
     await this.#fallBack();
     if (metrics !== undefined)
@@ -204,12 +209,14 @@ export class Agent {
     for (const gate of this.#gates) gate.close();
     await this.#metrics?.close();
     await this.#telemetry.close();
+    for (const unlock of this.#locks) await unlock();
   }
 
   #openGates(kernel: Kernel): void {
     const { gate, outgoing } = this.#config;
     if (gate !== undefined)
       try {
+        if (!gate.failOpen) this.#locks.push(lockPins(kernel, gate.pins));
         const opened = new Gate(kernel, gate.failOpen ? {} : { pins: gate.pins });
         this.#gates.push({
           name: 'in',
@@ -225,6 +232,7 @@ export class Agent {
           }
         };
       } catch (error) {
+        if (codeOf(error) === 'AGENT_LOCKED') throw error;
         this.#missing('gate', error);
       }
     if (outgoing !== undefined)
@@ -251,6 +259,8 @@ export class Agent {
   #guard(): void {
     const { gate, outgoing, telemetry } = this.#config;
     for (const { name, maps } of this.#gates) {
+      // An adopted gate has counted before.
+      this.#refused.set(name, maps.counters().refused);
       const settings = name === 'in' ? gate : outgoing;
       if (settings === undefined) continue;
       maps.guard(settings.guarded, [...never, ...settings.never]);
@@ -316,20 +326,29 @@ export class Agent {
         }),
       failed: (error) => this.#modules.say('warn', `an alert could not be raised: ${messageOf(error)}`),
     });
-    const [reconciled] = await routes.start();
+    const [reconciled] = await routes.restore();
     if (reconciled !== undefined) this.#modules.say('info', 'the kernel holds the routes that were open', reconciled);
-    await executor.resume();
+  }
+
+  /** News of the ledger from here on, and leases renewed. Nothing here is waited for: nodes may be away for hours. */
+  #follow({ account, rpc, leaseMs }: LedgerConfig): void {
+    const [executor, routes] = [this.#executor, this.#routes];
+    if (executor === undefined || routes === undefined) return;
     // A disk that is full, a table that the kernel refuses: what is leased ends by itself, and all else of this process goes on.
     const renew = (): void => {
       routes.renew().catch((error: unknown) => {
         this.#modules.say('error', `routes were not renewed and close when their leases end: ${messageOf(error)}`);
       });
     };
+    executor.resume().catch((error: unknown) => {
+      this.#modules.say('warn', `what an earlier run left is taken care of with the next: ${messageOf(error)}`);
+    });
     this.#feed = new Feed(rpc, account, {
       intent: (intent) => void routes.consider(intent),
       changed: renew,
       lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
     });
+    renew();
     this.#every(Math.max(250, Math.floor(leaseMs / 3)), renew);
   }
 
@@ -395,7 +414,7 @@ export class Agent {
       ...(interfaceName === undefined ? {} : { interface: interfaceName }),
       ...(ledger === undefined ? {} : { ledger }),
     });
-    if (event.refused) this.#alerts?.dropped(told);
+    if (event.refused) this.#alerts?.saw(told);
     if (!held) this.#telemetry.emit(told);
   }
 
@@ -427,7 +446,9 @@ export class Agent {
     const programs = [
       ...this.#probes.map((probe) => ({ name: `probe ${probe.name}`, ...probe.counters() })),
       ...this.#gates.map(({ name, maps }) => {
-        const { eventsLost, eventsLimited } = maps.counters();
+        const { eventsLost, eventsLimited, refused } = maps.counters();
+        this.#alerts?.refused(Number(refused - (this.#refused.get(name) ?? refused)));
+        this.#refused.set(name, refused);
         return { name: `gate ${name}`, lost: eventsLost, limited: eventsLimited };
       }),
     ];

@@ -1,4 +1,5 @@
 import { buildTransaction, connect, type Signer, sign } from '../client/index.ts';
+import { WeftError } from '../codec/error.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import type { AgentEvent } from './telemetry/event.ts';
@@ -30,30 +31,39 @@ export class Alerts {
   #to = 0;
   #evidence: string[] = [];
   #quietUntilMs = 0;
-  #sending: Promise<void> | undefined;
+  #sending: { readonly done: Promise<void>; readonly stop: () => void } | undefined;
   raised = 0;
 
   constructor(options: AlertOptions) {
     this.#options = options;
   }
 
-  /** `count`: as many refused packets as the event stands for. */
-  dropped(event: AgentEvent, count = 1): void {
+  /** A refused packet that is known: evidence. It is counted by `refused`, as are those of which no event came. */
+  saw(event: AgentEvent): void {
+    if (this.#options.drops === 0 || this.#evidence.length >= evidenceMax) return;
+    this.#evidence.push(sha256Hex(encodeUtf8(JSON.stringify(event))));
+  }
+
+  /** So many more packets were refused, by the kernel's own count: a flood of which most events were held back counts in full. */
+  refused(count: number): void {
     const { drops, everyMs, wallMs } = this.#options;
-    if (drops === 0) return;
+    if (drops === 0 || count <= 0) return;
     const now = wallMs();
     // A period that stayed quiet says nothing about the next one.
     if (this.#count > 0 && now - this.#from > everyMs && this.#count < drops) this.#begin();
     if (this.#count === 0) this.#from = now;
     this.#count += count;
     this.#to = now;
-    if (this.#evidence.length < evidenceMax) this.#evidence.push(sha256Hex(encodeUtf8(JSON.stringify(event))));
     if (this.#count >= drops && now >= this.#quietUntilMs && this.#sending === undefined) this.#send(now);
   }
 
-  /** Resolves when what is being sent is. */
-  async close(): Promise<void> {
-    await this.#sending;
+  /** What is being sent has so long to arrive; nodes that do not answer keep nobody from ending. */
+  async close(withinMs = 2000): Promise<void> {
+    const sending = this.#sending;
+    if (sending === undefined) return;
+    const timer = setTimeout(sending.stop, withinMs);
+    await sending.done;
+    clearTimeout(timer);
   }
 
   #begin(): void {
@@ -73,8 +83,12 @@ export class Alerts {
     this.#quietUntilMs = now + everyMs;
     this.#begin();
     const client = connect({ rpc: [...rpc] });
-    this.#sending = client
-      .submitAndWait(sign(buildTransaction({ chain, account, type: 'alerts.raise', body }), signers))
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const stop = (): void => reject(new WeftError('RPC_UNREACHABLE', 'the agent ended before a node took the alert'));
+    // Whatever a body is refused for, here or there, is told of: this runs off a timer.
+    const sent = (async () =>
+      client.submitAndWait(sign(buildTransaction({ chain, account, type: 'alerts.raise', body }), signers)))();
+    const done = Promise.race([sent, stopped])
       .then(({ id }) => {
         this.raised += 1;
         raised(id, body.count);
@@ -83,5 +97,6 @@ export class Alerts {
         client.close();
         this.#sending = undefined;
       });
+    this.#sending = { done, stop };
   }
 }

@@ -10,6 +10,7 @@ export type FeedHooks = {
   readonly intent: (intent: RouteIntent) => void;
   /** Something may have been taken back: cancelled, paused, superseded, suspended. */
   readonly changed: () => void;
+  /** A node that was heard is not any more, or was not at the start. Told once, until it is heard again. */
   readonly lost: (node: string, error: Error) => void;
 };
 
@@ -24,6 +25,8 @@ export class Feed {
   readonly #handles: SubscriptionHandle[] = [];
   readonly #hooks: FeedHooks;
   readonly #account: string;
+  readonly #silent = new Set<string>();
+  readonly #looking = new Set<WeftClient>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -38,7 +41,9 @@ export class Feed {
 
   #listen(client: WeftClient, url: string): void {
     const onLost = (error: Error): void => {
-      if (!this.#closed) this.#hooks.lost(url, error);
+      if (this.#closed || this.#silent.has(url)) return;
+      this.#silent.add(url);
+      this.#hooks.lost(url, error);
     };
     this.#handles.push(
       client.subscribe(
@@ -49,6 +54,7 @@ export class Feed {
             if (intent !== undefined) void this.#ask(client, intent);
           },
           onOpen: () => {
+            this.#silent.delete(url);
             void this.#look(client);
           },
           onLost,
@@ -70,8 +76,8 @@ export class Feed {
   async #ask(client: WeftClient, intent: string): Promise<void> {
     try {
       this.#tell(await client.call('intents.get', { intent }));
-    } catch (error) {
-      if (!this.#closed) this.#hooks.lost('', error as Error);
+    } catch {
+      // The next look, or another node, will tell of it.
     }
   }
 
@@ -80,12 +86,17 @@ export class Feed {
   }
 
   async #look(client: WeftClient): Promise<void> {
+    // A node that answers slowly is asked once at a time.
+    if (this.#looking.has(client)) return;
+    this.#looking.add(client);
     try {
       const { intents } = await client.call('intents.list', { limit: backlog });
       // The oldest first: a route is opened before it is closed.
       for (const intent of intents.reverse()) this.#tell(intent);
     } catch {
       // A node that is away is told of by its subscription.
+    } finally {
+      this.#looking.delete(client);
     }
   }
 

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { WeftError } from '../codec/error.ts';
@@ -19,10 +19,7 @@ export class AgentMetrics {
     const registry = registryOf(status);
     const server = createServer((request, response) => {
       if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end();
-      if (request.url === '/status')
-        return void response
-          .writeHead(200, { 'content-type': 'application/json' })
-          .end(`${JSON.stringify(status())}\n`);
+      if (request.url === '/status') return sendStatus(response, status);
       if (request.url !== '/metrics') return void response.writeHead(404).end();
       registry.metrics().then(
         (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
@@ -47,6 +44,17 @@ export class AgentMetrics {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+function sendStatus(response: ServerResponse, status: () => AgentStatus): void {
+  let text: string;
+  try {
+    text = `${JSON.stringify(status())}\n`;
+  } catch {
+    // The kernel would not say: whoever asks must not end the agent by that.
+    return void response.writeHead(500).end();
+  }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(text);
 }
 
 type Row = readonly [labels: Readonly<Record<string, string>>, value: number];

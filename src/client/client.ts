@@ -53,6 +53,7 @@ const retryMsMax = 2_000;
  */
 export class WeftClient {
   readonly #transport: RpcTransport;
+  #pauses = new AbortController();
 
   constructor(options: RpcOptions) {
     this.#transport = new RpcTransport(options);
@@ -163,6 +164,7 @@ export class WeftClient {
   ): Promise<TxStatus> {
     const signed = signedOf(transaction);
     const deadline = performance.now() + timeoutMs;
+    const { signal } = this.#pauses;
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.call(
@@ -175,7 +177,7 @@ export class WeftClient {
         if (!isBusy(error) && !isSilence(error)) throw error;
         const pauseMs = pauseAfter(error, attempt);
         if (performance.now() + pauseMs >= deadline) throw error;
-        await sleep(pauseMs);
+        await pause(pauseMs, signal);
       }
     }
   }
@@ -192,6 +194,7 @@ export class WeftClient {
   ): Promise<TxFinalized> {
     const signed = signedOf(transaction);
     const deadline = performance.now() + timeoutMs;
+    const { signal } = this.#pauses;
     const leftMs = (): number => deadline - performance.now();
     let last: unknown;
     for (let attempt = 0; leftMs() > 0; attempt++) {
@@ -212,7 +215,7 @@ export class WeftClient {
         }
         last = error;
       }
-      if (leftMs() > retryMsMin) await sleep(Math.min(pauseAfter(last, attempt), leftMs()));
+      if (leftMs() > retryMsMin) await pause(Math.min(pauseAfter(last, attempt), leftMs()), signal);
     }
     const cause = last instanceof WeftError ? `: ${last.message}` : '';
     throw new WeftError(
@@ -229,8 +232,13 @@ export class WeftClient {
     return openSubscription(request, listener, { urls: this.#transport.urls, tls: this.#transport.tls });
   }
 
-  /** Frees the connections that are kept. Subscriptions are closed by their own handles. */
+  /**
+   * Frees the connections that are kept, and ends what waits to try again (RPC_UNREACHABLE; the fate of what was sent stays open).
+   * Subscriptions are closed by their own handles.
+   */
   close(): void {
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
     this.#transport.close();
   }
 
@@ -259,6 +267,14 @@ async function untilPublished<Answer>(ask: () => Promise<Answer>, timeoutMs: num
       if (!notYet || performance.now() + pauseMs >= deadline) throw error;
       await sleep(pauseMs);
     }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch {
+    throw new WeftError('RPC_UNREACHABLE', 'the client was closed before a node answered');
   }
 }
 

@@ -19,10 +19,13 @@ export type Native = {
   bootNs(): bigint;
   /** Calls back while `fd` is readable, from the event loop, without a thread. */
   watch(fd: number, onReadable: () => void): { close(): void };
+  /** flock(2), exclusive, without waiting. It holds until `fd` is closed. @returns 0 or −errno */
+  lock(fd: number): number;
 };
 
 const bpfCallNumbers: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 321, arm64: 280 };
 const [clockBootTime, sysconfPageSize] = [7, 30];
+const lockExclusiveNow = 2 | 4;
 const [protectionRead, protectionReadWrite, mapShared] = [1, 3, 1];
 
 /** `ENOENT` for 2. */
@@ -57,6 +60,7 @@ export async function loadNative(): Promise<Native> {
   const index = libc.func('unsigned int if_nametoindex(const char *name)');
   const sysconf = libc.func('long sysconf(int name)');
   const clock = libc.func('int clock_gettime(int clock, _Out_ uint8_t *time)');
+  const flock = libc.func('int flock(int fd, int operation)');
   return {
     bpf: (command, attr) => {
       const result = Number(syscall(callNumber, command, attr, attr.length));
@@ -78,6 +82,7 @@ export async function loadNative(): Promise<Native> {
       clock(clockBootTime, time);
       return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8);
     },
+    lock: (fd) => (flock(fd, lockExclusiveNow) === 0 ? 0 : -koffi.errno()),
     watch: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, onReadable),
   };
 }

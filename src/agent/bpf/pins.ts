@@ -20,9 +20,9 @@ export type Part = {
   readonly folder?: string;
 };
 
-/** @throws BPF_NO_PINS when `root` cannot be made or is on no bpf file system */
-function makeFolder(root: string, part: string, build: string): string {
-  const folder = join(root, part, build);
+/** `root`, or what `names` say in it. @throws BPF_NO_PINS when it cannot be made or is on no bpf file system */
+export function makePinFolder(root: string, ...names: readonly string[]): string {
+  const folder = join(root, ...names);
   let type: number;
   try {
     let there = root;
@@ -49,7 +49,7 @@ export function openPart(
   root: string | undefined,
 ): Part {
   if (root === undefined) return { loaded: loadSkeleton(kernel, skeleton), adopted: false };
-  const folder = makeFolder(root, name, skeleton.sha256.slice(0, 16));
+  const folder = makePinFolder(root, name, skeleton.sha256.slice(0, 16));
   const found = adopt(kernel, skeleton, folder);
   if (found !== undefined) return { loaded: found, adopted: true, folder };
   // Its maker died while it pinned, or somebody took a map away. Links go on until we take them over.

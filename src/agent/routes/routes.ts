@@ -102,10 +102,10 @@ export class Routes {
   }
 
   /**
-   * Makes the kernel's tables hold what the book knows, with the leases that were running, and asks at once which of them still stand. What
-   * nobody can be asked about keeps its lease, and no more.
+   * Makes the kernel's tables hold what the book knows, with the leases that were running. Asks nobody: call `renew` next, and do not wait for
+   * it before the gate is up. What nobody can be asked about keeps its lease, and no more.
    */
-  async start(): Promise<readonly Reconciled[]> {
+  async restore(): Promise<readonly Reconciled[]> {
     const { book, tables, wallMs } = this.#modules;
     const now = wallMs();
     const over = book.all().filter((route) => Math.min(route.expires, route.leasedUntil) <= now);
@@ -117,7 +117,6 @@ export class Routes {
     });
     const done = tables.map((table) => table.reconcile(leases));
     await book.remove(over.filter(({ expires }) => expires <= now).map(({ grant }) => grant));
-    await this.renew();
     return done;
   }
 

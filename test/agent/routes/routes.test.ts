@@ -121,7 +121,7 @@ t.test('a grant is let through for a lease, which ends with the grant at the lat
   const world = new World();
   const [coming, going] = [new Table(), new Table()];
   const { routes, events, book } = await setUp(t, world, [coming, going]);
-  await routes.start();
+  await routes.restore();
   world.grants.set(idOf(1), { expires: world.nowMs + 10_000 });
   await routes.consider(intent(1));
   t.equal(untilMs(coming, 1), world.nowMs + leaseMs);
@@ -145,7 +145,7 @@ t.test('for others, for another host, not granted, another action: not ours', as
   const world = new World();
   const table = new Table();
   const { routes } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const change of [
     { audience: 'other' },
     { status: 'pending' },
@@ -162,7 +162,7 @@ t.test(
     const world = new World();
     const table = new Table();
     const { routes, events } = await setUp(t, world, [table]);
-    await routes.start();
+    await routes.restore();
     const codes = ['STATUS_PAUSED', 'STATUS_CANCELLED', 'STATUS_POLICY_SUPERSEDED', 'STATUS_SUSPENDED'];
     for (const [n] of codes.entries()) {
       world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
@@ -194,7 +194,7 @@ t.test('route.close closes, also what has not come yet', async (t) => {
   const world = new World();
   const table = new Table();
   const { routes, events } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const n of [1, 2, 3]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
   await routes.consider(intent(1));
   const close = (n: number, grant: number) =>
@@ -213,7 +213,7 @@ t.test('what is closed while the disk writes stays closed', async (t) => {
   const world = new World();
   const table = new Table();
   const { routes, book } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const n of [1, 2, 3, 4, 5]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
   const close = (n: number, grant: number) =>
     intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } });
@@ -241,7 +241,7 @@ t.test('what is closed while its use is counted is not opened', async (t) => {
   const world = new World();
   const table = new Table();
   const { routes } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const n of [1, 2]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
   const run = world.run.bind(world);
   world.run = async (target, document, act, options) => {
@@ -258,13 +258,13 @@ t.test('a clock that was set back makes no lease longer', async (t) => {
   const world = new World();
   const table = new Table();
   const first = await setUp(t, world, [table]);
-  await first.routes.start();
+  await first.routes.restore();
   world.grants.set(idOf(1), { expires: world.nowMs + 600_000 });
   await first.routes.consider(intent(1));
   world.nowMs -= 300_000;
   world.grants.set(idOf(1), { expires: 1_600_000, against: 'RPC_UNREACHABLE' });
   const second = await setUp(t, world, [table], first.folder);
-  await second.routes.start();
+  await second.routes.restore();
   t.equal(untilMs(table, 1), world.nowMs + leaseMs);
 });
 
@@ -272,7 +272,7 @@ t.test('a route that cannot be renewed here holds up no other, and is told', asy
   const world = new World();
   const table = new Table();
   const { routes } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const n of [1, 2, 3]) {
     world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
     await routes.consider(intent(n));
@@ -298,7 +298,7 @@ t.test('a dry run touches nothing', async (t) => {
   const world = new World();
   const table = new Table();
   const { routes } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   world.grants.set(idOf(1), { expires: world.nowMs + 60_000, dryRun: true });
   await routes.consider(intent(1));
   t.same(table.ids(), []);
@@ -309,7 +309,8 @@ t.test('after a restart the kernel holds exactly what stands', async (t) => {
   const world = new World();
   const table = new Table();
   const first = await setUp(t, world, [table]);
-  await first.routes.start();
+  await first.routes.restore();
+  await first.routes.renew();
   for (const n of [1, 2, 3]) {
     world.grants.set(idOf(n), { expires: world.nowMs + (n === 1 ? 3000 : 60_000) });
     await first.routes.consider(intent(n));
@@ -319,7 +320,8 @@ t.test('after a restart the kernel holds exactly what stands', async (t) => {
   world.grants.set(idOf(2), { expires: 1_060_000, against: 'STATUS_CANCELLED' });
   table.held.set(idOf(99), { ...effect, id: idOf(99), expiresNs: 1n << 60n });
   const second = await setUp(t, world, [table], first.folder);
-  await second.routes.start();
+  await second.routes.restore();
+  await second.routes.renew();
   t.same(table.ids(), [idOf(3)]);
   t.equal(untilMs(table, 3), world.nowMs + leaseMs);
   t.same(
@@ -334,7 +336,8 @@ t.test('after a restart the kernel holds exactly what stands', async (t) => {
   world.nowMs += 20_000;
   world.grants.set(idOf(3), { expires: 1_060_000, against: 'RPC_UNREACHABLE' });
   const third = await setUp(t, world, [table], first.folder);
-  await third.routes.start();
+  await third.routes.restore();
+  await third.routes.renew();
   t.same(table.ids(), []);
   world.grants.set(idOf(3), { expires: 1_060_000 });
   await third.routes.renew();
@@ -346,7 +349,7 @@ t.test('a gate without room: the outcome is failed, and no gate lets it through'
   const [coming, going] = [new Table(), new Table()];
   going.full = true;
   const { routes, events, book } = await setUp(t, world, [coming, going]);
-  await routes.start();
+  await routes.restore();
   world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
   await routes.consider(intent(1));
   t.same(coming.ids(), []);
@@ -358,7 +361,7 @@ t.test('a gate without room: the outcome is failed, and no gate lets it through'
 t.test('a refusal that may pass is tried again with the next news, one that is proven is told once', async (t) => {
   const world = new World();
   const { routes, events } = await setUp(t, world, [new Table()]);
-  await routes.start();
+  await routes.restore();
   world.grants.set(idOf(1), { expires: world.nowMs + 60_000, against: 'STATUS_STALE' });
   await routes.consider(intent(1));
   t.same(events, []);
@@ -378,7 +381,7 @@ t.test('who tells lies about an intent keeps nobody from hearing the truth', asy
   const world = new World();
   const table = new Table();
   const { routes } = await setUp(t, world, [table]);
-  await routes.start();
+  await routes.restore();
   for (const n of [1, 2]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
   await routes.consider(intent(1));
   // The executor holds the effect against the token.

@@ -1,0 +1,46 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, WeftError } from '../codec/error.ts';
+import { openLevel } from '../ledger/keyValue.ts';
+import type { Kernel } from './bpf/kernel.ts';
+import { errnoName } from './bpf/native.ts';
+import { makePinFolder } from './bpf/pins.ts';
+
+// Two agents on one host would each make the kernel's table what its own book says: routes would open and close in turns. Both locks are the
+// operating system's, so that they go with the process, however it dies; no stale file stands in the way of the next one.
+
+/**
+ * One agent on one state folder: the lock is that of an empty database, as the executor's.
+ * @throws WeftError AGENT_LOCKED, DATA_DAMAGED, DATA_UNREADABLE, DISK_*
+ */
+export async function lockState(folder: string): Promise<() => Promise<void>> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    const database = await openLevel(join(folder, 'lock'));
+    return () => database.close();
+  } catch (error) {
+    if (codeOf(error) !== 'DATA_LOCKED') throw error;
+    throw locked(folder, `stop it, or give this one a folder of its own ('state')`);
+  }
+}
+
+/**
+ * One agent on one folder of pins: flock(2) of the folder itself, which nobody else may open. `release`, `mode` and `routes` do not take it:
+ * they work beside a running agent.
+ * @throws WeftError AGENT_LOCKED, BPF_NO_PINS, BPF_REFUSED
+ */
+export function lockPins(kernel: Kernel, root: string): () => void {
+  makePinFolder(root);
+  const fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const result = kernel.native.lock(fd);
+  if (result === 0) return () => closeSync(fd);
+  closeSync(fd);
+  if (errnoName(-result) === 'EAGAIN' || errnoName(-result) === 'EWOULDBLOCK')
+    throw locked(root, `stop it, or give this one pins of its own ('gate.pins') and other interfaces`);
+  throw new WeftError('BPF_REFUSED', `cannot lock ${root}: ${errnoName(-result)}`, { call: 'flock', errno: -result });
+}
+
+function locked(folder: string, remedy: string): WeftError {
+  return new WeftError('AGENT_LOCKED', `another agent works on ${folder}: ${remedy}`, { folder });
+}
