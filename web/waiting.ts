@@ -15,7 +15,7 @@ export type Waiting = {
 
 export type Lists = { readonly governance: GovernanceStatus; readonly waiting: readonly Waiting[] };
 
-/** The newest that the node lists: what waits does so for a quarter of an hour at most. */
+/** What waits does so for a quarter of an hour at most. */
 const intentsMax = 100;
 
 export async function readWaiting(): Promise<Lists> {
@@ -48,7 +48,7 @@ function openProposals({ proposals, council }: GovernanceStatus): Waiting[] {
 }
 
 async function readIntents(): Promise<Waiting[]> {
-  const { intents } = await call('intents.list', { limit: intentsMax });
+  const { intents } = await call('intents.list', { limit: intentsMax, waiting: true });
   return intents
     .filter(({ status }) => status === 'pending')
     .map(({ intent, requester, approvals, approvalsNeeded, expires }) => ({

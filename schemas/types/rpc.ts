@@ -127,6 +127,10 @@ export interface RpcMethods {
        * Default 20.
        */
       limit?: number;
+      /**
+       * true: only those that wait for approvals, each requester's newest before anybody's second.
+       */
+      waiting?: boolean;
     };
     result: {
       intents: IntentAnswer[];

@@ -240,6 +240,8 @@ export type NodeApi = {
   intent(id: string): IntentAnswer;
   /** Those that were decided last, newest first. */
   intents(limit: number): Promise<readonly IntentAnswer[]>;
+  /** Those that wait for approvals: each requester's newest before anybody's second. */
+  waitingIntents(limit: number): Promise<readonly IntentAnswer[]>;
   /** Open alerts, newest first. */
   alerts(): Promise<AlertList>;
   /** Calls `listener` for each event until the returned function is called. `listener` must not throw or block. */

@@ -104,6 +104,30 @@ export async function intentsOf(ledger: Ledger, limit: number): Promise<IntentAn
   });
 }
 
+/** Looked through for those that wait still: no more wait, unless four accounts and more have as many as each may. */
+const waitingMax = 1024;
+
+/**
+ * Those that wait for approvals. Whoever asks for much, or is denied a hundred times a minute, keeps nobody's request from the eyes of
+ * those who approve: each requester's newest comes before anybody's second.
+ */
+export async function waitingOf(ledger: Ledger, limit: number): Promise<IntentAnswer[]> {
+  const counts = new Map<string, number>();
+  const turns: string[][] = [];
+  for (const index of await ledger.newestRecords('intents.pending', waitingMax)) {
+    const leaf = ledger.entry(index)?.leaf;
+    const kept = leaf === undefined ? undefined : readIntent(ledger.state, intentIn(leaf));
+    if (kept?.status !== 'pending') continue;
+    const turn = counts.get(kept.requester) ?? 0;
+    counts.set(kept.requester, turn + 1);
+    const others = turns[turn];
+    if (others === undefined) turns.push([kept.intent]);
+    else others.push(kept.intent);
+  }
+  const ids = turns.flat().slice(0, limit);
+  return ids.flatMap((id) => (ledger.transaction(id) === undefined ? [] : [intentOf(ledger, id)]));
+}
+
 function intentIn(leaf: Uint8Array): string {
   const { intent, predicate } = JSON.parse(decodeUtf8(leaf)) as { intent?: string; predicate?: { intent: string } };
   return predicate?.intent ?? intent ?? '';

@@ -168,6 +168,7 @@ export class NodeKeeper {
       evidence: async () => need().evidence(),
       intent: (id) => need().intent(id),
       intents: async (limit) => need().intents(limit),
+      waitingIntents: async (limit) => need().waitingIntents(limit),
       alerts: async () => need().alerts(),
       subscribe: (subscription, listener) => this.#kept.subscribers.add(subscription, listener),
       metrics: async () => (this.#node === undefined ? '' : need().metrics()),

@@ -8,7 +8,7 @@ import type { Cosigner } from './cosigner.ts';
 import type { Duties } from './duties.ts';
 import type { Failure } from './failure.ts';
 import { governanceOf } from './governance.ts';
-import { alertsOf, intentOf, intentsOf } from './intents.ts';
+import { alertsOf, intentOf, intentsOf, waitingOf } from './intents.ts';
 import { peersKnown } from './membership.ts';
 import type { NodeMetrics } from './metrics.ts';
 import { grantStatusOf, type PublishedNote, stateProofOf, walkOf } from './proofs.ts';
@@ -58,6 +58,7 @@ export function makeApi(modules: ApiModules): NodeApi {
     evidence: () => evidenceOf(ledger, duties.open()),
     intent: (id) => intentOf(ledger, id),
     intents: (limit) => intentsOf(ledger, limit),
+    waitingIntents: (limit) => waitingOf(ledger, limit),
     alerts: () => alertsOf(ledger),
     subscribe: (subscription, listener) => subscribers.add(subscription, listener),
     metrics: () => metrics.text(),

@@ -131,7 +131,10 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['intents.get', (params, { api }) => api.intent(text(params, 'intent'))],
   [
     'intents.list',
-    async (params, { api }) => ({ intents: await api.intents(integer(params, 'limit') ?? intentsDefault) }),
+    async (params, { api }) => {
+      const limit = integer(params, 'limit') ?? intentsDefault;
+      return { intents: await (params['waiting'] === true ? api.waitingIntents(limit) : api.intents(limit)) };
+    },
   ],
   ['alerts.list', async (_, { api }) => ({ alerts: await api.alerts() })],
   ['chain.genesis', (_, { api }) => ({ genesis: decodeUtf8(api.genesis()) })],
@@ -158,7 +161,10 @@ export function weightOf(name: string, params: unknown): number {
     case 'token.status':
       return 3;
     case 'intents.list':
-      return 2 * Math.min(Math.max(integer(given, 'limit') ?? intentsDefault, 1), intentsMax);
+      return (
+        2 * Math.min(Math.max(integer(given, 'limit') ?? intentsDefault, 1), intentsMax) +
+        (given['waiting'] === true ? 50 : 0)
+      );
     // Looks through the newest that were raised.
     case 'alerts.list':
       return 100;

@@ -86,6 +86,17 @@ t.test('a repair, a change that people approve, and one that nobody reported', a
   );
   t.equal((await api.intents(1)).length, 1);
 
+  // Who is denied often is heard of often, and hides nothing from those who approve.
+  const second = await ask('config.restore', { ...change, config: 'other.conf' });
+  for (let n = 0; n < 2; n += 1) await ask('service.restart', { host: `gate-${n}`, service: 'weft-gate' });
+  t.notOk((await api.intents(2)).some(({ intent }) => intent === second));
+  t.strictSame(
+    (await api.waitingIntents(2)).map(({ intent }) => intent),
+    [second],
+  );
+  await net.send('healer', 'intents.cancel', { intent: second });
+  t.strictSame(await api.waitingIntents(2), []);
+
   const alerts = await until(async () => {
     const open = await api.alerts();
     return open.length > 1 ? open : undefined;

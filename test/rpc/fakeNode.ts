@@ -279,6 +279,7 @@ export function fakeNode(): FakeNode {
       throw new WeftError('INTENT_UNKNOWN', `this node knows no intent ${id}`);
     },
     intents: async (limit) => knownIntents.slice(0, limit),
+    waitingIntents: async (limit) => knownIntents.filter(({ status }) => status === 'pending').slice(0, limit),
     alerts: async () => [...openAlerts],
     subscribe: (subscription, listener) => {
       const held = { subscription, listener };

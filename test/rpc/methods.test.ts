@@ -70,6 +70,7 @@ t.test('every method answers what its schema says', async (t) => {
   api.knownIntents.push(fakeIntent(), fakeIntent({ intent: hash('other'), status: 'granted' }));
   t.match(await ask('intents.get', { intent: hash('intent') }), { status: 'pending', approvals: ['warden'] });
   t.equal((await ask('intents.list', { limit: 1 })).intents.length, 1);
+  t.ok((await ask('intents.list', { waiting: true })).intents.every(({ status }: any) => status === 'pending'));
   t.same(await ask('alerts.list', {}), { alerts: [] });
   const document = await ask('rpc.discover', {});
   const listed = document.methods.map((each: any) => each.name);
