@@ -97,6 +97,7 @@ export class Agent {
   readonly #probes: Probe[] = [];
   readonly #told = new Map<string, { lost: bigint; limited: bigint }>();
   readonly #refused = new Map<string, bigint>();
+  readonly #modes = new Map<string, GateMode>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
@@ -152,13 +153,18 @@ export class Agent {
     if (this.#kernel !== undefined) this.#openGates(this.#kernel);
     // Grants are in place before anything is refused for want of one; who else should have one is asked afterwards.
     if (ledger !== undefined) await this.#openLedger(ledger);
+    // Nobody grants anything any more: what an adopted gate still holds must not outlive that.
+    else for (const { maps } of this.#gates) maps.grants.reconcile([]);
     this.#guard();
     if (ledger !== undefined) this.#follow(ledger);
     this.#openProbes();
     await this.#fallBack();
     if (metrics !== undefined)
       this.#metrics = await AgentMetrics.listen(metrics.host, metrics.port, () => this.status());
-    this.#every(lossEveryMs, () => this.#tellLosses());
+    this.#every(lossEveryMs, () => {
+      this.#tellModes();
+      this.#tellLosses();
+    });
   }
 
   /** Where metrics are served, if they are. */
@@ -169,7 +175,7 @@ export class Agent {
   /** observe or enforce, from the next packet on. */
   setMode(mode: Exclude<GateMode, 'off'>): void {
     for (const gate of this.#gates) gate.maps.configure({ mode });
-    this.#emit({ kind: 'gate.mode', reason: mode, detail: `the gates of this host ${mode} now` });
+    this.#tellModes();
   }
 
   status(): AgentStatus {
@@ -439,6 +445,16 @@ export class Agent {
   #interfaceOf(index: number): string | undefined {
     if (!this.#interfaces.has(index)) this.#interfaces = interfacesByIndex();
     return this.#interfaces.get(index);
+  }
+
+  /** Whoever switches a gate, by `weft agent mode` or otherwise: it must not go unseen. */
+  #tellModes(): void {
+    for (const { name, maps } of this.#gates) {
+      const { mode } = maps.settings();
+      if (this.#modes.get(name) === mode) continue;
+      this.#modes.set(name, mode);
+      this.#emit({ kind: 'gate.mode', reason: mode, detail: `gate ${name}` });
+    }
   }
 
   /** What the kernel could not hand over is told of as it grows. */

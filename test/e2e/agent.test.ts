@@ -178,6 +178,7 @@ t.test('traffic under grants of the ledger', { skip, timeout: 300_000 }, async (
 
   const switched = spawnSync(process.execPath, [main, 'agent', 'mode', 'observe', '--config', config]);
   t.equal(switched.status, 0);
+  await told('gate.mode', ({ reason }) => reason === 'observe');
   await send('router-prime', 'intents.cancel', { intent: fourth });
   await told('grant.close', ({ ledger }) => ledger?.grant === fourth);
   t.ok(await passes(2000), 'an observing gate lets it pass');
