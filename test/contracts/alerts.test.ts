@@ -1,4 +1,6 @@
 import t from 'tap';
+import { closeAlert, countOpen, raiseAlert, readAlert } from '../../contracts/alerts/state.ts';
+import { Draft } from '../../contracts/draft.ts';
 import { validate } from '../../schemas/validators.ts';
 import { Network } from './network.ts';
 
@@ -65,4 +67,18 @@ t.test('one account does not fill the list, and the list is bounded', async (t) 
   t.equal(network.send('scanner', 'alerts.raise', body).refused, undefined);
   network.state.set('alerts/open/current', 1024);
   t.equal(network.send('femto', 'alerts.raise', body).refused, 'ALERTS_FULL');
+});
+
+t.test('one account about which the ledger raises alerts does not fill the list either', async (t) => {
+  const draft = new Draft({ get: () => undefined });
+  const { block } = new Network();
+  const alertOf = (n: number) => ({ ...body, alert: String(n).padStart(64, '0'), by: null, source: 'actuator-web-1' });
+  for (let n = 0; n < 70; n += 1) t.match(raiseAlert(draft, block, alertOf(n)), { type: 'alerts.raised', by: null });
+  t.equal(countOpen(draft), 64, 'the others are in the log alone');
+  for (let n = 0; n < 70; n += 1) {
+    const open = readAlert(draft, alertOf(n).alert);
+    if (open !== undefined) closeAlert(draft, open);
+  }
+  t.equal(countOpen(draft), 0);
+  t.equal(draft.get('alerts/rate/actuator-web-1'), undefined);
 });
