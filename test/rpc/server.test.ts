@@ -182,8 +182,16 @@ t.test('token buckets refill, allow a debt once, and forget the longest idle', a
 t.test('closing answers who waits, and is quick', async (t) => {
   const api = fakeNode();
   const server = await createRpcServer({ api, config: rpcConfig({ port: 0 }) });
+  const asked = Promise.withResolvers<void>();
+  const wait = api.wait;
+  Object.assign(api, {
+    wait: (...given: Parameters<typeof wait>) => {
+      asked.resolve();
+      return wait(...given);
+    },
+  });
   const waiting = rpc(server.url, 'tx.wait', { id: hash('a'), timeoutMs: 60_000 });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await asked.promise;
   await Promise.all([server.close(), server.close()]);
   t.equal((await waiting).error.data.code, 'RPC_SHUTTING_DOWN');
   await t.rejects(fetch(server.url));
