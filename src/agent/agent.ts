@@ -84,6 +84,8 @@ type OpenGate = {
 const lossEveryMs = 1000;
 const reportEveryMs = 10_000;
 const procEveryMs = 1000;
+/** A record is heard of before the checkpoint that proves it is everywhere: who asks once, at once, may be told that the grant still stands. */
+const askAgainMs = [100, 250, 500, 1000];
 const never: readonly GuardedPort[] = [{ port: 22, protocol: 'tcp' }];
 
 /** The sidecar of a host: probes, gates, the routes that the ledger granted, and what is told of all that. */
@@ -99,6 +101,7 @@ export class Agent {
   readonly #refused = new Map<string, bigint>();
   readonly #modes = new Map<string, GateMode>();
   readonly #timers: NodeJS.Timeout[] = [];
+  #asking: readonly NodeJS.Timeout[] = [];
   readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
   #proc: ProcWatch | undefined;
@@ -209,6 +212,7 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#proc?.stop();
     this.#feed?.close();
+    for (const timer of this.#asking) clearTimeout(timer);
     for (const probe of this.#probes) probe.close();
     await this.#executor?.close(2000);
     await this.#alerts?.close();
@@ -351,7 +355,11 @@ export class Agent {
     });
     this.#feed = new Feed(rpc, account, {
       intent: (intent) => void routes.consider(intent),
-      changed: renew,
+      changed: () => {
+        renew();
+        for (const timer of this.#asking) clearTimeout(timer);
+        this.#asking = askAgainMs.map((ms) => setTimeout(renew, ms));
+      },
       lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
     });
     renew();
