@@ -16,8 +16,10 @@ export type FeedHooks = {
 
 /** What may take a grant back before its time. */
 const changes = ['intents.cancelled', 'governance.effective', 'identity.suspended', 'identity.resumed'];
-/** Looked through when a node is heard (again), and every so often in case one forgot to tell. */
+/** Looked through when a node is heard (again); */
 const backlog = 100;
+/** and every so often, in case one forgot to tell. A node counts two requests an intent against who asks. */
+const recent = 20;
 const lookEveryMs = 5000;
 
 export class Feed {
@@ -55,7 +57,7 @@ export class Feed {
           },
           onOpen: () => {
             this.#silent.delete(url);
-            void this.#look(client);
+            void this.#look(client, backlog);
           },
           onLost,
         },
@@ -82,15 +84,15 @@ export class Feed {
   }
 
   #lookAll(): void {
-    for (const client of this.#clients) void this.#look(client);
+    for (const client of this.#clients) void this.#look(client, recent);
   }
 
-  async #look(client: WeftClient): Promise<void> {
+  async #look(client: WeftClient, limit: number): Promise<void> {
     // A node that answers slowly is asked once at a time.
     if (this.#looking.has(client)) return;
     this.#looking.add(client);
     try {
-      const { intents } = await client.call('intents.list', { limit: backlog });
+      const { intents } = await client.call('intents.list', { limit });
       // The oldest first: a route is opened before it is closed.
       for (const intent of intents.reverse()) this.#tell(intent);
     } catch {

@@ -126,7 +126,12 @@ t.test('no node answers: the gate is up, holds the lease that runs, and ends', {
   const agent = await Agent.start(config, modules);
   const { gates, routes: counts } = agent.status();
   t.equal(counts.open, 1);
-  if (skipUnless('gate') === false) t.match(gates, [{ mode: 'enforce', guarded }]);
+  if (skipUnless('gate') === false) {
+    t.match(gates, [{ mode: 'enforce', guarded }]);
+    agent.setMode('observe');
+    await until(() => agent.status().events['gate.mode'] === 1);
+    t.match(agent.status().gates, [{ mode: 'observe' }]);
+  }
   await until(() => silent.calls() > 0 && rude.calls() > 0);
   await agent.close();
   t.match(readFileSync(join(dir, 'agent-state', 'routes.json'), 'utf8'), grant, 'nobody took it back');
