@@ -226,7 +226,8 @@ t.test('a disk that is nearly full stops the node before a write fails', { timeo
   t.match(metrics, /weft_disk_free_bytes 419430400/);
   // docs/bounds.md names a metric for each bound: there is one.
   const root = join(import.meta.dirname, '..', '..');
-  const known = metrics + readFileSync(join(root, 'src', 'rpc', 'metrics.ts'), 'utf8');
+  const others = ['rpc', 'agent'].map((folder) => readFileSync(join(root, 'src', folder, 'metrics.ts'), 'utf8'));
+  const known = metrics + others.join('');
   const named = readFileSync(join(root, 'docs', 'bounds.md'), 'utf8').match(/weft_[a-z_*]+/g) ?? [];
   const absent = named.filter((name) => !new RegExp(name.replaceAll('*', '[a-z]+')).test(known));
   t.ok(named.length > 20);
