@@ -60,6 +60,8 @@ async function runDev(options: DevOptions): Promise<void> {
   const stop = (): void => stopping.abort();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // A terminal that is closed: namespaces and interfaces would stay.
+  process.once('SIGHUP', stop);
   if (options.json !== true)
     note(`weft: starting ${members.length} validators (logs: ${relative('.', dir) || '.'}/*/node.log) ...`);
   processes.start();
@@ -71,6 +73,7 @@ async function runDev(options: DevOptions): Promise<void> {
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    process.off('SIGHUP', stop);
     await processes.stop();
     if (options.json !== true)
       note(`\nweft: all ${members.length} validators stopped; \`npm start\` continues the same chain`);
@@ -214,6 +217,7 @@ async function follow({ options, home, members, clients, processes, say, notes, 
   wanted?.close();
   await Promise.race([traffic.catch(() => {}), sleep(1000)]);
   await shown;
+  all.close();
 }
 
 async function readyLine(

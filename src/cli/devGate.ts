@@ -141,14 +141,17 @@ export class GateShow {
   }
 
   async #show(signal: AbortSignal): Promise<void> {
+    // The validators stop at the same Ctrl-C: what is being asked of them then is not waited for.
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     while (!signal.aborted) {
       await pause(shutMs, signal);
       if (signal.aborted) return;
-      try {
-        await this.#open();
-      } catch (error) {
-        this.#options.note(`gate: no route was granted (${messageOf(error)})`);
-      }
+      const opening = this.#open().catch((error: unknown) => {
+        if (!signal.aborted) this.#options.note(`gate: no route was granted (${messageOf(error)})`);
+      });
+      await Promise.race([opening, stopped]);
       await pause(Math.max(0, this.#until - Date.now()), signal);
       this.#grant = '';
     }
