@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ed25519TransactionSigner } from '../client/index.ts';
-import { codeOf, WeftError } from '../codec/error.ts';
+import { codeOf, messageOf, WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { readKeyFile } from '../crypto/keyfile.ts';
 import { createExecutor, type Executor } from '../executor/index.ts';
@@ -78,6 +78,8 @@ type OpenGate = {
   readonly maps: GateMaps;
   readonly adopted: boolean;
   readonly interfaces: () => readonly { readonly interface: string; readonly mode: string }[];
+  /** Where the configuration says. @throws WeftError BPF_* */
+  readonly attach: () => void;
   readonly close: () => void;
 };
 
@@ -233,14 +235,14 @@ export class Agent {
           maps: opened.maps,
           adopted: opened.adopted,
           interfaces: () => opened.interfaces(),
+          attach: () => {
+            for (const name of gate.interfaces) {
+              const attached = opened.attach(name);
+              this.#modules.say('info', `${name} is guarded (${attached.mode} XDP)`, attached);
+            }
+          },
           close: () => opened.close(),
         });
-        this.#attach = () => {
-          for (const name of gate.interfaces) {
-            const attached = opened.attach(name);
-            this.#modules.say('info', `${name} is guarded (${attached.mode} XDP)`, attached);
-          }
-        };
       } catch (error) {
         if (codeOf(error) === 'AGENT_LOCKED') throw error;
         this.#missing('gate', error);
@@ -254,21 +256,18 @@ export class Agent {
           maps: opened.maps,
           adopted: opened.adopted,
           interfaces: () => [],
+          attach: () => opened.attach(outgoing.cgroup),
           close: () => opened.close(),
         });
-        this.#attachOutgoing = () => opened.attach(outgoing.cgroup);
       } catch (error) {
         this.#missing('outgoing gate', error);
       }
   }
 
-  #attach: () => void = () => undefined;
-  #attachOutgoing: () => void = () => undefined;
-
   /** Ports, mode, and only then interfaces. */
   #guard(): void {
     const { gate, outgoing, telemetry } = this.#config;
-    for (const { name, maps } of this.#gates) {
+    for (const { name, maps, attach } of this.#gates) {
       // An adopted gate has counted before.
       this.#refused.set(name, maps.counters().refused);
       const settings = name === 'in' ? gate : outgoing;
@@ -281,8 +280,7 @@ export class Agent {
       });
       maps.watch((event) => this.#onGate(name, event));
       try {
-        if (name === 'in') this.#attach();
-        else this.#attachOutgoing();
+        attach();
       } catch (error) {
         this.#missing(name === 'in' ? 'gate' : 'outgoing gate', error);
       }
@@ -512,8 +510,4 @@ function interfacesByIndex(): ReadonlyMap<number, string> {
     if (existsSync(path)) found.set(Number(readFileSync(path, 'utf8')), name);
   }
   return found;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse as parseYaml } from 'yaml';
 import schema from '../../schemas/agent-config.schema.json' with { type: 'json' };
-import { WeftError } from '../codec/error.ts';
+import { messageOf, WeftError } from '../codec/error.ts';
 import type { GateMode, GuardedPort } from './bpf/gateMaps.ts';
 import type { ProbeName } from './bpf/probes.ts';
 import type { RedactionRule } from './telemetry/redact.ts';
@@ -125,8 +125,4 @@ export function checkAgentConfig(document: unknown, path: string): AgentConfig {
 
 function wrong(path: string, key: string, why: string): WeftError {
   return new WeftError('CONFIG_INVALID', `${path}: ${why}`, { key, path });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { codeOf, WeftError } from '../codec/error.ts';
-import { openLevel } from '../ledger/keyValue.ts';
+import { WeftError } from '../codec/error.ts';
+import { lockFolder } from '../ledger/folderLock.ts';
 import type { Kernel } from './bpf/kernel.ts';
 import { errnoName } from './bpf/native.ts';
 import { makePinFolder } from './bpf/pins.ts';
@@ -10,19 +8,9 @@ import { makePinFolder } from './bpf/pins.ts';
 // Two agents on one host would each make the kernel's table what its own book says: routes would open and close in turns. Both locks are the
 // operating system's, so that they go with the process, however it dies; no stale file stands in the way of the next one.
 
-/**
- * One agent on one state folder: the lock is that of an empty database, as the executor's.
- * @throws WeftError AGENT_LOCKED, DATA_DAMAGED, DATA_UNREADABLE, DISK_*
- */
-export async function lockState(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  try {
-    const database = await openLevel(join(folder, 'lock'));
-    return () => database.close();
-  } catch (error) {
-    if (codeOf(error) !== 'DATA_LOCKED') throw error;
-    throw locked(folder, `stop it, or give this one a folder of its own ('state')`);
-  }
+/** One agent on one state folder. @throws WeftError AGENT_LOCKED, DATA_DAMAGED, DATA_UNREADABLE, DISK_* */
+export function lockState(folder: string): Promise<() => Promise<void>> {
+  return lockFolder(folder, () => locked(folder, `stop it, or give this one a folder of its own ('state')`));
 }
 
 /**

@@ -9,7 +9,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { Agent } from '../agent/agent.ts';
 import { checkAgentConfig } from '../agent/config.ts';
 import { buildTransaction, ed25519TransactionSigner, proposeIntent, sign, type WeftClient } from '../client/index.ts';
-import { WeftError } from '../codec/error.ts';
+import { messageOf, WeftError } from '../codec/error.ts';
 import { type Home, openKeys } from './home.ts';
 
 /**
@@ -216,8 +216,4 @@ function ip(...args: string[]): void {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import type { Genesis } from '../../schemas/types/genesis.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { WeftError } from '../codec/error.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
+import { consensusDefaults } from '../ledger/consensusDefaults.ts';
 import { loadGenesis } from '../ledger/genesis.ts';
 import { readDefaultPolicySet } from '../policy/defaultSet.ts';
 import { POLICY_ENGINE_ID } from '../policy/engineId.ts';
@@ -25,21 +26,6 @@ export type GenesisParts = {
   readonly policy?: PolicySetDocument;
   /** Milliseconds UTC. Default now. */
   readonly time?: number;
-};
-
-export const consensusDefaults: Genesis['consensus'] = {
-  leaderTimeoutMs: 1000,
-  certificationTimeoutMs: 2000,
-  retryMs: 2000,
-  fetchMs: 1000,
-  skipMs: 30_000,
-  idleBlockMs: 10_000,
-  maxBlockBytes: 1_048_576,
-  maxBlockTxs: 4096,
-  maxTxLifetimeMs: 300_000,
-  cosignEveryBlocks: 1,
-  recosignMs: 2000,
-  retentionViews: 256,
 };
 
 /** The genesis document and the chain id that it makes. @throws WeftError GENESIS_INVALID */

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { connect, type WeftClient } from '../client/index.ts';
+import type { WeftClient } from '../client/index.ts';
 import { changedMembers, changeText, findProposal, needProposal, unknownProposal } from './governanceAgenda.ts';
 import { approveCommand } from './governanceApprove.ts';
 import { describePolicy, type PolicyChangeBody } from './governancePolicy.ts';
 import { proposeCommand } from './governancePropose.ts';
 import { bad, good, note, print, printFields, printJson, printTable, when } from './output.ts';
 import { type SenderOptions, senderOptions, withSender } from './sender.ts';
+import { withClient } from './withClient.ts';
 
 type Options = { rpc: string; json?: boolean };
 
@@ -49,17 +50,8 @@ export function governanceCommand(program: Command): void {
   ).action(evidence);
 }
 
-async function withClient(options: Options, run: (client: WeftClient) => Promise<void>): Promise<void> {
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
-    await run(client);
-  } finally {
-    client.close();
-  }
-}
-
 function list(options: Options): Promise<void> {
-  return withClient(options, async (client) => {
+  return withClient(options.rpc, async (client) => {
     const status = await client.governance();
     if (options.json) return printJson(status);
     const { council, validators, observers, proposals } = status;
@@ -92,7 +84,7 @@ function list(options: Options): Promise<void> {
 }
 
 function show(id: string, options: Options): Promise<void> {
-  return withClient(options, async (client) => {
+  return withClient(options.rpc, async (client) => {
     const status = await client.governance();
     const proposal = findProposal(status, id);
     if (proposal === undefined) return showConcluded(client, id, options);
@@ -152,7 +144,7 @@ async function withdraw(id: string, options: SenderOptions): Promise<void> {
 }
 
 function evidence(options: Options): Promise<void> {
-  return withClient(options, async (client) => {
+  return withClient(options.rpc, async (client) => {
     const { recorded, open } = await client.evidence();
     if (options.json) return printJson({ recorded, open });
     if (recorded.length + open.length === 0) return print('No validator was seen to sign what no honest one signs.');

@@ -1,12 +1,13 @@
-import { connect, type IntentAnswer, type WeftClient } from '../client/index.ts';
+import type { IntentAnswer, WeftClient } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { wholeNumber } from './intentEffect.ts';
 import { bad, good, print, printFields, printJson, printTable, usage, when } from './output.ts';
+import { withClient } from './withClient.ts';
 
 type Options = { rpc: string; json?: boolean };
 
 export async function show(id: string, options: Options): Promise<void> {
-  await withClient(options, async (client) => {
+  await withClient(options.rpc, async (client) => {
     const found = await client.call('intents.get', { intent: await fullId(client, id) });
     if (options.json) return printJson(found);
     const { decided, proposed, approvals, approvalsNeeded, approverKey, uses, maxUses, unreported } = found;
@@ -35,7 +36,7 @@ export async function show(id: string, options: Options): Promise<void> {
 
 export async function list(options: Options & { limit: string }): Promise<void> {
   const limit = wholeNumber(options.limit, '--limit');
-  await withClient(options, async (client) => {
+  await withClient(options.rpc, async (client) => {
     const { intents } = await client.call('intents.list', { limit });
     if (options.json) return printJson(intents);
     if (intents.length === 0) return print('Nobody has asked for anything.');
@@ -75,13 +76,4 @@ export async function fullId(client: WeftClient, id: string): Promise<string> {
   if (another !== undefined)
     throw new WeftError('INTENT_AMBIGUOUS', `several intents begin with ${id}; give more of it`);
   return found.intent;
-}
-
-async function withClient(options: Options, run: (client: WeftClient) => Promise<void>): Promise<void> {
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
-    await run(client);
-  } finally {
-    client.close();
-  }
 }

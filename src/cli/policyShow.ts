@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { connect, type WeftClient } from '../client/index.ts';
+import type { WeftClient } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { statementsOf } from '../policy/defaultSet.ts';
 import { digestOfSet } from '../policy/document.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
 import { bad, dim, note, print, printFields, printJson } from './output.ts';
+import { withClient } from './withClient.ts';
 
 type Options = { readonly rpc: string; readonly json?: boolean; readonly write?: string };
 
@@ -38,12 +39,7 @@ export function policyShowCommand(policy: Command): void {
  * @throws WeftError POLICY_SET_MISMATCH (the node answers with another set than it names), RPC_*
  */
 export async function readPolicyInForce(rpc: string): Promise<PolicyInForce> {
-  const client = connect({ rpc: rpc.split(',') });
-  try {
-    return await policyInForce(client);
-  } finally {
-    client.close();
-  }
+  return withClient(rpc, policyInForce);
 }
 
 /** The same through a client that is there. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { connect } from '../client/index.ts';
 import { type Claim, claimPaths } from '../token/node.ts';
 import { note, printJson, usage } from './output.ts';
+import { withClient } from './withClient.ts';
 
 /** Claims as arguments: the same words for `weft prove` and `weft verify`. */
 export type ClaimWords = {
@@ -98,15 +98,10 @@ type ProveOptions = { readonly rpc: string; readonly json?: boolean };
 
 /** Prints the proof, byte for byte. */
 export async function fetchProof({ rpc, json }: ProveOptions, paths: readonly string[]): Promise<void> {
-  const client = connect({ rpc: rpc.split(',') });
-  try {
-    const proof = await client.fetchProof(paths);
-    if (json) return printJson({ proof });
-    process.stdout.write(proof);
-    if (process.stdout.isTTY) note('\nIt is evidence once weft verify has taken it, with a trust file of yours.');
-  } finally {
-    client.close();
-  }
+  const proof = await withClient(rpc, (client) => client.fetchProof(paths));
+  if (json) return printJson({ proof });
+  process.stdout.write(proof);
+  if (process.stdout.isTTY) note('\nIt is evidence once weft verify has taken it, with a trust file of yours.');
 }
 
 function accountName(text: string): string {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { connect, type NodeStatus, type WeftClient } from '../client/index.ts';
+import type { NodeStatus, WeftClient } from '../client/index.ts';
 import { bad, good, print, printFields, printJson, printTable, usage, when } from './output.ts';
 import { fetchProof } from './prove.ts';
 import { printStatus } from './tx.ts';
+import { withClient } from './withClient.ts';
 
 type Options = { rpc: string; json?: boolean };
 
@@ -18,7 +19,7 @@ export function queryCommand(program: Command): void {
       .option('--json', 'print one line of JSON')
       .addHelpText('after', `\nExample: weft query ${example} --rpc http://127.0.0.1:7611`);
   ask('status', 'Where the node stands.', 'status').action((options: Options) =>
-    withClient(options, async (client) => {
+    withClient(options.rpc, async (client) => {
       const status = await client.status();
       if (options.json) printJson(status);
       else printNode(status);
@@ -27,7 +28,7 @@ export function queryCommand(program: Command): void {
   ask('block', 'A finalized block by height or id; without either the newest.', 'block 12')
     .argument('[which]', 'height or block id')
     .action((which: string | undefined, options: Options) =>
-      withClient(options, async (client) => {
+      withClient(options.rpc, async (client) => {
         const height = which !== undefined && /^[0-9]{1,15}$/.test(which) ? Number(which) : undefined;
         if (which !== undefined && height === undefined && !/^[0-9a-f]{64}$/.test(which)) {
           throw usage('a block is named by its height or by 64 hex digits');
@@ -41,7 +42,7 @@ export function queryCommand(program: Command): void {
   ask('entry', 'A log entry, byte for byte.', 'entry 0')
     .argument('<index>', 'log index')
     .action((index: string, options: Options) =>
-      withClient(options, async (client) => {
+      withClient(options.rpc, async (client) => {
         if (!/^[0-9]{1,15}$/.test(index)) throw usage('a log index is a whole number');
         const entry = await client.entry(Number(index));
         if (options.json) printJson(entry);
@@ -52,7 +53,7 @@ export function queryCommand(program: Command): void {
     .argument('<path>', 'contract/kind/id')
     .option('--proof', 'with its proof under the state root')
     .action((path: string, options: Options & { proof?: boolean }) =>
-      withClient(options, async (client) => {
+      withClient(options.rpc, async (client) => {
         const answer = await client.state(path, options.proof === true);
         if (options.json || options.proof === true) printJson(answer);
         else print(JSON.stringify(answer.value, null, 2));
@@ -68,20 +69,20 @@ export function queryCommand(program: Command): void {
   ask('tx', 'What is known of a transaction.', 'tx 3f09…')
     .argument('<id>', 'transaction id')
     .action((id: string, options: Options) =>
-      withClient(options, async (client) => {
+      withClient(options.rpc, async (client) => {
         if (!/^[0-9a-f]{64}$/.test(id)) throw usage('a transaction id is 64 hex digits');
         printStatus(await client.transaction(id), options);
       }),
     );
   ask('checkpoint', 'The newest cosigned checkpoint.', 'checkpoint').action((options: Options) =>
-    withClient(options, async (client) => {
+    withClient(options.rpc, async (client) => {
       const checkpoint = await client.checkpoint();
       if (options.json) printJson({ checkpoint });
       else process.stdout.write(checkpoint);
     }),
   );
   ask('alerts', 'Alerts that nobody has resolved, newest first.', 'alerts').action((options: Options) =>
-    withClient(options, async (client) => {
+    withClient(options.rpc, async (client) => {
       const { alerts } = await client.call('alerts.list', {});
       if (options.json) return printJson(alerts);
       if (alerts.length === 0) return print('There are none.');
@@ -107,15 +108,6 @@ export function queryCommand(program: Command): void {
   ask('blocks', 'Blocks as they are finalized, one line each, until interrupted.', 'blocks')
     .option('--limit <n>', 'stop after so many', Number)
     .action(followBlocks);
-}
-
-async function withClient(options: Options, run: (client: WeftClient) => Promise<void>): Promise<void> {
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
-    await run(client);
-  } finally {
-    client.close();
-  }
 }
 
 function printNode(status: NodeStatus): void {
@@ -166,7 +158,7 @@ async function follow(
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
   if (!(limit >= 1)) throw usage('--limit takes a number of at least 1');
   let seen = 0;
-  await withClient(options, async (client) => {
+  await withClient(options.rpc, async (client) => {
     const handle = client.subscribe(request, {
       onEvent: (event) => {
         if (seen++ >= limit) return;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connect, type TokenRequest, type WeftClient } from '../client/index.ts';
+import type { TokenRequest } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { tokenBytesMax } from '../token/form.ts';
 import { checkStatus, type Trust, type VerifiedStatus, type VerifiedToken, verifyToken } from '../token/node.ts';
@@ -7,6 +7,7 @@ import { statusBytesMax } from '../token/statusForm.ts';
 import { readBounded, readTrustFile, whole } from './files.ts';
 import { dim, good, note, print, printFields, printJson, usage, when } from './output.ts';
 import { explain } from './tokenWords.ts';
+import { withClient } from './withClient.ts';
 
 type CheckOptions = {
   trust: string;
@@ -240,13 +241,4 @@ function maxAge(options: { maxAge?: string }): { readonly maxStalenessMs?: numbe
 function id(name: string, text: string): string {
   if (/^[0-9a-f]{64}$/.test(text)) return text;
   throw usage(`--${name} takes an id: 64 hex digits`);
-}
-
-async function withClient<T>(rpc: string, run: (client: WeftClient) => Promise<T>): Promise<T> {
-  const client = connect({ rpc: rpc.split(',') });
-  try {
-    return await run(client);
-  } finally {
-    client.close();
-  }
 }

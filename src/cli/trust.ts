@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { connect, type WeftClient } from '../client/index.ts';
 import { walkTrust } from '../token/node.ts';
 import { walkableEpoch, walkBytesMax } from '../token/walk.ts';
 import { readBounded, readTrustFile } from './files.ts';
 import { note, printJson, usage, when } from './output.ts';
+import { withClient } from './withClient.ts';
 
 export function trustCommand(program: Command): void {
   const trust = program
@@ -71,13 +71,4 @@ async function update(options: { from: string; rpc?: string; walk?: string; json
   note(
     `${changes.length === 0 ? 'The validators are those that you knew.' : `Since then the validators have changed:\n  ${changes.join('\n  ')}`}\nHeld against the chain as of ${when(walked.time)}.`,
   );
-}
-
-async function withClient<T>(rpc: string, run: (client: WeftClient) => Promise<T>): Promise<T> {
-  const client = connect({ rpc: rpc.split(',') });
-  try {
-    return await run(client);
-  } finally {
-    client.close();
-  }
 }

@@ -18,3 +18,8 @@ export class WeftError extends Error {
 export function codeOf(error: unknown): string {
   return error instanceof WeftError ? error.code : 'INTERNAL';
 }
+
+/** What any thrown value says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -4,7 +4,7 @@ import type { ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse as parseYaml } from 'yaml';
 import schema from '../../schemas/config.schema.json' with { type: 'json' };
-import { WeftError } from '../codec/error.ts';
+import { messageOf, WeftError } from '../codec/error.ts';
 import { isRelyingParty, type RelyingParty } from '../crypto/webauthn.ts';
 
 /**
@@ -309,8 +309,4 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] ?? 0;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

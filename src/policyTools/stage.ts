@@ -18,6 +18,7 @@ import { sha256, sha256Hex } from '../crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../crypto/keyId.ts';
 import { provePossession } from '../crypto/validatorKeys.ts';
 import { Chain } from '../ledger/chain.ts';
+import { consensusDefaults } from '../ledger/consensusDefaults.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
 import type { Executed } from '../ledger/overlay.ts';
 import { genesisPosition } from '../ledger/restart.ts';
@@ -250,20 +251,7 @@ function genesisOf({ setting }: DangerousIntent): JsonObject {
     name: network,
     time: Date.parse(setting.at ?? atDefault),
     ruleset: 1,
-    consensus: {
-      leaderTimeoutMs: 1000,
-      certificationTimeoutMs: 2000,
-      retryMs: 2000,
-      fetchMs: 1000,
-      skipMs: 30_000,
-      idleBlockMs: 10_000,
-      maxBlockBytes: 1_048_576,
-      maxBlockTxs: 4096,
-      maxTxLifetimeMs: 300_000,
-      cosignEveryBlocks: 1,
-      recosignMs: 2000,
-      retentionViews: 256,
-    },
+    consensus: { ...consensusDefaults },
     validators: validators.map(asJson),
     observers: [],
     accounts: [...roles]

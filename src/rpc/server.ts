@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import webSocketPlugin from '@fastify/websocket';
 import { type FastifyInstance, fastify } from 'fastify';
-import { WeftError } from '../codec/error.ts';
+import { messageOf, WeftError } from '../codec/error.ts';
 import type { NodeApi } from '../node/api.ts';
 import type { RpcConfig } from '../node/config.ts';
 import { Gate } from './gate.ts';
@@ -174,8 +174,4 @@ function readTls(tls: NonNullable<RpcConfig['tls']>): object {
   } catch (error) {
     throw new WeftError('RPC_TLS_FILES', `cannot read the TLS files that rpc.tls names: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

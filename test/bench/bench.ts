@@ -9,7 +9,8 @@ import { TestNetwork } from '../e2e/network.ts';
 import { placesOf } from './leaves.ts';
 import { Load, type SeenBlock, type Sent } from './load.ts';
 import { type Machine, machine } from './processes.ts';
-import type { Signed, SignerTask } from './signer.ts';
+import type { SignerTask } from './signer.ts';
+import type { Signed } from './submitter.ts';
 import { type Used, Watch } from './watch.ts';
 
 /** A network of real processes under a load of packet commits, through RPC, and what became of it. */

@@ -8,17 +8,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { WebSocket } from 'ws';
 import { freeBase } from '../e2e/network.ts';
 import { type Engine, type Point, type PointResult, resultOf } from './bench.ts';
-import type { RivalSigned, RivalTask } from './cometbftSigner.ts';
-import type { Sent } from './load.ts';
+import type { RivalTask } from './cometbftSigner.ts';
+import { type Sent, type Signed, Submitter } from './submitter.ts';
 import { Watch } from './watch.ts';
 
 const run = promisify(execFile);
 const source = join(import.meta.dirname, 'cometbft');
-/** As many as for Weft: an overloaded server has room on several. */
-const socketsPerValidator = 4;
 /** As main.go has it: of each ten the first three. */
 const portsPerValidator = 10;
 const startMs = 60_000;
@@ -155,12 +152,12 @@ async function runPoint(
   });
 }
 
-async function signAll(count: number, records: number): Promise<RivalSigned[]> {
+async function signAll(count: number, records: number): Promise<Signed[]> {
   const half = Math.ceil(count / 2);
   const parts = await Promise.all(
     [half, count - half].map(
       (each) =>
-        new Promise<RivalSigned[]>((resolve, reject) => {
+        new Promise<Signed[]>((resolve, reject) => {
           const workerData: RivalTask = { count: each, records };
           const worker = new Worker(new URL('./cometbftSigner.ts', import.meta.url), { workerData });
           worker.once('message', resolve);
@@ -173,31 +170,23 @@ async function signAll(count: number, records: number): Promise<RivalSigned[]> {
 
 /** As `Load`, in CometBFT's words. What is final is told by the application itself (ledger.go, `tell`). */
 class RivalLoad {
-  readonly #submit: readonly (readonly WebSocket[])[];
+  readonly #submitter: Submitter;
   readonly #listen: readonly Socket[];
   /** `<validator> <first 8 bytes of the record>` → when it was heard of. */
   readonly heard = new Map<string, number>();
   /** With transactions, as the first validator told. */
   blocks = 0;
-  readonly #waiting = new Map<number, Sent>();
-  #nextId = 1;
 
-  private constructor(submit: readonly (readonly WebSocket[])[], listen: readonly Socket[]) {
-    this.#submit = submit;
+  private constructor(submitter: Submitter, listen: readonly Socket[]) {
+    this.#submitter = submitter;
     this.#listen = listen;
-    for (const socket of submit.flat()) socket.on('message', (data) => this.#answered(String(data)));
     for (const [i, socket] of listen.entries()) this.#follow(i, socket);
   }
 
   static async open(rpc: readonly string[], notify: readonly number[]): Promise<RivalLoad> {
-    const open = (address: string): Promise<WebSocket> =>
-      new Promise((resolve, reject) => {
-        const socket = new WebSocket(`ws://${address}/websocket`, { perMessageDeflate: false });
-        socket.once('open', () => resolve(socket));
-        socket.once('error', reject);
-      });
-    const submit = await Promise.all(
-      rpc.map((address) => Promise.all(Array.from({ length: socketsPerValidator }, () => open(address)))),
+    const submitter = await Submitter.open(
+      rpc.map((address) => `ws://${address}/websocket`),
+      refusalOf,
     );
     const listen = await Promise.all(
       notify.map(
@@ -208,25 +197,11 @@ class RivalLoad {
           }),
       ),
     );
-    return new RivalLoad(submit, listen);
+    return new RivalLoad(submitter, listen);
   }
 
-  run(signed: readonly RivalSigned[], rate: number): Promise<Sent[]> {
-    const sent: Sent[] = [];
-    const startMs = performance.now() + 5;
-    return new Promise((resolve) => {
-      const turn = (): void => {
-        const nowMs = performance.now();
-        for (let next = signed[sent.length]; next !== undefined; next = signed[sent.length]) {
-          const dueMs = startMs + (sent.length * 1000) / rate;
-          if (dueMs > nowMs) break;
-          sent.push(this.#send(next, sent.length % this.#submit.length, dueMs));
-        }
-        if (sent.length < signed.length) setTimeout(turn, 1);
-        else resolve(sent);
-      };
-      turn();
-    });
+  run(signed: readonly Signed[], rate: number): Promise<Sent[]> {
+    return this.#submitter.run(signed, rate);
   }
 
   /** Until every admitted transaction was heard of at the validator that took it, or nothing moves any more. */
@@ -235,44 +210,14 @@ class RivalLoad {
     while (performance.now() < deadline) {
       const admitted = sent.filter(({ refused, answeredMs }) => refused === '' && !Number.isNaN(answeredMs));
       const done = admitted.every(({ validator, envelopeId }) => this.heard.has(`${validator} ${envelopeId}`));
-      if (this.#waiting.size === 0 && done) return;
+      if (this.#submitter.unanswered === 0 && done) return;
       await sleep(50);
     }
   }
 
   close(): void {
-    for (const socket of this.#submit.flat()) socket.terminate();
+    this.#submitter.close();
     for (const socket of this.#listen) socket.destroy();
-  }
-
-  #send({ id: record, request }: RivalSigned, validator: number, dueMs: number): Sent {
-    const id = this.#nextId++;
-    const sockets = this.#submit[validator] ?? [];
-    const each: Sent = {
-      envelopeId: record,
-      validator,
-      dueMs,
-      sentMs: performance.now(),
-      answeredMs: Number.NaN,
-      refused: '',
-    };
-    this.#waiting.set(id, each);
-    sockets[id % sockets.length]?.send(`${request}${id}}`);
-    return each;
-  }
-
-  #answered(text: string): void {
-    const answer = JSON.parse(text) as {
-      id?: number;
-      error?: { data?: string; message?: string };
-      result?: { code?: number };
-    };
-    const each = answer.id === undefined ? undefined : this.#waiting.get(answer.id);
-    if (each === undefined || answer.id === undefined) return;
-    this.#waiting.delete(answer.id);
-    each.answeredMs = performance.now();
-    if (answer.error !== undefined) each.refused = answer.error.data ?? answer.error.message ?? 'UNKNOWN';
-    else if ((answer.result?.code ?? 0) !== 0) each.refused = `CODE_${answer.result?.code}`;
   }
 
   #follow(validator: number, socket: Socket): void {
@@ -291,4 +236,10 @@ class RivalLoad {
     });
     socket.on('error', () => undefined);
   }
+}
+
+function refusalOf(answer: object): string {
+  const { error, result } = answer as { error?: { data?: string; message?: string }; result?: { code?: number } };
+  if (error !== undefined) return error.data ?? error.message ?? 'UNKNOWN';
+  return (result?.code ?? 0) === 0 ? '' : `CODE_${result?.code}`;
 }

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { buildTransaction, ed25519TransactionSigner, sign } from '../../src/client/index.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { sha256Hex } from '../../src/crypto/hash.ts';
+import type { Signed } from './submitter.ts';
 
 export type SignerTask = {
   readonly chain: string;
@@ -18,9 +19,6 @@ export type SignerTask = {
   /** Of the transactions; milliseconds UTC. */
   readonly expires: number;
 };
-
-/** `request`: the JSON-RPC message without its id, which comes last. */
-export type Signed = { readonly envelopeId: string; readonly request: string };
 
 const packetIdBytes = 32;
 

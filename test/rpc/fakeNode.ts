@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: answers of a server under test are looked into freely
 
 import { createHash } from 'node:crypto';
-import { consensusDefaults } from '../../src/cli/genesis.ts';
 import { WeftError } from '../../src/codec/error.ts';
+import { consensusDefaults } from '../../src/ledger/consensusDefaults.ts';
 import type {
   AlertList,
   BlockSummary,

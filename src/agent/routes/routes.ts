@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../contracts/types.ts';
-import { WeftError } from '../../codec/error.ts';
+import { codeOf, messageOf } from '../../codec/error.ts';
 import { isProven, type Standing } from '../../executor/executor.ts';
 import type { Act, Outcome, Permission } from '../../executor/permission.ts';
 import type { Grant as KernelGrant } from '../bpf/grants.ts';
@@ -307,12 +307,4 @@ function asJson(effect: RouteEffect): JsonObject {
 function wordsOf({ source, destination, port, protocol }: RouteEffect): string {
   const what = protocol === 'any' ? 'tcp and udp' : protocol;
   return `${source} may reach ${destination} ${what} port ${port === 0 ? 'of every guarded one' : port}`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof WeftError ? error.code : 'UNEXPECTED';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
