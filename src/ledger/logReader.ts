@@ -17,6 +17,7 @@ import {
 } from '../log/tiles.ts';
 import { treeHasher } from './body.ts';
 import { damaged } from './damage.ts';
+import type { Executed } from './overlay.ts';
 import type { Store } from './store.ts';
 
 /** The finalized log as tiles: full ones in the store, unfinished ones here. Any size up to the finalized one can be read. */
@@ -64,8 +65,8 @@ export class LogTiles {
   }
 
   /** Takes leaves that are about to be committed; what became full belongs into the same batch. */
-  append(leafHashes: Iterable<Uint8Array>): Tile[] {
-    const tiles = this.#writer.append(leafHashes);
+  append({ leafHashes, tileRoots }: Pick<Executed, 'leafHashes' | 'tileRoots'>): Tile[] {
+    const tiles = this.#writer.append(leafHashes, tileRoots);
     for (const { level, n, bytes } of tiles) this.#fresh.set(`${level}/${n}`, bytes);
     return tiles;
   }

@@ -118,5 +118,7 @@ export type Executed = ExecutedBlock &
     /** From log index `firstIndex` on; the last is the block record. */
     readonly leaves: readonly Leaf[];
     readonly leafHashes: readonly Uint8Array[];
+    /** Of the level-0 tiles that its leaves complete (TileWriter.append). */
+    readonly tileRoots: readonly Uint8Array[];
     readonly firstIndex: number;
   };

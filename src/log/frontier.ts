@@ -50,21 +50,26 @@ export class Frontier {
 
   /** `leafHash`: 32 bytes, as `TreeHasher.leafHash` gives it. Amortised one node hash. */
   append(leafHash: Uint8Array): Frontier {
-    let hash = leafHash;
-    let level = 0;
-    let left = this.#edge;
-    while (left !== undefined && left.level === level) {
-      hash = this.#hasher.nodeHash(left.hash, hash);
-      level += 1;
-      left = left.left;
-    }
-    return new Frontier(this.#hasher, this.size + 1, { level, hash, left });
+    return this.appendAll([leafHash]);
   }
 
-  appendAll(leafHashes: Iterable<Uint8Array>): Frontier {
-    let frontier: Frontier = this;
-    for (const leafHash of leafHashes) frontier = frontier.append(leafHash);
-    return frontier;
+  /** `onSubtree`: is told of each perfect subtree of `subtreeLevel` (2^subtreeLevel leaves) that the new leaves complete, in order. */
+  appendAll(leafHashes: Iterable<Uint8Array>, subtreeLevel = 0, onSubtree?: (root: Uint8Array) => void): Frontier {
+    let size = this.size;
+    let edge = this.#edge;
+    for (const leafHash of leafHashes) {
+      let hash = leafHash;
+      let level = 0;
+      while (edge !== undefined && edge.level === level) {
+        hash = this.#hasher.nodeHash(edge.hash, hash);
+        level += 1;
+        edge = edge.left;
+        if (level === subtreeLevel) onSubtree?.(hash);
+      }
+      edge = { level, hash, left: edge };
+      size += 1;
+    }
+    return new Frontier(this.#hasher, size, edge);
   }
 
   root(): Uint8Array {

@@ -22,12 +22,14 @@ export function createTreeHasher(hash: Hash): TreeHasher {
   // One buffer for all inner nodes: `hash` is synchronous and keeps nothing, and an allocation costs as much as a hash.
   const node = new Uint8Array(1 + 2 * hashBytes);
   node[0] = 1;
+  // The same for leaves; its first byte stays 0. As large as the largest leaf so far.
+  let leaf = new Uint8Array(1024);
   return {
     hash,
     leafHash(entry) {
-      const prefixed = new Uint8Array(1 + entry.length);
-      prefixed.set(entry, 1);
-      return hash(prefixed);
+      if (leaf.length <= entry.length) leaf = new Uint8Array(2 * entry.length);
+      leaf.set(entry, 1);
+      return hash(leaf.subarray(0, 1 + entry.length));
     },
     nodeHash(left, right) {
       node.set(left, 1);

@@ -5,7 +5,7 @@ import type { NodeReader } from './proofs.ts';
 
 /** C2SP tlog-tiles: a tile holds 256 hashes, the leaves of a subtree of height 8. */
 export const tileWidth = 256;
-const tileHeight = 8;
+export const tileHeight = 8;
 /** 2^53 leaves fill 7 levels of tiles; paths may name up to level 63. */
 export const tileLevelMax = 63;
 
@@ -211,11 +211,19 @@ export class TileWriter {
     return this.#size;
   }
 
-  /** Takes the next leaf hashes and returns the tiles that became full, in an order in which they may be stored. */
-  append(leafHashes: Iterable<Uint8Array>): Tile[] {
+  /**
+   * Takes the next leaf hashes and returns the tiles that became full, in an order in which they may be stored. `roots`: of the level-0
+   * tiles that become full, in order, from whoever has grown the tree by the same leaves (`Frontier.appendAll` at `tileHeight`); what is
+   * missing is computed, 255 hashes a tile.
+   */
+  append(leafHashes: Iterable<Uint8Array>, roots: readonly Uint8Array[] = []): Tile[] {
     const completed: Tile[] = [];
+    let full = 0;
     for (const leafHash of leafHashes) {
-      this.#push(0, this.#size, leafHash, completed);
+      if (this.#put(0, this.#size, leafHash)) {
+        this.#complete(0, Math.floor(this.#size / tileWidth), completed, roots[full]);
+        full += 1;
+      }
       this.#size += 1;
     }
     return completed;
@@ -231,18 +239,23 @@ export class TileWriter {
     return { n: Math.floor(width / tileWidth), bytes: bytes.subarray(0, (width % tileWidth) * hashBytes) };
   }
 
-  #push(level: number, index: number, hash: Uint8Array, completed: Tile[]): void {
+  /** True when the tile is full with this hash. */
+  #put(level: number, index: number, hash: Uint8Array): boolean {
     let bytes = this.#unfinished[level];
     if (bytes === undefined) {
       bytes = new Uint8Array(tileWidth * hashBytes);
       this.#unfinished[level] = bytes;
     }
     bytes.set(hash, (index % tileWidth) * hashBytes);
-    if (index % tileWidth !== tileWidth - 1) return;
-    const n = Math.floor(index / tileWidth);
+    return index % tileWidth === tileWidth - 1;
+  }
+
+  #complete(level: number, n: number, completed: Tile[], root?: Uint8Array): void {
+    const bytes = this.#unfinished[level] ?? new Uint8Array(0);
     // The full one is given away, and views of it are out: the next hashes go into a new one.
     this.#unfinished[level] = new Uint8Array(tileWidth * hashBytes);
     completed.push({ level, n, bytes });
-    this.#push(level + 1, n, tileRoot(this.#hasher, bytes), completed);
+    const isFull = this.#put(level + 1, n, root ?? tileRoot(this.#hasher, bytes));
+    if (isFull) this.#complete(level + 1, Math.floor(n / tileWidth), completed);
   }
 }

@@ -12,6 +12,7 @@ import {
   readTile,
   storeNodeReader,
   TileWriter,
+  tileHeight,
   tilesOfSize,
 } from '../../src/log/tiles.ts';
 import { hasher, SampleLog, sampleEntry } from './sample.ts';
@@ -136,6 +137,22 @@ t.test('what a writer shows of its unfinished tiles stays as it is while the log
   );
   t.equal(tiles.length, 273 + 1);
   t.ok(tiles.every(({ bytes, copy }) => equalBytes(bytes, copy)));
+});
+
+t.test('a writer that is given the roots of its tiles makes the tiles that it would have made', async (t) => {
+  const hashes = Array.from({ length: 70_000 }, (_, i) => hasher.leafHash(sampleEntry(i)));
+  const [alone, told] = [new TileWriter(hasher), new TileWriter(hasher)];
+  let frontier = Frontier.empty(hasher);
+  let given = 0;
+  for (let at = 0; at < hashes.length; at += 700) {
+    const run = hashes.slice(at, at + 700);
+    const roots: Uint8Array[] = [];
+    frontier = frontier.appendAll(run, tileHeight, (root) => roots.push(root));
+    given += roots.length;
+    t.same(told.append(run, roots), alone.append(run), `from ${at}`);
+  }
+  t.equal(given, 273);
+  for (const level of [0, 1, 2]) t.same(told.unfinished(level), alone.unfinished(level));
 });
 
 t.test('a writer restored from the store goes on as if it had never stopped', async (t) => {
