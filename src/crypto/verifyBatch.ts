@@ -1,60 +1,67 @@
-// What the event loop and a verifying thread send each other: one buffer per batch, moved and not copied. Both ends are
-// ours, so the format has no versions: [mode, count] then per job [alg, key length, message length, key, signature, message].
+// What the event loop and a verifying thread share: one slab per thread, into which a batch is written and from which it is read.
+// Both ends are ours, so the format has no versions: per job [alg, key length, message length, key, signature, message].
 import { publicKeyBytes, type SigningAlgorithm } from './keyId.ts';
 import type { VerifyJob } from './verify.ts';
 
 /** `all` asks one question about the whole batch, by the consensus rule, and ends at the first signature that does not hold. */
 export type BatchMode = 'fast' | 'consensus' | 'all';
 
-/** Verdicts in order, 1 = holds; after the first 0 of an `all` batch the rest was not looked at. */
-export type BatchAnswer = { readonly verdicts: Uint8Array; readonly slowPath: number };
-
 const SIGNATURE_BYTES = 64;
-const BATCH_HEAD_BYTES = 5;
 const JOB_HEAD_BYTES = 6;
-const modes: readonly BatchMode[] = ['fast', 'consensus', 'all'];
 
-/** A job whose key or signature has a wrong length holds under no rule and is never packed. */
+/** A job whose key or signature has a wrong length holds under no rule: it is packed as one of no algorithm. */
 export function isPackable(job: VerifyJob): boolean {
   return job.signature.length === SIGNATURE_BYTES && job.publicKey.length === publicKeyBytes[job.alg];
 }
 
-export function packBatch(mode: BatchMode, jobs: readonly VerifyJob[]): Uint8Array<ArrayBuffer> {
-  let length = BATCH_HEAD_BYTES;
-  for (const job of jobs) length += JOB_HEAD_BYTES + job.publicKey.length + SIGNATURE_BYTES + job.message.length;
-  const packed = new Uint8Array(length);
-  const view = new DataView(packed.buffer);
-  view.setUint8(0, modes.indexOf(mode));
-  view.setUint32(1, jobs.length);
-  let at = BATCH_HEAD_BYTES;
-  for (const { alg, publicKey, signature, message } of jobs) {
-    view.setUint8(at, alg);
-    view.setUint8(at + 1, publicKey.length);
-    view.setUint32(at + 2, message.length);
-    at += JOB_HEAD_BYTES;
-    for (const part of [publicKey, signature, message]) {
-      packed.set(part, at);
-      at += part.length;
-    }
-  }
-  return packed;
+/** Bytes that a job takes in a slab, at most. */
+export function packedBytes(job: VerifyJob): number {
+  return JOB_HEAD_BYTES + job.publicKey.length + SIGNATURE_BYTES + job.message.length;
 }
 
-/** The jobs as views of the buffer, which nobody else holds any more. */
-export function unpackBatch(packed: Uint8Array): { mode: BatchMode; jobs: VerifyJob[] } {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+/** Writes one job at `at`, where there is room for `packedBytes`. @returns where the next one goes */
+export function packJob(slab: Uint8Array, at: number, job: VerifyJob): number {
+  const { alg, publicKey, signature, message } = job;
+  const holdable = isPackable(job);
+  const keyLength = holdable ? publicKey.length : 0;
+  const messageLength = holdable ? message.length : 0;
+  slab[at] = holdable ? alg : 0;
+  slab[at + 1] = keyLength;
+  slab[at + 2] = messageLength >>> 24;
+  slab[at + 3] = messageLength >>> 16;
+  slab[at + 4] = messageLength >>> 8;
+  slab[at + 5] = messageLength;
+  let next = at + JOB_HEAD_BYTES;
+  if (!holdable) return next + SIGNATURE_BYTES;
+  slab.set(publicKey, next);
+  next += keyLength;
+  slab.set(signature, next);
+  next += SIGNATURE_BYTES;
+  slab.set(message, next);
+  return next + messageLength;
+}
+
+/** The `count` jobs of a slab, as views of it: good until the next batch is written. */
+export function unpackJobs(slab: Uint8Array, count: number): VerifyJob[] {
   const jobs: VerifyJob[] = [];
-  let at = BATCH_HEAD_BYTES;
-  const part = (length: number): Uint8Array => {
-    at += length;
-    return packed.subarray(at - length, at);
-  };
-  for (let left = view.getUint32(1); left > 0; left -= 1) {
-    const alg = view.getUint8(at) as SigningAlgorithm;
-    const keyLength = view.getUint8(at + 1);
-    const messageLength = view.getUint32(at + 2);
-    at += JOB_HEAD_BYTES;
-    jobs.push({ alg, publicKey: part(keyLength), signature: part(SIGNATURE_BYTES), message: part(messageLength) });
+  let at = 0;
+  for (let left = count; left > 0; left -= 1) {
+    const alg = (slab[at] ?? 0) as SigningAlgorithm;
+    const key = at + JOB_HEAD_BYTES;
+    const signature = key + (slab[at + 1] ?? 0);
+    const message = signature + SIGNATURE_BYTES;
+    at =
+      message +
+      (slab[at + 2] ?? 0) * 2 ** 24 +
+      ((slab[at + 3] ?? 0) << 16) +
+      ((slab[at + 4] ?? 0) << 8) +
+      (slab[at + 5] ?? 0);
+    jobs.push({
+      alg,
+      publicKey: slab.subarray(key, signature),
+      signature: slab.subarray(signature, message),
+      message: slab.subarray(message, at),
+    });
   }
-  return { mode: modes[view.getUint8(0)] ?? 'all', jobs };
+  return jobs;
 }

@@ -1,11 +1,20 @@
-// Signatures checked off the event loop. A batch goes to a thread at once when one is idle, else when one becomes idle:
-// so batches grow with the load, and an idle node waits for nothing. What decides about blocks goes before admission.
+// Signatures checked off the event loop. A batch goes to a thread when one is idle, else when one becomes idle: so batches grow with
+// the load, and an idle node waits for nothing. What decides about blocks goes before admission.
 import { Worker } from 'node:worker_threads';
 import { WeftError } from '../codec/error.ts';
 import { addSlowPath, verifyFast } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
 import type { VerifyJob, VerifyRule } from './verify.ts';
-import { type BatchAnswer, type BatchMode, isPackable, packBatch } from './verifyBatch.ts';
+import { type BatchMode, isPackable, packedBytes, packJob } from './verifyBatch.ts';
+import {
+  ask,
+  BATCH_JOBS_MAX,
+  openChannel,
+  release,
+  SLAB_BYTES,
+  slowPathOf,
+  type VerifyChannel,
+} from './verifyChannel.ts';
 
 export type { VerifyJob, VerifyRule } from './verify.ts';
 
@@ -18,16 +27,17 @@ export type VerifyPoolOptions = {
   readonly bytesMax?: number;
   /**
    * Calls of at most so many jobs are answered on the event loop while the pool is idle, if libsodium alone can answer.
-   * Default 1: measured, handing a batch over costs the event loop 30-40 µs, one signature 50 µs, and the way back 90 µs more.
+   * Default 1: measured, handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs.
    */
   readonly inlineMax?: number;
 };
 
-/** Of one message to a thread: at 50 µs a job 13 ms, the longest that something urgent waits behind it. */
-const BATCH_JOBS_MAX = 256;
+/** From one batch of admission to the next, unless `fullJobs` wait: a hand-over costs both sides what a signature costs. */
+const gatherMs = 2;
+const fullJobs = 32;
 
 type Call = {
-  readonly jobs: number;
+  readonly jobs: readonly VerifyJob[];
   readonly bytes: number;
   readonly verdicts: boolean[];
   chunksLeft: number;
@@ -36,25 +46,44 @@ type Call = {
   readonly reject: (error: WeftError) => void;
 };
 
-/** Part of a call; `indices` say where its verdicts belong. */
-type Chunk = { readonly call: Call; readonly mode: BatchMode; readonly jobs: VerifyJob[]; readonly indices: number[] };
+/** Jobs `from` to `to` of a call; `bytes`: packed. */
+type Chunk = {
+  readonly call: Call;
+  readonly mode: BatchMode;
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
+};
 
-type Thread = { readonly worker: Worker; running: readonly Chunk[] };
+/** `answered`: resolves when nothing runs on it any more. */
+type Thread = {
+  readonly worker: Worker;
+  readonly channel: VerifyChannel;
+  running: readonly Chunk[];
+  answered: Promise<void>;
+};
 
 export class VerifyPool {
   readonly #workersMax: number;
   readonly #jobsMax: number;
   readonly #bytesMax: number;
   readonly #inlineMax: number;
-  readonly #startWorker: () => Worker;
+  readonly #startWorker: (shared: SharedArrayBuffer) => Worker;
   readonly #threads = new Set<Thread>();
   readonly #urgent: Chunk[] = [];
   readonly #admission: Chunk[] = [];
   #jobs = 0;
   #bytes = 0;
+  /** When admission last handed a batch over, and what will wake it next. */
+  #handedMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate = false;
   #closed = false;
 
-  constructor(options: VerifyPoolOptions = {}, modules: { readonly startWorker?: () => Worker } = {}) {
+  constructor(
+    options: VerifyPoolOptions = {},
+    modules: { readonly startWorker?: (shared: SharedArrayBuffer) => Worker } = {},
+  ) {
     this.#startWorker = modules.startWorker ?? startVerifyWorker;
     this.#workersMax = options.workers ?? 1;
     this.#jobsMax = options.jobsMax ?? 16_384;
@@ -73,7 +102,7 @@ export class VerifyPool {
   /**
    * Whether each signature holds, in the order of `jobs`, whose bytes must not change until the answer.
    * Rejects with `VERIFY_QUEUE_FULL` (nothing of the call was checked: try later), `VERIFY_POOL_CLOSED`, `VERIFY_FAILED`
-   * (a thread died; says nothing about any signature).
+   * (a thread died; says nothing about any signature), `VERIFY_TOO_LARGE` (a message above 256 KiB, which no caller has).
    */
   verifyMany(jobs: readonly VerifyJob[], rule: VerifyRule = 'fast'): Promise<boolean[]> {
     return this.#submit(jobs, rule);
@@ -88,18 +117,24 @@ export class VerifyPool {
   /** Refuses what waits (`VERIFY_POOL_CLOSED`), lets what runs end, stops the threads. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#timer);
     for (const chunk of [...this.#urgent.splice(0), ...this.#admission.splice(0)]) this.#fail(chunk.call, closed());
     await Promise.all([...this.#threads].map((thread) => this.#stop(thread)));
   }
 
   #submit(jobs: readonly VerifyJob[], mode: BatchMode): Promise<boolean[]> {
     if (this.#closed) return Promise.reject(closed());
+    if (jobs.length === 0) return Promise.resolve([]);
     if (jobs.length <= this.#inlineMax && this.#jobs === 0) {
       const verdicts = inline(jobs, mode);
       if (verdicts !== undefined) return Promise.resolve(verdicts);
     }
     let bytes = 0;
-    for (const { message } of jobs) bytes += message.length;
+    for (const job of jobs) {
+      if (packedBytes(job) > SLAB_BYTES)
+        return Promise.reject(new WeftError('VERIFY_TOO_LARGE', 'A message of a signature is above 256 KiB.'));
+      bytes += job.message.length;
+    }
     if (this.#jobs + jobs.length > this.#jobsMax || this.#bytes + bytes > this.#bytesMax) {
       return Promise.reject(
         new WeftError('VERIFY_QUEUE_FULL', `${this.#jobs} signatures wait already. Try again in a moment.`, {
@@ -110,20 +145,53 @@ export class VerifyPool {
     }
     return new Promise((resolve, reject) => {
       const verdicts = new Array<boolean>(jobs.length).fill(false);
-      const call: Call = { jobs: jobs.length, bytes, verdicts, chunksLeft: 0, settled: false, resolve, reject };
-      const indices = [...jobs.keys()].filter((i) => isPackable(jobs[i] as VerifyJob));
-      const queue = mode === 'fast' ? this.#admission : this.#urgent;
-      for (let i = 0; i < indices.length; i += BATCH_JOBS_MAX) {
-        const part = indices.slice(i, i + BATCH_JOBS_MAX);
-        queue.push({ call, mode, jobs: part.map((index) => jobs[index] as VerifyJob), indices: part });
-        call.chunksLeft += 1;
-      }
-      if (call.chunksLeft === 0) {
-        resolve(verdicts);
-        return;
-      }
+      const call: Call = { jobs, bytes, verdicts, chunksLeft: 0, settled: false, resolve, reject };
       this.#jobs += jobs.length;
       this.#bytes += bytes;
+      this.#queue(call, mode);
+      if (mode === 'fast') this.#schedule();
+      else this.#dispatch();
+    });
+  }
+
+  /** In pieces that fit into a batch. */
+  #queue(call: Call, mode: BatchMode): void {
+    const queue = mode === 'fast' ? this.#admission : this.#urgent;
+    let from = 0;
+    let bytes = 0;
+    for (const [i, job] of call.jobs.entries()) {
+      const own = packedBytes(job);
+      if (i - from === BATCH_JOBS_MAX || bytes + own > SLAB_BYTES) {
+        queue.push({ call, mode, from, to: i, bytes });
+        call.chunksLeft += 1;
+        from = i;
+        bytes = 0;
+      }
+      bytes += own;
+    }
+    queue.push({ call, mode, from, to: call.jobs.length, bytes });
+    call.chunksLeft += 1;
+  }
+
+  /** At the end of this turn of the event loop, or a little after the batch before: what comes until then goes along. */
+  #schedule(): void {
+    if (this.#closed || this.#admission.length === 0) return;
+    if (this.#jobs >= fullJobs) {
+      this.#dispatch();
+      return;
+    }
+    const waitMs = this.#handedMs + gatherMs - performance.now();
+    if (waitMs > 0) {
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        this.#dispatch();
+      }, waitMs);
+      return;
+    }
+    if (this.#immediate) return;
+    this.#immediate = true;
+    setImmediate(() => {
+      this.#immediate = false;
       this.#dispatch();
     });
   }
@@ -136,14 +204,28 @@ export class VerifyPool {
       const mode = chunks[0]?.mode;
       // Nothing but chunks of calls that were decided meanwhile; the other queue may still hold some.
       if (mode === undefined) continue;
-      thread.running = chunks;
-      thread.worker.ref();
-      const packed = packBatch(
-        mode,
-        chunks.flatMap(({ jobs }) => jobs),
-      );
-      thread.worker.postMessage(packed, [packed.buffer]);
+      if (mode === 'fast') this.#handedMs = performance.now();
+      this.#handOver(thread, chunks, mode);
     }
+  }
+
+  #handOver(thread: Thread, chunks: readonly Chunk[], mode: BatchMode): void {
+    const { worker, channel } = thread;
+    let count = 0;
+    let bytes = 0;
+    for (const { call, from, to } of chunks) {
+      for (let i = from; i < to; i += 1) {
+        const job = call.jobs[i];
+        if (job === undefined) continue;
+        bytes = packJob(channel.slab, bytes, job);
+        count += 1;
+      }
+    }
+    thread.running = chunks;
+    worker.ref();
+    thread.answered = ask(channel, mode, count, bytes).then(() => {
+      if (this.#threads.has(thread)) this.#answered(thread);
+    });
   }
 
   /** The next chunks of one mode, at most one batch together. An `all` chunk goes alone: its verdict ends its batch. */
@@ -151,51 +233,55 @@ export class VerifyPool {
     const queue = this.#urgent.length > 0 ? this.#urgent : this.#admission;
     const batch: Chunk[] = [];
     let jobs = 0;
-    while (queue[0] !== undefined) {
-      const chunk = queue[0];
-      if (chunk.call.settled) {
-        queue.shift();
-        continue;
+    let bytes = 0;
+    let taken = 0;
+    for (const chunk of queue) {
+      if (!chunk.call.settled) {
+        const first = batch[0];
+        jobs += chunk.to - chunk.from;
+        bytes += chunk.bytes;
+        const fits = jobs <= BATCH_JOBS_MAX && bytes <= SLAB_BYTES;
+        if (first !== undefined && (first.mode === 'all' || chunk.mode !== first.mode || !fits)) break;
+        batch.push(chunk);
       }
-      const first = batch[0];
-      if (
-        first !== undefined &&
-        (first.mode === 'all' || chunk.mode !== first.mode || jobs + chunk.jobs.length > BATCH_JOBS_MAX)
-      )
-        break;
-      queue.shift();
-      batch.push(chunk);
-      jobs += chunk.jobs.length;
+      taken += 1;
     }
+    queue.splice(0, taken);
     return batch;
   }
 
   #idleThread(): Thread | undefined {
     for (const thread of this.#threads) if (thread.running.length === 0) return thread;
     if (this.#threads.size >= this.#workersMax) return undefined;
-    const worker = this.#startWorker();
-    const thread: Thread = { worker, running: [] };
+    const channel = openChannel();
+    const worker = this.#startWorker(channel.shared);
+    const thread: Thread = { worker, channel, running: [], answered: Promise.resolve() };
     this.#threads.add(thread);
-    worker.on('message', (answer: BatchAnswer) => this.#answered(thread, answer));
     worker.on('error', (error) => this.#died(thread, error instanceof Error ? error.message : String(error)));
     worker.on('exit', (code) => this.#died(thread, `exit code ${code}`));
     return thread;
   }
 
-  #answered(thread: Thread, answer: BatchAnswer): void {
-    const chunks = thread.running;
+  #answered(thread: Thread): void {
+    const { running: chunks, channel } = thread;
+    const { verdicts } = channel;
     thread.running = [];
     // An idle thread must not keep the process alive.
     thread.worker.unref();
-    addSlowPath(answer.slowPath);
+    addSlowPath(slowPathOf(channel));
     let at = 0;
-    for (const chunk of chunks) {
-      for (const index of chunk.indices) chunk.call.verdicts[index] = answer.verdicts[at++] === 1;
-      chunk.call.chunksLeft -= 1;
-      const decided = chunk.mode === 'all' && answer.verdicts.includes(0);
-      if (chunk.call.chunksLeft === 0 || decided) this.#settle(chunk.call);
+    for (const { call, mode, from, to } of chunks) {
+      let decided = false;
+      for (let i = from; i < to; i += 1) {
+        const holds = verdicts[at++] === 1;
+        call.verdicts[i] = holds;
+        if (!holds && mode === 'all') decided = true;
+      }
+      call.chunksLeft -= 1;
+      if (call.chunksLeft === 0 || decided) this.#settle(call);
     }
-    this.#dispatch();
+    if (this.#urgent.length > 0) this.#dispatch();
+    else this.#schedule();
   }
 
   #settle(call: Call): void {
@@ -210,7 +296,7 @@ export class VerifyPool {
   #release(call: Call): boolean {
     if (call.settled) return false;
     call.settled = true;
-    this.#jobs -= call.jobs;
+    this.#jobs -= call.jobs.length;
     this.#bytes -= call.bytes;
     return true;
   }
@@ -222,25 +308,25 @@ export class VerifyPool {
       this.#fail(call, new WeftError('VERIFY_FAILED', `The thread that checks signatures died: ${why}. Try again.`));
     }
     thread.running = [];
+    release(thread.channel);
     if (!this.#closed) this.#dispatch();
   }
 
   async #stop(thread: Thread): Promise<void> {
-    if (thread.running.length > 0) {
-      await new Promise<void>((resolve) => {
-        thread.worker.once('message', () => resolve());
-        thread.worker.once('exit', () => resolve());
-      });
-    }
+    await thread.answered;
     this.#threads.delete(thread);
     await thread.worker.terminate();
   }
 }
 
-function startVerifyWorker(): Worker {
+function startVerifyWorker(shared: SharedArrayBuffer): Worker {
   // This file's own extension: TypeScript in a clone, JavaScript in a published package.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./verifyWorker.${extension}`, import.meta.url), { execArgv: [], name: 'weft-verify' });
+  return new Worker(new URL(`./verifyWorker.${extension}`, import.meta.url), {
+    execArgv: [],
+    name: 'weft-verify',
+    workerData: shared,
+  });
 }
 
 /** Verdicts that libsodium alone can give; undefined where a slower answer is needed, which the event loop must not wait for. */

@@ -1,18 +1,21 @@
 // The thread that checks signatures off the event loop. Started by VerifyPool only.
-import { parentPort } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { slowPathCount } from './ed25519.ts';
 import { verifySignature } from './verify.ts';
-import { type BatchAnswer, unpackBatch } from './verifyBatch.ts';
+import { type BatchMode, unpackJobs } from './verifyBatch.ts';
+import { serve } from './verifyChannel.ts';
 
-parentPort?.on('message', (packed: Uint8Array) => {
-  const { mode, jobs } = unpackBatch(packed);
+function verifyBatch(mode: BatchMode, count: number, packed: Uint8Array, verdicts: Uint8Array): number {
   const rule = mode === 'fast' ? 'fast' : 'consensus';
   const slowBefore = slowPathCount();
-  const verdicts = new Uint8Array(jobs.length);
-  for (const [i, job] of jobs.entries()) {
-    verdicts[i] = verifySignature(job, rule) ? 1 : 0;
-    if (mode === 'all' && verdicts[i] === 0) break;
+  const jobs = unpackJobs(packed, count);
+  for (let i = 0; i < jobs.length; i += 1) {
+    const job = jobs[i];
+    const holds = job !== undefined && verifySignature(job, rule);
+    if (holds) verdicts[i] = 1;
+    else if (mode === 'all') break;
   }
-  const answer: BatchAnswer = { verdicts, slowPath: slowPathCount() - slowBefore };
-  parentPort?.postMessage(answer, [verdicts.buffer]);
-});
+  return slowPathCount() - slowBefore;
+}
+
+serve(workerData as SharedArrayBuffer, verifyBatch);

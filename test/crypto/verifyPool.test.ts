@@ -8,7 +8,7 @@ import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { ed25519Signer, slowPathCount } from '../../src/crypto/ed25519.ts';
 import { p256PublicKeyOf, signP256 } from '../../src/crypto/p256.ts';
 import type { VerifyJob } from '../../src/crypto/verify.ts';
-import { packBatch, unpackBatch } from '../../src/crypto/verifyBatch.ts';
+import { packedBytes, packJob, unpackJobs } from '../../src/crypto/verifyBatch.ts';
 import { VerifyPool } from '../../src/crypto/verifyPool.ts';
 import { vectors } from './vectors.ts';
 
@@ -114,18 +114,12 @@ t.test('what waits behind a decided block check still gets its answer', async (t
 t.test('a thread that dies costs its calls, not the pool', async (t) => {
   let started = 0;
   const modules = {
-    startWorker: () => {
+    startWorker: (workerData: SharedArrayBuffer) => {
       started += 1;
-      if (started === 1)
-        return new Worker(
-          "require('node:worker_threads').parentPort.on('message', () => { throw new Error('struck'); })",
-          { eval: true },
-        );
-      if (started === 2)
-        return new Worker("require('node:worker_threads').parentPort.on('message', () => process.exit(3))", {
-          eval: true,
-        });
-      return new Worker(new URL('../../src/crypto/verifyWorker.ts', import.meta.url));
+      const dying = "Atomics.wait(new Int32Array(require('node:worker_threads').workerData, 0, 1), 0, 0);";
+      if (started === 1) return new Worker(`${dying} throw new Error('struck');`, { eval: true, workerData });
+      if (started === 2) return new Worker(`${dying} process.exit(3);`, { eval: true, workerData });
+      return new Worker(new URL('../../src/crypto/verifyWorker.ts', import.meta.url), { workerData });
     },
   };
   const pool = new VerifyPool({ inlineMax: 0 }, modules);
@@ -200,7 +194,43 @@ t.test('an idle pool does not keep the process alive', async (t) => {
 });
 
 t.test('what a thread reads is what was packed', async (t) => {
-  const jobs = [job(1), p256Job(2), { ...job(3), message: new Uint8Array(0) }];
-  t.same(unpackBatch(packBatch('consensus', jobs)), { mode: 'consensus', jobs });
-  t.same(unpackBatch(packBatch('all', [])), { mode: 'all', jobs: [] });
+  const jobs = [
+    job(1),
+    p256Job(2),
+    { ...job(3), message: new Uint8Array(0) },
+    { ...job(4), message: new Uint8Array(70_000).fill(7) },
+  ];
+  const slab = new Uint8Array(jobs.reduce((sum, each) => sum + packedBytes(each), 0)).fill(255);
+  const end = jobs.reduce((at, each) => packJob(slab, at, each), 0);
+  t.equal(end, slab.length);
+  t.same(unpackJobs(slab, jobs.length), jobs);
+  t.same(unpackJobs(slab, 0), []);
+  packJob(slab, 0, { ...job(1), publicKey: new Uint8Array(33) });
+  t.match(unpackJobs(slab, 1), [{ alg: 0 }], 'what holds under no rule stays so');
+});
+
+t.test('batches are cut where the slab ends, and larger messages are refused', async (t) => {
+  const pool = poolFor(t);
+  const message = (i: number): Uint8Array => new Uint8Array(33_000).fill(i);
+  const jobs = Array.from({ length: 40 }, (_, i) => ({
+    ...job(i),
+    message: message(i),
+    signature: signer.sign(message(i % 9 === 4 ? i + 1 : i)),
+  }));
+  const expected = jobs.map((_, i) => i % 9 !== 4);
+  t.same(await Promise.all([pool.verifyMany(jobs), pool.verifyMany(jobs, 'consensus'), pool.verifyAll(jobs)]), [
+    expected,
+    expected,
+    false,
+  ]);
+  t.equal(await pool.verifyMany([{ ...job(1), message: new Uint8Array(300_000) }]).catch(codeOf), 'VERIFY_TOO_LARGE');
+  t.equal(pool.pending, 0);
+});
+
+t.test('calls that come one after the other are all answered, however they are gathered', async (t) => {
+  const pool = poolFor(t);
+  for (let i = 0; i < 30; i += 1) {
+    t.same(await pool.verifyMany([job(i), job(i, i % 2 === 0)]), [true, i % 2 === 0]);
+    if (i % 5 === 0) t.equal(await pool.verifyAll([job(i), job(i, i % 10 === 0)]), i % 10 === 0);
+  }
 });
