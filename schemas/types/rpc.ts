@@ -31,6 +31,18 @@ export type Milliseconds = number;
  * via the `definition` "Account".
  */
 export type Account = string;
+/**
+ * Only those that this account is to act on.
+ */
+export type Account1 = string;
+/**
+ * A height, a log index, a size.
+ */
+export type Counter1 = number;
+/**
+ * A height, a log index, a size.
+ */
+export type Counter2 = number;
 
 /**
  * Every JSON-RPC 2.0 method of a Weft node: its parameters (by name) and its result. The OpenRPC document of rpc.discover and the types of weft/client are made from this.
@@ -128,12 +140,19 @@ export interface RpcMethods {
        */
       limit?: number;
       /**
-       * true: only those that wait for approvals, each requester's newest before anybody's second.
+       * true: only those that wait for approvals, each requester's newest before anybody's second. Goes with limit alone.
        */
       waiting?: boolean;
+      audience?: Account1;
+      /**
+       * Only those that stand so now.
+       */
+      status?: 'pending' | 'granted';
+      before?: Counter1;
     };
     result: {
       intents: IntentAnswer[];
+      next?: Counter2;
     };
   };
   /**
@@ -210,6 +229,10 @@ export interface RpcMethods {
       tx?: Hash;
       record?: number;
       intent?: Hash;
+      /**
+       * So long the node waits for a checkpoint that covers it, and answers with that at once. Default 0: it refuses with CHECKPOINT_NOT_YET.
+       */
+      waitMs?: number;
     };
     result: {
       /**
@@ -224,6 +247,10 @@ export interface RpcMethods {
   'token.status': {
     params: {
       intent: Hash;
+      /**
+       * As for token.get.
+       */
+      waitMs?: number;
     };
     result: {
       /**

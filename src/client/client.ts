@@ -105,7 +105,8 @@ export class WeftClient {
    * @throws WeftError CHECKPOINT_NOT_YET (time ran out), TX_UNKNOWN, ENTRY_ABSENT, RECORD_AMBIGUOUS …
    */
   async fetchToken(which: TokenRequest, { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
-    return text(await untilPublished(async () => (await this.call('token.get', which)).token, timeoutMs), 'token');
+    const ask = async (waitMs: number) => (await this.call('token.get', { ...which, waitMs }, waitMs + 10_000)).token;
+    return text(await untilPublished(ask, timeoutMs), 'token');
   }
 
   /**
@@ -113,7 +114,7 @@ export class WeftClient {
    * @throws WeftError CHECKPOINT_NOT_YET (time ran out), GRANT_UNKNOWN
    */
   async fetchStatus(intent: string, { timeoutMs = 5_000 }: SubmitOptions = {}): Promise<string> {
-    const ask = async () => (await this.call('token.status', { intent })).status;
+    const ask = async (waitMs: number) => (await this.call('token.status', { intent, waitMs }, waitMs + 10_000)).status;
     return text(await untilPublished(ask, timeoutMs), 'status');
   }
 
@@ -255,12 +256,12 @@ export function connect(options: RpcOptions): WeftClient {
   return new WeftClient(options);
 }
 
-/** What is final a moment before a quorum has cosigned it is waited for. */
-async function untilPublished<Answer>(ask: () => Promise<Answer>, timeoutMs: number): Promise<Answer> {
+/** What is final a moment before a quorum has cosigned it is waited for: at the node, where that can. */
+async function untilPublished<Answer>(ask: (waitMs: number) => Promise<Answer>, timeoutMs: number): Promise<Answer> {
   const deadline = performance.now() + timeoutMs;
   for (let attempt = 0; ; attempt++) {
     try {
-      return await ask();
+      return await ask(Math.ceil(Math.max(0, Math.min(waitMsMax, deadline - performance.now()))));
     } catch (error) {
       const pauseMs = pauseAfter(error, attempt);
       const notYet = error instanceof WeftError && error.code === 'CHECKPOINT_NOT_YET';

@@ -10,7 +10,7 @@ import type { PolicySetDocument } from '../policy/types.ts';
 import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
-import { type Leaf, recordLeaf, recordType, txLeaf } from './leaves.ts';
+import { type Leaf, leafOf, txLeaf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
 import { type Decider, policyDecider } from './policyEngines.ts';
 import { type PolicyVerdicts, policyVerdicts, SECOND_SET, SetsOfBlock } from './policyVerdicts.ts';
@@ -103,8 +103,8 @@ export class BlockExecution {
     this.#txIds.add(tx.txId);
     this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;
     const index = this.parent.header.logSize + this.#leaves.length;
-    this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx' });
-    for (const record of applied.records) this.#leaves.push({ bytes: recordLeaf(record), type: recordType(record) });
+    this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx', audience: '' });
+    for (const record of applied.records) this.#leaves.push(leafOf(record));
     this.#state.writes.add(applied.changes);
     this.#outcomes.push({
       txId: tx.txId,
@@ -145,7 +145,7 @@ export class BlockExecution {
     const writes = this.#state.writes;
     const changes = writes.values;
     const end = this.rules.endBlock(this.#state, this.#block);
-    for (const each of end.records) this.#leaves.push({ bytes: recordLeaf(each), type: recordType(each) });
+    for (const each of end.records) this.#leaves.push(leafOf(each));
     writes.add(end.changes);
     const tree = parent.tree.update(writes.hashes());
     const stateRoot = toHex(tree.root());
@@ -161,7 +161,7 @@ export class BlockExecution {
       policy: { version: policy.version, digest: policy.digest },
       validators: epoch.digest,
     });
-    const leaves = [...this.#leaves, { bytes: recordLeaf(record), type: recordType(record) }];
+    const leaves = [...this.#leaves, leafOf(record)];
     const leafHashes = leaves.map(({ bytes }) => treeHasher.leafHash(bytes));
     const tileRoots: Uint8Array[] = [];
     const frontier = parent.frontier.appendAll(leafHashes, tileHeight, (root) => tileRoots.push(root));

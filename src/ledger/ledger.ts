@@ -375,6 +375,11 @@ export class Ledger {
     return this.#history.entry(index, this.#finalized.header);
   }
 
+  /** A finalized log entry's bytes, where its height does not matter (to find that takes a search). */
+  leaf(index: number): Uint8Array | undefined {
+    return index < this.#finalized.header.logSize ? this.#store.leaf(index) : undefined;
+  }
+
   /** Finalized state. */
   get state(): StateReader {
     return this.#chain.tip.layer;
@@ -425,9 +430,14 @@ export class Ledger {
       : this.#store.indexes('account', filter.account, from, limit);
   }
 
-  /** Log indexes of the last records of a type, newest first. */
-  newestRecords(type: string, limit: number): Promise<number[]> {
-    return this.#store.newest(type, limit);
+  /** Log indexes of the last records of a type, newest first; those below `before`, if it is given. */
+  newestRecords(type: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<number[]> {
+    return this.#store.newest('type', type, before, limit);
+  }
+
+  /** Log indexes of the last decisions about intents that are for an account, newest first, below `before`. */
+  newestDecisionsFor(audience: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<number[]> {
+    return this.#store.newest('audience', audience, before, limit);
   }
 
   /**

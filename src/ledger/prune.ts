@@ -121,7 +121,7 @@ function namesEpoch(leaf: Uint8Array, store: Store): boolean {
 
 /** Gives back the disk that deleted keys still take: LevelDB does so by itself only when it happens to write there. */
 export async function compactPruned(store: Store): Promise<void> {
-  for (const prefix of ['b', 'c', 'i', 'x', 'a', 'y', 'l']) {
+  for (const prefix of ['b', 'c', 'i', 'x', 'a', 'f', 'y', 'l']) {
     const [from, to] = prefixRange(prefix);
     await store.compact(from, to);
   }

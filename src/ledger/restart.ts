@@ -57,7 +57,7 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   let height = store.tipHeight();
   if (height === undefined) {
     await store.writeGenesis(
-      { bytes: genesis.leaf, type: 'genesis' },
+      { bytes: genesis.leaf, type: 'genesis', audience: '' },
       new StateWrites().add(genesis.changes),
       genesis.epoch,
     );

@@ -4,8 +4,8 @@ import { decodeUtf8 } from '../codec/utf8.ts';
 import { txIdOf } from '../crypto/digests.ts';
 import { decodeEnvelope } from '../crypto/dsse.ts';
 import type { WriteOp } from './keyValue.ts';
-import { envelopeOfLeaf } from './leaves.ts';
-import { accountKey, txKey, typeKey } from './storeKeys.ts';
+import { audienceOf, envelopeOfLeaf } from './leaves.ts';
+import { accountKey, audienceKey, txKey, typeKey } from './storeKeys.ts';
 
 const empty = new Uint8Array(0);
 
@@ -22,7 +22,7 @@ export type EntryTx = {
 export type EntryFacts = {
   readonly transactions: readonly EntryTx[];
   /** Records by which they are found; block records are found by height. */
-  readonly records: readonly { readonly index: number; readonly type: string }[];
+  readonly records: readonly { readonly index: number; readonly type: string; readonly audience: string }[];
 };
 
 /**
@@ -32,7 +32,7 @@ export type EntryFacts = {
  */
 export function readEntries(first: number, leaves: readonly Uint8Array[]): EntryFacts {
   const transactions: EntryTx[] = [];
-  const records: { index: number; type: string }[] = [];
+  const records: { index: number; type: string; audience: string }[] = [];
   let open:
     | { txId: string; account: string; expires: number; index: number; records: number; refused?: string }
     | undefined;
@@ -54,7 +54,7 @@ export function readEntries(first: number, leaves: readonly Uint8Array[]): Entry
       open.records += 1;
       if (type === 'tx.refused' && typeof record['code'] === 'string') open.refused = record['code'];
     } else close();
-    if (type !== 'block') records.push({ index: first + i, type });
+    if (type !== 'block') records.push({ index: first + i, type, audience: audienceOf(record) });
   }
   close();
   return { transactions, records };
@@ -65,7 +65,10 @@ export function indexOps(height: number, { transactions, records }: EntryFacts, 
   const op = (key: Uint8Array, value: Uint8Array): WriteOp =>
     remove ? { type: 'del', key } : { type: 'put', key, value };
   return [
-    ...records.map(({ index, type }) => op(typeKey(type, index), empty)),
+    ...records.flatMap(({ index, type, audience }) => [
+      op(typeKey(type, index), empty),
+      ...(audience === '' ? [] : [op(audienceKey(audience, index), empty)]),
+    ]),
     ...transactions.flatMap(({ txId, account, expires, index, records: count, refused }) => [
       op(txKey(txId), encodeCbor([height, index, count, expires, refused ?? null])),
       op(accountKey(account, index), empty),

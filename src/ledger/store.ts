@@ -14,6 +14,7 @@ import type { Executed } from './overlay.ts';
 import { freeze, type StateWrites } from './stateValue.ts';
 import {
   accountKey,
+  audienceKey,
   blockIdKey,
   blockKey,
   certificateKey,
@@ -245,10 +246,11 @@ export class Store {
     return found;
   }
 
-  /** The last ones of a type, newest first. */
-  async newest(type: string, limit: number): Promise<number[]> {
+  /** The last ones below `before`, newest first: records of a type, or decisions about intents that are for an account. */
+  async newest(by: 'type' | 'audience', name: string, before: number, limit: number): Promise<number[]> {
     const found: number[] = [];
-    const [from, to] = [typeKey(type, 0), typeKey(type, Number.MAX_SAFE_INTEGER)];
+    const keyOf = by === 'type' ? typeKey : audienceKey;
+    const [from, to] = [keyOf(name, 0), keyOf(name, before)];
     for await (const [key] of this.#database.range(from, to, limit, true)) found.push(indexOfKey(key));
     return found;
   }
@@ -328,10 +330,11 @@ function pushBlock(ops: WriteOp[], block: Executed): void {
   const { header, headerBytes, blockId, transactions, outcomes, leaves, firstIndex, nextEpoch, epoch } = block;
   ops.push(put(blockKey(header.height), encodeCbor([headerBytes, transactions.length])));
   ops.push(put(blockIdKey(blockId), numberBytes(header.height)));
-  for (const [i, { bytes, type }] of leaves.entries()) {
+  for (const [i, { bytes, type, audience }] of leaves.entries()) {
     const index = firstIndex + i;
     ops.push(put(leafKey(index), bytes));
     if (type !== 'tx' && type !== 'block') ops.push(put(typeKey(type, index), empty));
+    if (audience !== '') ops.push(put(audienceKey(audience, index), empty));
   }
   for (const [i, { txId, index, records, refused }] of outcomes.entries()) {
     const tx = transactions[i]?.tx;

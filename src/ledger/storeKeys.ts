@@ -17,6 +17,7 @@ import { encodeUtf8 } from '../codec/utf8.ts';
  * | `x` txId | CBOR [height, index, records, expires, refusal code or null]; also the duplicate window |
  * | `y` type, 0, index | empty: records by type |
  * | `a` account, 0, index | empty: tx leaves by account |
+ * | `f` account, 0, index | empty: decisions about intents by the account that they are for |
  * | `m` name | one value: `version`, `genesis`, `tip` (height), `floor` (floor.ts), `cosigned`, `note/…` |
  */
 function key(prefix: string, length: number): Uint8Array {
@@ -81,6 +82,7 @@ function namedIndexKey(prefix: string, name: string, index: number): Uint8Array 
 }
 
 export const typeKey = (type: string, index: number): Uint8Array => namedIndexKey('y', type, index);
+export const audienceKey = (account: string, index: number): Uint8Array => namedIndexKey('f', account, index);
 export const accountKey = (account: string, index: number): Uint8Array => namedIndexKey('a', account, index);
 
 /** Index at the end of a type or account key. */

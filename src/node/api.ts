@@ -184,6 +184,22 @@ export type IntentAnswer = {
   readonly expires: number;
 };
 
+/** Which intents: all that are left out means any. */
+export type IntentsAsked = {
+  readonly limit: number;
+  /** The account that they are for. */
+  readonly audience?: string;
+  readonly status?: 'pending' | 'granted';
+  /** Only those decided below this log index. */
+  readonly before?: number;
+};
+
+export type IntentPage = {
+  readonly intents: readonly IntentAnswer[];
+  /** `before` of the next page, where there may be one; a page may be shorter than `limit` all the same. */
+  readonly next?: number;
+};
+
 /** Open alerts. `by` null: the ledger itself. `index`: log entry of the record. */
 export type AlertList = readonly {
   readonly alert: string;
@@ -212,6 +228,8 @@ export type NodeApi = {
   wait(id: string, timeoutMs: number): Promise<TxStatus>;
   block(heightOrId: number | string): BlockSummary | undefined;
   entry(index: number): LogEntry | undefined;
+  /** Resolves with the next checkpoint that is published, or when `timeoutMs` has passed. */
+  published(timeoutMs: number): Promise<void>;
   /** The newest published checkpoint (a signed note: log line and q cosigner lines), or undefined before the first. */
   checkpoint(): string | undefined;
   /** The closing checkpoint of an epoch that is over, cosigned by a quorum of its own validators: a step of the walk of trust. */
@@ -239,7 +257,7 @@ export type NodeApi = {
   /** Throws INTENT_UNKNOWN. */
   intent(id: string): IntentAnswer;
   /** Those that were decided last, newest first. */
-  intents(limit: number): Promise<readonly IntentAnswer[]>;
+  intents(asked: IntentsAsked): Promise<IntentPage>;
   /** Those that wait for approvals: each requester's newest before anybody's second. */
   waitingIntents(limit: number): Promise<readonly IntentAnswer[]>;
   /** Open alerts, newest first. */

@@ -5,11 +5,10 @@ import type { IntentsProposeBody } from '../../schemas/types/tx/intents.propose.
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { envelopeOfLeaf } from '../ledger/leaves.ts';
+import { envelopeOfLeaf, intentDecisions } from '../ledger/leaves.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { effectDigest } from '../token/effect.ts';
-import { statementType } from '../token/grant.ts';
-import type { AlertList, IntentAnswer } from './api.ts';
+import type { AlertList, IntentAnswer, IntentPage, IntentsAsked } from './api.ts';
 
 /** What people and programs are told about intents and alerts: log and state together. It is this node's word; tokens are evidence. */
 
@@ -87,21 +86,35 @@ function decidedOf(index: number, leaf: Uint8Array): Decided | undefined {
   return { status: 'denied', policy: record.policy, index, why: record.why ?? '' };
 }
 
-const decisions = [statementType, 'intents.pending', 'intents.denied'];
+/** Decisions looked through for one answer: what is sought may be rare, and the next page goes on where this one ended. */
+const lookedAtMax = 256;
 
-/** Those that were decided last, newest first. */
-export async function intentsOf(ledger: Ledger, limit: number): Promise<IntentAnswer[]> {
-  const indices = (await Promise.all(decisions.map((type) => ledger.newestRecords(type, limit)))).flat();
-  const ids = indices
-    .sort((a, b) => b - a)
-    .flatMap((index) => {
-      const leaf = ledger.entry(index)?.leaf;
-      return leaf === undefined ? [] : [intentIn(leaf)];
-    });
-  return [...new Set(ids)].slice(0, limit).flatMap((id) => {
+/**
+ * Those that were decided last, newest first; one that was granted after it had waited stands where it was granted, and may stand on a
+ * further page where it began to wait.
+ */
+export async function intentsOf(ledger: Ledger, asked: IntentsAsked): Promise<IntentPage> {
+  const { limit, audience, status, before } = asked;
+  const looked = status === undefined ? limit : Math.max(limit, lookedAtMax);
+  const newest = (type: string) => ledger.newestRecords(type, looked, before);
+  const indices =
+    audience === undefined
+      ? (await Promise.all(intentDecisions.map(newest))).flat().sort((a, b) => b - a)
+      : await ledger.newestDecisionsFor(audience, looked, before);
+  const found = new Map<string, IntentAnswer>();
+  for (const [n, index] of indices.slice(0, looked).entries()) {
+    const leaf = ledger.leaf(index);
+    const id = leaf === undefined ? '' : intentIn(leaf);
+    const kept = readIntent(ledger.state, id);
+    // Only what state knows can be granted or wait: what is over costs one look.
+    const passedOver = found.has(id) || (status !== undefined && kept?.status !== status);
     // Its proposal may have been pruned.
-    return ledger.transaction(id) === undefined ? [] : [intentOf(ledger, id)];
-  });
+    if (!passedOver && ledger.transaction(id) !== undefined) found.set(id, intentOf(ledger, id));
+    const more = n + 1 < indices.length || indices.length >= looked;
+    if (found.size >= limit || n + 1 >= looked)
+      return { intents: [...found.values()], ...(more ? { next: index } : {}) };
+  }
+  return { intents: [...found.values()] };
 }
 
 /** Looked through for those that wait still: no more wait, unless four accounts and more have as many as each may. */
@@ -115,7 +128,7 @@ export async function waitingOf(ledger: Ledger, limit: number): Promise<IntentAn
   const counts = new Map<string, number>();
   const turns: string[][] = [];
   for (const index of await ledger.newestRecords('intents.pending', waitingMax)) {
-    const leaf = ledger.entry(index)?.leaf;
+    const leaf = ledger.leaf(index);
     const kept = leaf === undefined ? undefined : readIntent(ledger.state, intentIn(leaf));
     if (kept?.status !== 'pending') continue;
     const turn = counts.get(kept.requester) ?? 0;

@@ -506,7 +506,10 @@ export class WeftNode {
       },
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#failure.fail(code, detail),
-      published: (note, size) => this.#published.newest(note, size),
+      published: (note, size) => {
+        this.#published.newest(note, size);
+        this.#subscribers.published();
+      },
       otherEpoch: (peer, other) => this.#gateway?.otherEpoch(peer, other),
     });
   }

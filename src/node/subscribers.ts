@@ -8,6 +8,8 @@ type Listener = (event: NodeEvent) => void;
 export class Subscribers {
   readonly #blocks = new Set<Listener>();
   readonly #records = new Set<{ readonly type?: string; readonly account?: string; readonly listener: Listener }>();
+  /** Who waits for a checkpoint: as many as requests are answered at a time. */
+  readonly #checkpoints = new Set<() => void>();
   readonly #txs = new Map<string, Set<Listener>>();
 
   add(subscription: Subscription, listener: Listener): () => void {
@@ -35,6 +37,28 @@ export class Subscribers {
   committed(block: CommittedBlock, summary: BlockSummary): void {
     for (const listener of this.#blocks) listener({ topic: 'blocks', block: summary });
     if (this.#records.size > 0) this.#tellRecords(block);
+  }
+
+  /** A checkpoint was published. */
+  published(): void {
+    const waiting = [...this.#checkpoints];
+    this.#checkpoints.clear();
+    for (const tell of waiting) tell();
+  }
+
+  /** Resolves with the next checkpoint, or when the time has passed. */
+  nextPublished(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const tell = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#checkpoints.delete(tell);
+        resolve();
+      }, timeoutMs).unref();
+      this.#checkpoints.add(tell);
+    });
   }
 
   /** Whether anybody waits for this transaction: its status is made only then. */

@@ -1,8 +1,8 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import schema from '../../schemas/rpc.schema.json' with { type: 'json' };
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.ts';
-import type { NodeApi } from '../node/api.ts';
+import type { IntentsAsked, NodeApi } from '../node/api.ts';
 import { statusPathsMax } from '../token/statusForm.ts';
 import { openRpcDocument } from './openRpc.ts';
 
@@ -99,7 +99,8 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ],
   [
     'token.get',
-    (params, { api }) => {
+    (params, context) => {
+      const { api } = context;
       const index = integer(params, 'index');
       const record = integer(params, 'record');
       const given = ['index', 'tx', 'intent'].filter((name) => params[name] !== undefined);
@@ -107,16 +108,22 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       if (params['intent'] !== undefined) {
         if (record !== undefined)
           throw invalidParams("'record' counts the records of a 'tx'; an 'intent' has one grant");
-        return { token: api.token({ intent: text(params, 'intent') }) };
+        const intent = text(params, 'intent');
+        return oncePublished(context, params, () => ({ token: api.token({ intent }) }));
       }
       if (index !== undefined) {
         if (record !== undefined) throw invalidParams("'record' counts the records of a 'tx'; an 'index' needs none");
-        return { token: api.token({ index }) };
+        return oncePublished(context, params, () => ({ token: api.token({ index }) }));
       }
-      return { token: api.token({ tx: text(params, 'tx'), ...(record === undefined ? {} : { record }) }) };
+      const wanted = { tx: text(params, 'tx'), ...(record === undefined ? {} : { record }) };
+      return oncePublished(context, params, () => ({ token: api.token(wanted) }));
     },
   ],
-  ['token.status', (params, { api }) => ({ status: api.tokenStatus(text(params, 'intent')) })],
+  [
+    'token.status',
+    (params, context) =>
+      oncePublished(context, params, () => ({ status: context.api.tokenStatus(text(params, 'intent')) })),
+  ],
   ['state.proof', (params, { api }) => ({ proof: api.stateProof(texts(params, 'paths')) })],
   [
     'state.get',
@@ -133,7 +140,11 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     'intents.list',
     async (params, { api }) => {
       const limit = integer(params, 'limit') ?? intentsDefault;
-      return { intents: await (params['waiting'] === true ? api.waitingIntents(limit) : api.intents(limit)) };
+      const { waiting, ...filter } = params;
+      if (waiting !== true) return api.intents({ ...(filter as Partial<IntentsAsked>), limit });
+      if (['audience', 'status', 'before'].some((name) => params[name] !== undefined))
+        throw invalidParams("'waiting' goes with 'limit' alone");
+      return { intents: await api.waitingIntents(limit) };
     },
   ],
   ['alerts.list', async (_, { api }) => ({ alerts: await api.alerts() })],
@@ -163,7 +174,9 @@ export function weightOf(name: string, params: unknown): number {
     case 'intents.list':
       return (
         2 * Math.min(Math.max(integer(given, 'limit') ?? intentsDefault, 1), intentsMax) +
-        (given['waiting'] === true ? 50 : 0)
+        (given['waiting'] === true ? 50 : 0) +
+        // Decisions that are looked at and passed over.
+        (given['status'] === undefined ? 0 : 20)
       );
     // Looks through the newest that were raised.
     case 'alerts.list':
@@ -172,6 +185,23 @@ export function weightOf(name: string, params: unknown): number {
       return 10;
     default:
       return 1;
+  }
+}
+
+/**
+ * What a published checkpoint must cover, asked again with each that is published while `waitMs` lasts: whoever waits learns of it at
+ * once, and asks once.
+ */
+async function oncePublished<T>({ api, waitMsMax }: MethodContext, params: Params, ask: () => T): Promise<T> {
+  const deadline = performance.now() + Math.min(integer(params, 'waitMs') ?? 0, waitMsMax);
+  for (;;) {
+    try {
+      return ask();
+    } catch (error) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0 || codeOf(error) !== 'CHECKPOINT_NOT_YET') throw error;
+      await api.published(leftMs);
+    }
   }
 }
 

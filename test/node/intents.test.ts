@@ -5,6 +5,7 @@ import t from 'tap';
 import type { JsonObject } from '../../contracts/types.ts';
 import { consumeGrant, newAttempt, proposeIntent, reportOutcome } from '../../src/client/index.ts';
 import { codeOf } from '../../src/codec/error.ts';
+import type { IntentsAsked } from '../../src/node/api.ts';
 import { effectDigest, readTrust, verifyToken } from '../../src/token/node.ts';
 import { EpochNet } from './epochNet.ts';
 
@@ -79,17 +80,44 @@ t.test('a repair, a change that people approve, and one that nobody reported', a
     evidence: [],
   });
   t.throws(() => api.intent(notAnIntent), { code: 'INTENT_UNKNOWN' });
+  const pages = async (asked: IntentsAsked): Promise<string[]> => {
+    const { intents, next } = await api.intents(asked);
+    const ids = intents.map(({ intent }) => intent);
+    t.ok(ids.length <= asked.limit);
+    return next === undefined ? ids : [...ids, ...(await pages({ ...asked, before: next }))];
+  };
   t.strictSame(
-    (await api.intents(10)).map(({ intent }) => intent),
+    (await api.intents({ limit: 10 })).intents.map(({ intent }) => intent),
     [gates, waiting, granted],
     'newest decision first, each once',
   );
-  t.equal((await api.intents(1)).length, 1);
+  t.equal((await api.intents({ limit: 1 })).intents.length, 1);
+  t.strictSame(
+    await pages({ limit: 1 }),
+    [gates, waiting, waiting, granted],
+    'page by page; what waited has two decisions',
+  );
 
   // Who is denied often is heard of often, and hides nothing from those who approve.
   const second = await ask('config.restore', { ...change, config: 'other.conf' });
   for (let n = 0; n < 2; n += 1) await ask('service.restart', { host: `gate-${n}`, service: 'weft-gate' });
-  t.notOk((await api.intents(2)).some(({ intent }) => intent === second));
+  t.notOk((await api.intents({ limit: 2 })).intents.some(({ intent }) => intent === second));
+  // Nor does it hide what an executor is to do, nor does what others are to do.
+  const [audience, other] = ['actuator-web-1', 'actuator-web-2'];
+  const foreign = await send(
+    'healer',
+    proposeIntent({
+      action: 'service.restart',
+      effect: { host: 'web-4', service: 'cache' },
+      ttlMs: 60_000,
+      audience: other,
+    }),
+  );
+  t.strictSame(await pages({ limit: 1, audience: other }), [foreign]);
+  t.strictSame(await pages({ limit: 2, audience, status: 'granted' }), [waiting, granted]);
+  t.strictSame(await pages({ limit: 1, audience, status: 'pending' }), [second]);
+  t.strictSame(await pages({ limit: 3, audience: 'nobody' }), []);
+  t.notOk((await pages({ limit: 2, audience })).includes(foreign));
   t.strictSame(
     (await api.waitingIntents(2)).map(({ intent }) => intent),
     [second],

@@ -28,7 +28,10 @@ export type FakeNode = NodeApi & {
   fire(event: NodeEvent): void;
   finalize(id: string, refused?: string): void;
   subscribers(): number;
-  readonly flags: { ready: boolean; healthy: boolean; checkpoint: boolean; internal: boolean };
+  /** `uncovered`: so many times more a token is not covered by a checkpoint yet. */
+  readonly flags: { ready: boolean; healthy: boolean; checkpoint: boolean; internal: boolean; uncovered: number };
+  /** How long somebody was ready to wait for a checkpoint, each time. */
+  readonly waitedMs: number[];
 };
 
 export const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -109,7 +112,8 @@ export function fakeNode(): FakeNode {
   const proposals: GovernanceStatus['proposals'][number][] = [];
   const knownIntents: IntentAnswer[] = [];
   const openAlerts: AlertList[number][] = [];
-  const flags = { ready: true, healthy: true, checkpoint: true, internal: false };
+  const flags = { ready: true, healthy: true, checkpoint: true, internal: false, uncovered: 0 };
+  const waitedMs: number[] = [];
   const newest = fakeBlock(12);
   const statusOf = (id: string): TxStatus => transactions.get(id) ?? { status: 'unknown', id };
   const fire = (event: NodeEvent): void => {
@@ -124,6 +128,7 @@ export function fakeNode(): FakeNode {
     submitted,
     submitErrors,
     flags,
+    waitedMs,
     proposals,
     knownIntents,
     openAlerts,
@@ -214,8 +219,16 @@ export function fakeNode(): FakeNode {
     },
     entry: (index) => (index === 0 ? { index, leaf: new TextEncoder().encode(leafText), height: 0 } : undefined),
     closing: (epoch) => (epoch === 1 ? checkpointText : undefined),
+    published: (timeoutMs) => {
+      waitedMs.push(timeoutMs);
+      return Promise.resolve();
+    },
     checkpoint: () => (flags.checkpoint ? checkpointText : undefined),
     token: (which) => {
+      if (flags.uncovered > 0) {
+        flags.uncovered -= 1;
+        throw new WeftError('CHECKPOINT_NOT_YET', 'no checkpoint covers it yet');
+      }
       if ('index' in which) return `weft-token/v1\nindex ${which.index}\n`;
       if ('intent' in which) return `weft-token/v1\nintent ${which.intent}\n`;
       if (which.record === undefined) {
@@ -278,7 +291,12 @@ export function fakeNode(): FakeNode {
       if (found !== undefined) return found;
       throw new WeftError('INTENT_UNKNOWN', `this node knows no intent ${id}`);
     },
-    intents: async (limit) => knownIntents.slice(0, limit),
+    intents: async ({ limit, audience, status }) => ({
+      intents: knownIntents
+        .filter((each) => audience === undefined || each.audience === audience)
+        .filter((each) => status === undefined || each.status === status)
+        .slice(0, limit),
+    }),
     waitingIntents: async (limit) => knownIntents.filter(({ status }) => status === 'pending').slice(0, limit),
     alerts: async () => [...openAlerts],
     subscribe: (subscription, listener) => {

@@ -54,6 +54,9 @@ t.test('every method answers what its schema says', async (t) => {
   t.match((await ask('token.get', { index: 7 })).token, /index 7/);
   t.match((await ask('token.get', { tx: id, record: 1 })).token, / 1\n/);
   t.match((await ask('token.get', { intent: id })).token, /intent/);
+  api.flags.uncovered = 2;
+  t.match((await ask('token.get', { index: 7, waitMs: 5000 })).token, /index 7/, 'as soon as a checkpoint covers it');
+  t.same([api.waitedMs.length, api.waitedMs.every((ms) => ms > 0 && ms <= 5000)], [2, true]);
   t.match((await ask('token.status', { intent: id })).status, /weft-status\/v1/);
   t.match((await ask('state.proof', { paths: ['a/b/c'] })).proof, /a\/b\/c/);
   t.match((await ask('chain.walk', { epoch: 2 })).walk, /"from":2/);
@@ -71,6 +74,11 @@ t.test('every method answers what its schema says', async (t) => {
   t.match(await ask('intents.get', { intent: hash('intent') }), { status: 'pending', approvals: ['warden'] });
   t.equal((await ask('intents.list', { limit: 1 })).intents.length, 1);
   t.ok((await ask('intents.list', { waiting: true })).intents.every(({ status }: any) => status === 'pending'));
+  t.same((await ask('intents.list', { audience: 'actuator-web-2' })).intents, []);
+  t.equal(
+    (await ask('intents.list', { audience: 'actuator-web-1', status: 'granted', before: 100 })).intents.length,
+    1,
+  );
   t.same(await ask('alerts.list', {}), { alerts: [] });
   const document = await ask('rpc.discover', {});
   const listed = document.methods.map((each: any) => each.name);
@@ -118,6 +126,9 @@ t.test('errors have standard numbers and stable codes', async (t) => {
   t.equal(ambiguous.data.indices, '41,42', 'details travel');
   api.flags.checkpoint = false;
   await refused(request('log.checkpoint'), -32001, 'CHECKPOINT_NOT_YET');
+  api.flags.uncovered = 1;
+  await refused(request('token.get', { index: 7 }), -32001, 'CHECKPOINT_NOT_YET');
+  t.same(api.waitedMs, [], 'nobody waits who did not ask to');
   api.submitErrors.push(new WeftError('TX_EXPIRED', 'too late', { expires: 1 }));
   const expired = await refused(request('tx.submit', { envelope: '{}' }), -32000, 'TX_EXPIRED');
   t.same([expired.message, expired.data.expires], ['too late', 1]);
