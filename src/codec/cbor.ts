@@ -31,9 +31,40 @@ const ENCODE_DEPTH_MAX = 64;
 
 /** The one encoding of a value. Refusals: `CBOR_UNSUPPORTED` (no such value in the subset), `UTF8_INVALID`. */
 export function encodeCbor(value: Cbor): Uint8Array {
-  const writer: Writer = { bytes: new Uint8Array(256), length: 0 };
+  // One buffer for all small values: what is handed out is a copy of its beginning, and nobody else encodes meanwhile.
+  const writer: Writer = { bytes: scratch, length: 0 };
   write(writer, value, 0);
   return writer.bytes.slice(0, writer.length);
+}
+
+const scratch = new Uint8Array(4096);
+
+/** The encoding of an array of byte strings, in one piece of its size: for those that are large. */
+export function encodeCborBytes(items: readonly Uint8Array[]): Uint8Array {
+  let length = headBytes(items.length);
+  for (const item of items) length += headBytes(item.length) + item.length;
+  const writer: Writer = { bytes: new Uint8Array(length), length: 0 };
+  putHead(writer, ARRAY, items.length);
+  for (const item of items) {
+    putHead(writer, BYTES, item.length);
+    writer.bytes.set(item, writer.length);
+    writer.length += item.length;
+  }
+  return writer.bytes;
+}
+
+/** What stands before the last item of an array that ends with a byte string of `length` bytes: the caller puts the bytes behind it. */
+export function encodeCborBefore(items: readonly Cbor[], length: number): Uint8Array {
+  const writer: Writer = { bytes: scratch, length: 0 };
+  writeHead(writer, ARRAY, items.length + 1);
+  for (const item of items) write(writer, item, 1);
+  writeHead(writer, BYTES, length);
+  return writer.bytes.slice(0, writer.length);
+}
+
+/** Bytes of the head of a byte string or array of `length` < 2^32. */
+export function headBytes(length: number): number {
+  return length < 24 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
 }
 
 type Writer = { bytes: Uint8Array; length: number };
@@ -82,6 +113,11 @@ function writeBytes(writer: Writer, bytes: Uint8Array): void {
 
 function writeHead(writer: Writer, major: number, argument: number): void {
   reserve(writer, 9);
+  putHead(writer, major, argument);
+}
+
+/** Where there is room for it. */
+function putHead(writer: Writer, major: number, argument: number): void {
   const { bytes } = writer;
   let at = writer.length;
   const type = major << 5;

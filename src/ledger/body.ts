@@ -1,4 +1,4 @@
-import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { decodeCbor, encodeCborBytes } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { fromHex, toHex } from '../codec/hex.ts';
 import { ENVELOPE_BYTES_MAX } from '../crypto/dsse.ts';
@@ -13,7 +13,7 @@ export type BodyLimits = { readonly maxBlockBytes: number; readonly maxBlockTxs:
 
 /** CBOR array of byte strings: the envelopes' exact bytes, in block order. */
 export function encodeBody(envelopes: readonly Uint8Array[]): Uint8Array {
-  return encodeCbor(envelopes);
+  return encodeCborBytes(envelopes);
 }
 
 /** Refusals: `BLOCK_TOO_LARGE` (bytes or count), `BODY_INVALID` (no list of non-empty byte strings ≤ 48 KiB), `CBOR_*`. */
@@ -41,11 +41,6 @@ export function checkBodySize(bytes: number, transactions: number, limits: BodyL
       `A body of ${transactions} transactions; at most ${limits.maxBlockTxs} are valid.`,
     );
   }
-}
-
-/** Bytes of the CBOR head of a byte string or array of `length`. */
-export function cborHeadBytes(length: number): number {
-  return length < 24 ? 1 : length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
 }
 
 /** RFC 6962 root over the envelope ids (hex, block order), each as a leaf of 32 bytes. Of none: SHA-256 of nothing. */

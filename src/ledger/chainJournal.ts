@@ -97,7 +97,7 @@ export class ChainJournal implements ConsensusJournal {
       if (this.#modules.isFinalized(blockId)) return;
       throw new WeftError('BLOCK_UNKNOWN', `Block ${blockId} is not executed here, so it cannot be kept.`);
     }
-    this.#journal.append(encodeJournalBlock(block.header, block.body));
+    this.#journal.append(...encodeJournalBlock(block.header, block.body));
     this.#held.add(blockId);
   }
 

@@ -2,12 +2,13 @@ import type { BlockFacts } from '../../consensus/types.ts';
 import { needRuleset, type Ruleset, type RulesetSource } from '../../contracts/rulesets.ts';
 import { activeKey, isActive } from '../../contracts/signatures.ts';
 import type { BlockContext, Json, SignatureEntry, StateReader, Transaction } from '../../contracts/types.ts';
+import { headBytes } from '../codec/cbor.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { type SigningKey, signingKeyName } from '../crypto/verify.ts';
 import { tileHeight } from '../log/tiles.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
-import { cborHeadBytes, encodeBody, treeHasher, txRootOf } from './body.ts';
+import { encodeBody, treeHasher, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
 import { type Leaf, leafOf, txLeaf } from './leaves.ts';
@@ -79,12 +80,12 @@ export class BlockExecution {
 
   /** Of the encoded body. */
   get size(): number {
-    return cborHeadBytes(this.count) + this.#bytes;
+    return headBytes(this.count) + this.#bytes;
   }
 
   /** Size of the encoded body with one envelope more. */
   sizeWith(envelope: Uint8Array): number {
-    return cborHeadBytes(this.count + 1) + this.#bytes + cborHeadBytes(envelope.length) + envelope.length;
+    return headBytes(this.count + 1) + this.#bytes + headBytes(envelope.length) + envelope.length;
   }
 
   /** Undefined when the transaction may stand in this block, else the code for which the block would be invalid. */
@@ -101,7 +102,7 @@ export class BlockExecution {
     const applied = this.rules.apply(this.#state, this.#block, tx, decide, (document) => this.#verdict(tx, document));
     this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
-    this.#bytes += cborHeadBytes(tx.envelope.length) + tx.envelope.length;
+    this.#bytes += headBytes(tx.envelope.length) + tx.envelope.length;
     const index = this.parent.header.logSize + this.#leaves.length;
     this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx', audience: '' });
     for (const record of applied.records) this.#leaves.push(leafOf(record));

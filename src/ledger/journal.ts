@@ -1,9 +1,15 @@
 import { dirname, join } from 'node:path';
 import { WeftError } from '../codec/error.ts';
-import { concat } from '../codec/utf8.ts';
 import { diskCodeOf, diskError } from './diskError.ts';
 import type { AppendFile, Files } from './files.ts';
-import { decodeSegment, encodeFrame, encodeSegmentHead, segmentHeadBytes } from './journalFrame.ts';
+import {
+  decodeSegment,
+  encodeFrames,
+  encodeSegmentHead,
+  type Payload,
+  payloadBytes,
+  segmentHeadBytes,
+} from './journalFrame.ts';
 
 /**
  * Append-only, sequence-numbered, checksummed records in one file at a time (W1, W11; bytes: journalFrame.ts).
@@ -40,8 +46,8 @@ export class Journal {
   #durable: number;
   #checksum: Uint8Array = new Uint8Array(32);
   #bytes: number;
-  #pending: Uint8Array[] = [];
-  #fresh: readonly Uint8Array[] | undefined;
+  #pending: Payload[] = [];
+  #fresh: readonly Payload[] | undefined;
   #turn: Turn | undefined;
   #running: Promise<void> | undefined;
   #failure: WeftError | undefined;
@@ -131,14 +137,14 @@ export class Journal {
     return this.#bytes;
   }
 
-  /** Queues a record. @throws WeftError JOURNAL_NOT_STARTED (`restart` comes first), DISK_FULL, DISK_FAILED */
-  append(payload: Uint8Array): void {
+  /** Queues a record, given in pieces that stay as they are. @throws WeftError JOURNAL_NOT_STARTED (`restart` comes first), DISK_FULL, DISK_FAILED */
+  append(...payload: Payload): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#file === undefined && this.#fresh === undefined) {
       throw new WeftError('JOURNAL_NOT_STARTED', 'The journal is absent or damaged: start it with its floor first.');
     }
     this.#pending.push(payload);
-    this.#bytes += payload.length;
+    this.#bytes += payloadBytes(payload);
   }
 
   /** Resolves when everything appended before the call is durable. Once a sync failed all fail: DISK_FULL, DISK_FAILED. */
@@ -151,11 +157,12 @@ export class Journal {
     return this.#turn.promise;
   }
 
-  /** Replaces everything, also what is queued, by `payloads`; what is appended later follows them. Resolves when durable. */
-  restart(payloads: readonly Uint8Array[]): Promise<void> {
+  /** Replaces everything, also what is queued, by `records`; what is appended later follows them. Resolves when durable. */
+  restart(records: readonly (Payload | Uint8Array)[]): Promise<void> {
+    const payloads = records.map((record) => (record instanceof Uint8Array ? [record] : record));
     this.#fresh = payloads;
     this.#pending = [];
-    this.#bytes = payloads.reduce((sum, payload) => sum + payload.length, segmentHeadBytes);
+    this.#bytes = payloads.reduce((sum, payload) => sum + payloadBytes(payload), segmentHeadBytes);
     return this.sync();
   }
 
@@ -194,14 +201,14 @@ export class Journal {
     this.#turn = undefined;
   }
 
-  async #extend(batch: readonly Uint8Array[]): Promise<void> {
+  async #extend(batch: readonly Payload[]): Promise<void> {
     if (this.#file === undefined) throw new Error('no segment is open');
     await this.#file.append(this.#encode(batch));
     await this.#file.datasync();
     this.#durable = this.#sequence - 1;
   }
 
-  async #replace(fresh: readonly Uint8Array[], batch: readonly Uint8Array[]): Promise<void> {
+  async #replace(fresh: readonly Payload[], batch: readonly Payload[]): Promise<void> {
     const old = this.#segment;
     const segment = old + 1;
     const path = join(this.#folder, nameOf(segment));
@@ -209,7 +216,9 @@ export class Journal {
     this.#checksum = head.slice(56);
     this.#durable = this.#sequence - 1;
     const written = await this.#files.openAppend(`${path}.tmp`);
-    await written.append(concat(head, this.#encode([...fresh, ...batch])));
+    const bytes = this.#encode([...fresh, ...batch], head.length);
+    bytes.set(head);
+    await written.append(bytes);
     await written.datasync();
     await written.close();
     await this.#files.rename(`${path}.tmp`, path);
@@ -227,14 +236,11 @@ export class Journal {
     this.#damaged = false;
   }
 
-  #encode(payloads: readonly Uint8Array[]): Uint8Array {
-    const frames = payloads.map((payload) => {
-      const { bytes, checksum } = encodeFrame(payload, this.#sequence, this.#durable, this.#checksum);
-      this.#sequence += 1;
-      this.#checksum = checksum;
-      return bytes;
-    });
-    return concat(...frames);
+  #encode(payloads: readonly Payload[], lead = 0): Uint8Array {
+    const { bytes, checksum } = encodeFrames(payloads, this.#sequence, this.#durable, this.#checksum, lead);
+    this.#sequence += payloads.length;
+    this.#checksum = checksum;
+    return bytes;
   }
 }
 

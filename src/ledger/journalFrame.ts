@@ -43,23 +43,61 @@ export function encodeSegmentHead(identity: Uint8Array, firstSequence: number): 
   return head;
 }
 
-export function encodeFrame(
-  payload: Uint8Array,
+/** A payload in pieces, one behind the other: a block's body is not copied before it is in its frame. */
+export type Payload = readonly Uint8Array[];
+
+export function payloadBytes(payload: Payload): number {
+  let length = 0;
+  for (const piece of payload) length += piece.length;
+  return length;
+}
+
+/**
+ * Frames of these payloads behind `lead` bytes that are left to the caller, in one piece. `sequence`: of the first; `before`: the
+ * checksum before it.
+ */
+export function encodeFrames(
+  payloads: readonly Payload[],
   sequence: number,
   durable: number,
   before: Uint8Array,
+  lead = 0,
 ): { readonly bytes: Uint8Array; readonly checksum: Uint8Array } {
-  const bytes = new Uint8Array(frameHeadBytes + payload.length);
+  let length = lead;
+  for (const payload of payloads) length += frameHeadBytes + payloadBytes(payload);
+  const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, marker);
-  view.setUint32(4, payload.length);
-  view.setBigUint64(8, BigInt(sequence));
-  view.setBigUint64(16, BigInt(durable));
-  bytes.set(payload, frameHeadBytes);
-  const checksum = sha256(concat(before, bytes.subarray(0, signedBytes), payload));
-  bytes.set(checksum, 28);
-  view.setUint32(24, crcOf(bytes));
+  let checksum = before;
+  let at = lead;
+  for (const [i, payload] of payloads.entries()) {
+    let end = at + frameHeadBytes;
+    for (const piece of payload) {
+      bytes.set(piece, end);
+      end += piece.length;
+    }
+    // What is hashed stands in a row while the head is not written yet: the checksum before, the signed bytes, the payload.
+    const signed = at + frameHeadBytes - signedBytes;
+    bytes.set(checksum, signed - 32);
+    writeSigned(view, signed, end - at - frameHeadBytes, sequence + i, durable);
+    checksum = sha256(bytes.subarray(signed - 32, end));
+    writeSigned(view, at, end - at - frameHeadBytes, sequence + i, durable);
+    bytes.set(checksum, at + 28);
+    view.setUint32(at + 24, crcOf(bytes.subarray(at, end)));
+    at = end;
+  }
   return { bytes, checksum };
+}
+
+function writeSigned(view: DataView, at: number, length: number, sequence: number, durable: number): void {
+  view.setUint32(at, marker);
+  view.setUint32(at + 4, length);
+  writeCount(view, at + 8, sequence);
+  writeCount(view, at + 16, durable);
+}
+
+function writeCount(view: DataView, at: number, count: number): void {
+  view.setUint32(at, Math.floor(count / 2 ** 32));
+  view.setUint32(at + 4, count % 2 ** 32);
 }
 
 /** Undefined when not even the head holds: then nothing is known. */

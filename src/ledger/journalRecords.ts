@@ -1,8 +1,8 @@
 import type { BlockFacts, Certificate, Finalization, Floor, JournalRecord, Vote } from '../../consensus/types.ts';
-import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
+import { type Cbor, decodeCbor, encodeCbor, encodeCborBefore } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { fromHex, toHex } from '../codec/hex.ts';
-import { payloadBytesMax } from './journalFrame.ts';
+import { type Payload, payloadBytesMax } from './journalFrame.ts';
 import { kindNumber, kindOf, readSubject, subjectCbor } from './votes.ts';
 
 /**
@@ -48,8 +48,9 @@ export function encodeJournalRecord(record: JournalRecord, epoch: number): Uint8
   }
 }
 
-export function encodeJournalBlock(header: Uint8Array, body: Uint8Array): Uint8Array {
-  return encodeCbor([6, header, body]);
+/** In two pieces, of which the second is the body itself. */
+export function encodeJournalBlock(header: Uint8Array, body: Uint8Array): Payload {
+  return [encodeCborBefore([6, header], body.length), body];
 }
 
 /** Of bytes whose checksum held: what does not fit was written by another version. @throws WeftError JOURNAL_INVALID */

@@ -72,14 +72,12 @@ export async function openLevel(folder: string): Promise<KeyValue> {
       }
     },
     async write(ops) {
-      if (ops.length <= stepsPerTurn) return level.batch(ops as WriteOp[], { sync: true });
-      // The same batch, put together piece by piece: of a hundred thousand operations it takes half a second.
+      // Put together piece by piece, without an object for each: an array costs twice as much, and of a hundred thousand operations
+      // it holds everything else up for half a second.
       const batch = level.batch();
-      await inTurns(
-        ops,
-        () => 1,
-        (op) => (op.type === 'put' ? batch.put(op.key, op.value) : batch.del(op.key)),
-      );
+      const add = (op: WriteOp) => (op.type === 'put' ? batch.put(op.key, op.value) : batch.del(op.key));
+      if (ops.length <= stepsPerTurn) for (const op of ops) add(op);
+      else await inTurns(ops, () => 1, add);
       return batch.write({ sync: true });
     },
     async *range(from, to, limit, reverse = false) {

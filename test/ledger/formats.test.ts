@@ -4,9 +4,10 @@ import { encode } from 'cborg';
 import fc from 'fast-check';
 import t from 'tap';
 import type { Certificate, Proposal, Round, Vote, VoteKind } from '../../consensus/types.ts';
+import { headBytes } from '../../src/codec/cbor.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
 import { envelopeIdOf } from '../../src/crypto/digests.ts';
-import { cborHeadBytes, decodeBody, encodeBody, txRootOf } from '../../src/ledger/body.ts';
+import { decodeBody, encodeBody, txRootOf } from '../../src/ledger/body.ts';
 import { decodeCertificate, encodeCertificate, verifyCertificate } from '../../src/ledger/certificate.ts';
 import { blockIdOf, decodeHeader, encodeHeader, type Header, isClosing } from '../../src/ledger/header.ts';
 import {
@@ -108,7 +109,7 @@ t.test('bodies and transaction roots', async (t) => {
   t.throws(() => decodeBody(encode([new Uint8Array(49_153)]), limits), { code: 'BODY_INVALID' });
   t.throws(() => decodeBody(encode(7), limits), { code: 'BODY_INVALID' });
   for (const length of [0, 23, 24, 255, 256, 65_535, 65_536]) {
-    t.equal(cborHeadBytes(length), encodeBody([new Uint8Array(length)]).length - 1 - length);
+    t.equal(headBytes(length), encodeBody([new Uint8Array(length)]).length - 1 - length);
   }
 });
 
