@@ -170,7 +170,7 @@ export interface ConfigFile {
      */
     subscriptionsMax?: number;
     /**
-     * Bytes that may wait for one WebSocket; more closes it with 4008 SLOW_SUBSCRIBER.
+     * Bytes that may wait for one WebSocket; more closes it with 4008 SLOW_SUBSCRIBER. Also characters of the answers to one batch together.
      */
     bufferedBytesMax?: number;
     /**

@@ -6,7 +6,7 @@ import { toRpcError } from './errors.ts';
 import type { Dispatch } from './jsonRpc.ts';
 import { RateLimit } from './limits.ts';
 import type { Logger } from './logger.ts';
-import { callMethod, methodNames, weightOf } from './methods.ts';
+import { callMethod, type MethodContext, methodNames, weightOf } from './methods.ts';
 import type { RpcMetrics } from './metrics.ts';
 import { Pending } from './pending.ts';
 
@@ -25,6 +25,7 @@ export class Gate {
   readonly #pending: Pending;
   readonly #addresses: RateLimit;
   readonly #accounts: RateLimit;
+  readonly #context: MethodContext;
 
   constructor(config: RpcConfig, modules: GateModules) {
     this.#config = config;
@@ -33,6 +34,11 @@ export class Gate {
     const { requestsPerSecond, requestsBurst, submitsPerSecond, submitsBurst, trackedMax } = config;
     this.#addresses = new RateLimit({ perSecond: requestsPerSecond, burst: requestsBurst, keysMax: trackedMax });
     this.#accounts = new RateLimit({ perSecond: submitsPerSecond, burst: submitsBurst, keysMax: trackedMax });
+    this.#context = {
+      api: modules.api,
+      waitMsMax: config.waitMsMax,
+      admit: (envelope) => this.#admit(envelope),
+    };
   }
 
   /** How messages of one client address are answered. */
@@ -44,6 +50,7 @@ export class Gate {
         if (waitMs > 0) throw this.#limited('address', waitMs);
       },
       call: (method, params) => this.#call(address, method, params),
+      answersMax: this.#config.bufferedBytesMax,
       answered: (characters) => this.#addresses.charge(address, Math.floor(characters / answerBytesOfOne)),
     };
   }
@@ -53,25 +60,37 @@ export class Gate {
     this.#pending.close();
   }
 
-  async #call(address: string, method: string, params: unknown): Promise<unknown> {
-    const { api, logger, metrics } = this.#modules;
+  #call(address: string, method: string, params: unknown): unknown {
     const label = methodNames.has(method) ? method : 'unknown';
-    const stop = metrics.seconds.startTimer({ method: label });
-    const context = { api, waitMsMax: this.#config.waitMsMax, admit: (envelope: string) => this.#admit(envelope) };
-    let outcome = 'ok';
+    const startMs = performance.now();
     try {
       // The message itself was charged as one.
       const waitMs = this.#addresses.take(address, weightOf(method, params) - 1);
       if (waitMs > 0) throw this.#limited('address', waitMs);
-      return await this.#pending.run(address, () => callMethod(method, params, context));
+      const answer = this.#pending.run(address, () => callMethod(method, params, this.#context));
+      if (answer instanceof Promise) {
+        return answer.then(
+          (result: unknown) => {
+            this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
+            return result;
+          },
+          (error: unknown) => {
+            throw this.#failed(label, error, startMs);
+          },
+        );
+      }
+      this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
+      return answer;
     } catch (error) {
-      outcome = toRpcError(error).data.code;
-      if (!(error instanceof WeftError)) logger.error({ err: error, method: label }, 'a method failed');
-      throw error;
-    } finally {
-      stop();
-      metrics.requests.inc({ method: label, outcome });
+      throw this.#failed(label, error, startMs);
     }
+  }
+
+  #failed(label: string, error: unknown, startMs: number): unknown {
+    const { logger, metrics } = this.#modules;
+    if (!(error instanceof WeftError)) logger.error({ err: error, method: label }, 'a method failed');
+    metrics.answered(label, toRpcError(error).data.code, performance.now() - startMs);
+    return error;
   }
 
   /**
@@ -79,6 +98,7 @@ export class Gate {
    * somebody cannot use up that account's share.
    */
   #admit(envelope: string): () => void {
+    if (this.#config.submitsPerSecond === 0) return () => {};
     const account = accountOf(envelope);
     if (account === undefined) return () => {};
     const waitMs = this.#accounts.waitMs(account);

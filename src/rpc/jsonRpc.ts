@@ -10,11 +10,16 @@ export type Dispatch = {
   readonly batchMax: number;
   /** Called once a message with the number of requests in it (at least 1, garbage too); throws to refuse them all. */
   readonly charge: (requests: number) => void;
-  /** Runs a method; throws WeftError to refuse. */
-  readonly call: (method: string, params: unknown) => Promise<unknown>;
+  /** Runs a method: its result, or a promise of it; throws or rejects with WeftError to refuse. */
+  readonly call: (method: string, params: unknown) => unknown;
   /** Called with the length of each result as text. */
   readonly answered: (characters: number) => void;
+  /** Characters of a batch's answers together; the requests behind them are refused and not run. */
+  readonly answersMax: number;
 };
+
+/** `undefined` when the message held notifications only. */
+export type Answer = string | undefined;
 
 type Id = string | number | null;
 type Request = { readonly id: Id | undefined; readonly method: string; readonly params: unknown };
@@ -22,8 +27,8 @@ type Request = { readonly id: Id | undefined; readonly method: string; readonly 
 const idCharactersMax = 128;
 const methodCharactersMax = 128;
 
-/** Answers a message; `undefined` when it held notifications only. Never throws. */
-export async function answerMessage(message: string, dispatch: Dispatch): Promise<string | undefined> {
+/** Answers a message: at once where that can be, so that what is asked and answered in one turn costs no promise. Never throws or rejects. */
+export function answerMessage(message: string, dispatch: Dispatch): Answer | Promise<Answer> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(message);
@@ -33,7 +38,7 @@ export async function answerMessage(message: string, dispatch: Dispatch): Promis
   }
   if (!Array.isArray(parsed)) {
     const refused = attempt(() => dispatch.charge(1));
-    return answerOne(parsed, refused, dispatch);
+    return answerOne(parsed, refused, dispatch, undefined);
   }
   if (parsed.length === 0) {
     attempt(() => dispatch.charge(1));
@@ -53,24 +58,72 @@ export async function answerMessage(message: string, dispatch: Dispatch): Promis
       ),
     );
   }
-  const answers = await Promise.all(parsed.map((each) => answerOne(each, refused, dispatch)));
+  const room: Room = { left: dispatch.answersMax };
+  const answers = parsed.map((each) => answerOne(each, refused, dispatch, room));
+  return answers.some((each) => each instanceof Promise)
+    ? Promise.all(answers).then(joined)
+    : joined(answers as Answer[]);
+}
+
+/** What is left of the room for a batch's answers. */
+type Room = { left: number };
+
+function joined(answers: readonly Answer[]): Answer {
   const kept = answers.filter((each) => each !== undefined);
   return kept.length === 0 ? undefined : `[${kept.join(',')}]`;
 }
 
-async function answerOne(value: unknown, refused: unknown, dispatch: Dispatch): Promise<string | undefined> {
+function answerOne(
+  value: unknown,
+  refused: unknown,
+  dispatch: Dispatch,
+  room: Room | undefined,
+): Answer | Promise<Answer> {
   const request = readRequest(value);
   if (typeof request === 'string') return failure(idOf(value) ?? null, new WeftError('RPC_INVALID_REQUEST', request));
   try {
     if (refused !== undefined) throw refused;
-    const result = await dispatch.call(request.method, request.params);
-    if (request.id === undefined) return undefined;
-    const text = JSON.stringify(result ?? null);
-    dispatch.answered(text.length);
-    return `{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":${text}}`;
+    if (room !== undefined && room.left <= 0) throw answersTooLarge(dispatch);
+    const result = dispatch.call(request.method, request.params);
+    if (!(result instanceof Promise)) return success(request, result, dispatch, room);
+    return result.then(
+      (settled: unknown) => {
+        try {
+          return success(request, settled, dispatch, room);
+        } catch (error) {
+          return refusal(request, error);
+        }
+      },
+      (error: unknown) => refusal(request, error),
+    );
   } catch (error) {
-    return request.id === undefined ? undefined : failure(request.id, error);
+    return refusal(request, error);
   }
+}
+
+function success(request: Request, result: unknown, dispatch: Dispatch, room: Room | undefined): Answer {
+  if (request.id === undefined) return undefined;
+  const text = JSON.stringify(result ?? null);
+  dispatch.answered(text.length);
+  if (room !== undefined) {
+    // The first answer may be as large as it is: alone it would have been given, too.
+    const first = room.left === dispatch.answersMax;
+    room.left -= text.length;
+    if (room.left < 0 && !first) throw answersTooLarge(dispatch);
+  }
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":${text}}`;
+}
+
+function refusal(request: Request, error: unknown): Answer {
+  return request.id === undefined ? undefined : failure(request.id, error);
+}
+
+function answersTooLarge({ answersMax }: Dispatch): WeftError {
+  return new WeftError(
+    'RPC_ANSWERS_TOO_LARGE',
+    `the answers to this batch are longer than ${answersMax} characters together; ask for less at a time`,
+    { answersMax },
+  );
 }
 
 /** The request, or what is wrong with it. */

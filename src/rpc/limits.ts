@@ -12,12 +12,15 @@ export type RateLimitOptions = {
   readonly now?: () => number;
 };
 
-type Bucket = { tokens: number; atMs: number };
+type Bucket = { tokens: number; atMs: number; movedMs: number };
+
+/** A bucket moves to the end of the order of use this often: who is forgotten need not be the longest idle by less. */
+const moveEveryMs = 1000;
 
 export class RateLimit {
   readonly #options: RateLimitOptions;
   readonly #now: () => number;
-  /** Insertion order is order of last use. */
+  /** Insertion order is order of last use, to within `moveEveryMs`. */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(options: RateLimitOptions) {
@@ -31,37 +34,57 @@ export class RateLimit {
 
   /** Takes `count` tokens of `key`. Answers 0, or how many milliseconds to wait; then nothing was taken. */
   take(key: string, count = 1): number {
-    const waitMs = this.waitMs(key, count);
-    if (waitMs === 0) this.charge(key, count);
+    if (this.#options.perSecond === 0 || count === 0) return 0;
+    const now = this.#now();
+    const bucket = this.#filled(key, now);
+    const waitMs = this.#waitMs(bucket?.tokens ?? this.#options.burst, count);
+    if (waitMs === 0) this.#charge(key, bucket, count, now);
     return waitMs;
   }
 
   /** Milliseconds until `count` tokens are there; 0 when they are. Takes nothing. */
   waitMs(key: string, count = 1): number {
-    const { perSecond, burst } = this.#options;
-    if (perSecond === 0 || count === 0) return 0;
-    // A batch larger than the whole bucket passes when the bucket is full, and then leaves a debt.
-    const lacking = Math.min(count, burst) - this.#tokens(key);
-    return lacking <= 0 ? 0 : Math.ceil((lacking / perSecond) * 1000);
+    if (this.#options.perSecond === 0 || count === 0) return 0;
+    return this.#waitMs(this.#filled(key, this.#now())?.tokens ?? this.#options.burst, count);
   }
 
   /** Takes `count` tokens whether they are there or not (a debt is paid off by waiting). */
   charge(key: string, count = 1): void {
     if (this.#options.perSecond === 0 || count === 0) return;
-    const tokens = this.#tokens(key) - count;
-    this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens, atMs: this.#now() });
-    if (this.#buckets.size > this.#options.keysMax) {
-      const oldest = this.#buckets.keys().next();
-      if (!oldest.done) this.#buckets.delete(oldest.value);
-    }
+    const now = this.#now();
+    this.#charge(key, this.#filled(key, now), count, now);
   }
 
-  #tokens(key: string): number {
+  #waitMs(tokens: number, count: number): number {
     const { perSecond, burst } = this.#options;
+    // A batch larger than the whole bucket passes when the bucket is full, and then leaves a debt.
+    const lacking = Math.min(count, burst) - tokens;
+    return lacking <= 0 ? 0 : Math.ceil((lacking / perSecond) * 1000);
+  }
+
+  #charge(key: string, bucket: Bucket | undefined, count: number, now: number): void {
+    if (bucket === undefined) {
+      this.#buckets.set(key, { tokens: this.#options.burst - count, atMs: now, movedMs: now });
+      if (this.#buckets.size <= this.#options.keysMax) return;
+      const oldest = this.#buckets.keys().next();
+      if (!oldest.done) this.#buckets.delete(oldest.value);
+      return;
+    }
+    bucket.tokens -= count;
+    if (now - bucket.movedMs < moveEveryMs) return;
+    bucket.movedMs = now;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+  }
+
+  /** The bucket with what has flowed into it up to now; undefined is a full one. */
+  #filled(key: string, now: number): Bucket | undefined {
     const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return burst;
-    return Math.min(burst, bucket.tokens + ((this.#now() - bucket.atMs) / 1000) * perSecond);
+    if (bucket === undefined) return undefined;
+    const { perSecond, burst } = this.#options;
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.atMs) / 1000) * perSecond);
+    bucket.atMs = now;
+    return bucket;
   }
 }
 

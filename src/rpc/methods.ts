@@ -233,10 +233,10 @@ export function checkParams(method: string, params: unknown): Params {
 }
 
 /**
- * Calls a method by name.
+ * Calls a method by name: its result, or a promise of it.
  * @throws WeftError RPC_METHOD_UNKNOWN, RPC_WEBSOCKET_ONLY, RPC_PARAMS_INVALID, or what the node refuses with
  */
-export async function callMethod(name: string, params: unknown, context: MethodContext): Promise<unknown> {
+export function callMethod(name: string, params: unknown, context: MethodContext): unknown {
   const handler = handlers.get(name);
   if (handler !== undefined) return handler(checkParams(name, params), context);
   if (webSocketMethods.has(name)) {

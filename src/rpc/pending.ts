@@ -22,8 +22,13 @@ export class Pending {
     return this.#rejects.size;
   }
 
-  /** @throws WeftError RPC_BUSY, RPC_SHUTTING_DOWN, or what `start` fails with */
-  run<T>(client: string, start: () => Promise<T>): Promise<T> {
+  /**
+   * What `start` answers. What it answers at once was never pending.
+   * @throws WeftError RPC_BUSY, RPC_SHUTTING_DOWN (both as rejections), or what `start` fails with
+   */
+  run<T>(client: string, start: () => Promise<T>): Promise<T>;
+  run(client: string, start: () => unknown): unknown;
+  run(client: string, start: () => unknown): unknown {
     if (this.#closed) return Promise.reject(shuttingDown());
     const ofClient = this.#ofClient.get(client) ?? 0;
     if (this.#rejects.size >= this.#max || ofClient >= this.#maxOfClient) {
@@ -31,18 +36,29 @@ export class Pending {
       const message = `this node is answering as many requests ${whose}as it may (${whose === '' ? this.#max : this.#maxOfClient}); try again shortly`;
       return Promise.reject(new WeftError('RPC_BUSY', message, { retryAfterMs: 500 }));
     }
-    this.#ofClient.set(client, ofClient + 1);
-    return new Promise<T>((resolve, reject) => {
+    const answer = start();
+    if (!(answer instanceof Promise)) return answer;
+    this.#ofClient.set(client, (this.#ofClient.get(client) ?? 0) + 1);
+    return new Promise((resolve, reject) => {
       this.#rejects.add(reject);
-      start()
-        .then(resolve, reject)
-        .finally(() => {
-          this.#rejects.delete(reject);
-          const left = (this.#ofClient.get(client) ?? 1) - 1;
-          if (left === 0) this.#ofClient.delete(client);
-          else this.#ofClient.set(client, left);
-        });
+      answer.then(
+        (value) => {
+          this.#over(client, reject);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#over(client, reject);
+          reject(error);
+        },
+      );
     });
+  }
+
+  #over(client: string, reject: (error: WeftError) => void): void {
+    this.#rejects.delete(reject);
+    const left = (this.#ofClient.get(client) ?? 1) - 1;
+    if (left === 0) this.#ofClient.delete(client);
+    else this.#ofClient.set(client, left);
   }
 
   close(): void {

@@ -11,6 +11,7 @@ import { clientKey } from './limits.ts';
 import { serveLogFiles } from './logFiles.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { RpcMetrics } from './metrics.ts';
+import { Outlet } from './outlet.ts';
 import { servePages } from './pages.ts';
 import { SubscriptionHub } from './subscriptions.ts';
 import { WebSocketSession } from './webSocket.ts';
@@ -117,6 +118,7 @@ async function serveWebSockets(
   { gate, hub, logger, metrics }: WebSocketModules,
 ): Promise<ReadonlyMap<WebSocketSession, string>> {
   const sessions = new Map<WebSocketSession, string>();
+  const outlet = new Outlet();
   const full = (address: string): boolean =>
     sessions.size >= config.webSocketsMax ||
     [...sessions.values()].filter((each) => each === address).length >= config.webSocketsPerAddressMax;
@@ -147,7 +149,14 @@ async function serveWebSockets(
         const address = clientKey(request.ip);
         const session = new WebSocketSession(
           { bufferedBytesMax: config.bufferedBytesMax, subscriptionsMax: config.subscriptionsMax, closeGraceMs },
-          { socket, hub, dispatch: gate.dispatchFor(address), onSlow: () => metrics.slowSubscribers.inc() },
+          {
+            socket,
+            stream: request.socket,
+            outlet,
+            hub,
+            dispatch: gate.dispatchFor(address),
+            onSlow: () => metrics.slowSubscribers.inc(),
+          },
         );
         sessions.set(session, address);
         metrics.webSockets.set(sessions.size);

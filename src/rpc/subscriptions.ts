@@ -1,10 +1,40 @@
 import type { NodeApi, NodeEvent, Subscription } from '../node/api.ts';
+import { textFrame } from './frames.ts';
 
 /**
  * One subscription at the node for all clients that ask for the same; each event is serialised once, however many get
- * it. A listener must not throw or block: it takes text and queues it.
+ * it. A listener must not throw or block: it takes bytes and queues them.
  */
-export type EventListener = (eventJson: string, event: NodeEvent) => void;
+export type EventListener = (told: Told) => void;
+
+/** An event, as all who hear of it are told. */
+export class Told {
+  readonly event: NodeEvent;
+  readonly #json: string;
+  /** By subscription: clients name theirs alike, since most have but one. */
+  readonly #frames = new Map<string, Buffer>();
+
+  constructor(event: NodeEvent) {
+    this.event = event;
+    this.#json = JSON.stringify(event);
+  }
+
+  /** Characters of the event's text. */
+  get characters(): number {
+    return this.#json.length;
+  }
+
+  /** The notification of subscription `id`, as a WebSocket frame that must not be changed. */
+  frame(id: string): Buffer {
+    let frame = this.#frames.get(id);
+    if (frame === undefined) {
+      const params = `{"subscription":"${id}","event":${this.#json}}`;
+      frame = textFrame(`{"jsonrpc":"2.0","method":"subscription","params":${params}}`);
+      this.#frames.set(id, frame);
+    }
+    return frame;
+  }
+}
 
 type Shared = { readonly stop: () => void; readonly listeners: Set<EventListener> };
 
@@ -39,8 +69,8 @@ export class SubscriptionHub {
   #start(key: string, subscription: Subscription, first: EventListener): Shared {
     const listeners = new Set<EventListener>([first]);
     const stop = this.#api.subscribe(subscription, (event) => {
-      const text = JSON.stringify(event);
-      for (const each of listeners) each(text, event);
+      const told = new Told(event);
+      for (const each of listeners) each(told);
     });
     const shared = { stop, listeners };
     this.#shared.set(key, shared);
@@ -52,8 +82,7 @@ export class SubscriptionHub {
     if (subscription.topic !== 'tx') return;
     const status = this.#api.transaction(subscription.id);
     if (status.status === 'unknown') return;
-    const event: NodeEvent = { topic: 'tx', status };
-    listener(JSON.stringify(event), event);
+    listener(new Told({ topic: 'tx', status }));
   }
 
   close(): void {

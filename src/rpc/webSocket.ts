@@ -1,10 +1,13 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
-import type { NodeEvent, Subscription } from '../node/api.ts';
-import { answerMessage, type Dispatch } from './jsonRpc.ts';
+import type { Subscription } from '../node/api.ts';
+import { textFrame } from './frames.ts';
+import { type Answer, answerMessage, type Dispatch } from './jsonRpc.ts';
 import { checkParams } from './methods.ts';
-import type { SubscriptionHub } from './subscriptions.ts';
+import type { Outlet } from './outlet.ts';
+import type { SubscriptionHub, Told } from './subscriptions.ts';
 
 /** Codes with which this server closes a WebSocket (4000-4999 are an application's own, RFC 6455 §7.4.2). */
 export const closeCodes = {
@@ -25,6 +28,9 @@ export type SessionOptions = {
 
 export type SessionModules = {
   readonly socket: WebSocket;
+  /** What `socket` writes to. Whole frames may be written to it directly: nothing of ours is compressed or in parts. */
+  readonly stream: Writable;
+  readonly outlet: Outlet;
   readonly hub: SubscriptionHub;
   readonly dispatch: Dispatch;
   readonly onSlow: () => void;
@@ -33,7 +39,7 @@ export type SessionModules = {
 /** `early`: events between subscribing and the answer that names the subscription; `undefined` once that was sent. */
 type Held = {
   stop: () => void;
-  early: { readonly events: [string, NodeEvent][]; characters: number } | undefined;
+  early: { readonly events: Told[]; characters: number } | undefined;
 };
 
 /** Requests of one socket that are being answered at one time. */
@@ -51,6 +57,9 @@ export class WebSocketSession {
   readonly #options: SessionOptions;
   readonly #modules: SessionModules;
   readonly #subscriptions = new Map<string, Held>();
+  readonly #dispatch: Dispatch;
+  /** Subscriptions that the message at hand has made so far: they are made before anything of it waits. */
+  #made: string[] = [];
   #nextId = 1;
   #inFlight = 0;
   #missed = 0;
@@ -59,6 +68,7 @@ export class WebSocketSession {
   constructor(options: SessionOptions, modules: SessionModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#dispatch = { ...modules.dispatch, call: (method, params) => this.#call(method, params) };
     const { socket } = modules;
     socket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
     socket.on('pong', () => {
@@ -105,35 +115,41 @@ export class WebSocketSession {
           retryAfterMs: 100,
         },
       );
-      void answerMessage(message, { ...this.#modules.dispatch, call: () => Promise.reject(busy) }).then((text) =>
+      const refuse = (): unknown => Promise.reject(busy);
+      void Promise.resolve(answerMessage(message, { ...this.#dispatch, call: refuse })).then((text) =>
         this.#answer(text, []),
       );
       return;
     }
+    this.#made = [];
+    const answer = answerMessage(message, this.#dispatch);
+    const made = this.#made;
+    if (!(answer instanceof Promise)) {
+      this.#answer(answer, made);
+      return;
+    }
     this.#inFlight++;
-    const made: string[] = [];
-    const call = (method: string, params: unknown): Promise<unknown> => this.#call(method, params, made);
-    void answerMessage(message, { ...this.#modules.dispatch, call }).then((text) => {
+    void answer.then((text) => {
       this.#inFlight--;
       this.#answer(text, made);
     });
   }
 
   /** @param made subscriptions that this answer names */
-  #answer(text: string | undefined, made: readonly string[]): void {
+  #answer(text: Answer, made: readonly string[]): void {
     if (text !== undefined) this.#send(text);
     for (const id of made) {
       const held = this.#subscriptions.get(id);
       const early = held?.early?.events ?? [];
       if (held !== undefined) held.early = undefined;
-      for (const [json, event] of early) this.#notify(id, json, event);
+      for (const told of early) this.#notify(id, told);
     }
   }
 
-  async #call(method: string, params: unknown, made: string[]): Promise<unknown> {
+  #call(method: string, params: unknown): unknown {
     if (method === 'subscribe') {
       const answer = this.#subscribe(checkParams(method, params));
-      made.push(answer.subscription);
+      this.#made.push(answer.subscription);
       return answer;
     }
     if (method === 'unsubscribe') {
@@ -159,13 +175,13 @@ export class WebSocketSession {
     const id = `s${this.#nextId++}`;
     const held: Held = { stop: () => {}, early: { events: [], characters: 0 } };
     this.#subscriptions.set(id, held);
-    held.stop = this.#modules.hub.add(subscriptionOf(params), (json, event) => {
+    held.stop = this.#modules.hub.add(subscriptionOf(params), (told) => {
       if (held.early === undefined) {
-        this.#notify(id, json, event);
+        this.#notify(id, told);
         return;
       }
-      held.early.events.push([json, event]);
-      held.early.characters += json.length;
+      held.early.events.push(told);
+      held.early.characters += told.characters;
       if (held.early.characters > this.#options.bufferedBytesMax) this.#cutSlow();
     });
     // An event fired at once may have closed this session, which could not stop what had no name yet.
@@ -173,8 +189,9 @@ export class WebSocketSession {
     return { subscription: id };
   }
 
-  #notify(id: string, json: string, event: NodeEvent): void {
-    this.#send(`{"jsonrpc":"2.0","method":"subscription","params":{"subscription":"${id}","event":${json}}}`);
+  #notify(id: string, told: Told): void {
+    this.#write(told.frame(id));
+    const { event } = told;
     if (event.topic !== 'tx') return;
     // Nothing can follow a final status, so the subscription ends by itself.
     if (event.status.status === 'finalized' || event.status.status === 'expired') {
@@ -184,9 +201,19 @@ export class WebSocketSession {
   }
 
   #send(text: string): void {
-    if (!this.#open) return;
-    if (this.#modules.socket.bufferedAmount > this.#options.bufferedBytesMax) this.#cutSlow();
-    else this.#modules.socket.send(text);
+    this.#write(textFrame(text));
+  }
+
+  #write(frame: Buffer): void {
+    const { socket, stream, outlet } = this.#modules;
+    // After a close frame nothing may follow (RFC 6455 §5.5.1), whoever sent it.
+    if (!this.#open || socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > this.#options.bufferedBytesMax) {
+      this.#cutSlow();
+      return;
+    }
+    outlet.hold(stream);
+    stream.write(frame);
   }
 
   #cutSlow(): void {

@@ -159,3 +159,25 @@ t.test('batches and notifications', async (t) => {
   t.equal((await post(server.url, '{"jsonrpc":"2.0","method":"node.status"}')).status, 204);
   t.equal((await post(`${server.url}/rpc`, '{"jsonrpc":"2.0","id":1,"method":"node.status"}')).result.name, 'v1');
 });
+
+t.test('the answers to a batch are bounded together, and what would be above is not asked of the node', async (t) => {
+  const api = fakeNode();
+  let asked = 0;
+  const peers = Array.from({ length: 40 }, (_, i) => ({ ...api.peers()[0], name: `v${i}` }));
+  const large = {
+    ...api,
+    peers: () => {
+      asked += 1;
+      return peers as never;
+    },
+  };
+  const server = await createRpcServer({ api: large, config: rpcConfig({ port: 0, bufferedBytesMax: 1024 }) });
+  t.teardown(() => server.close());
+  const one = (id: number): string => `{"jsonrpc":"2.0","id":${id},"method":"node.peers"}`;
+  const batch = Array.from({ length: 20 }, (_, id) => one(id));
+  const answers = JSON.parse((await post(server.url, `[${batch.join()}]`)).text);
+  t.equal(answers[0].result.peers.length, 40, 'the first is given whatever its size');
+  t.same(new Set(answers.slice(1).map((each: any) => each.error.data.code)), new Set(['RPC_ANSWERS_TOO_LARGE']));
+  t.equal(asked, 1);
+  t.equal((await post(server.url, one(1))).result.peers.length, 40, 'alone it is no batch');
+});

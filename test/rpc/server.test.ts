@@ -130,6 +130,16 @@ t.test('limits: body, content type, origin, rate by address, rate by account', a
   t.equal(await submit('other', 1), undefined, 'others are not held back');
   t.equal(accountOf(envelopeOf('a.b', 1)), 'a.b');
   t.equal(accountOf('{"payload":"!"}'), undefined);
+  const claims = (text: string): string | undefined =>
+    accountOf(`{"payload":"${Buffer.from(text).toString('base64')}","payloadType":"x"}`);
+  t.equal(claims('{"chain":"c","account":"a.b","type":"x","body":{"text":"'.concat('x'.repeat(300), '"}}')), 'a.b');
+  t.equal(claims('{"body":{"chain":"c","account":"victim"},"chain":"c","account":"a.b"}'), 'a.b', 'not of a body');
+  t.equal(claims('{"chain":"\\",\\"account\\":\\"victim\\"","account":"a.b"}'), 'a.b', 'nor of a text');
+  t.equal(
+    claims('{"chain":"c","account":"victim"'.concat(',"account":"a.b"}')),
+    'victim',
+    'twice: decoding refuses it',
+  );
 
   const tight = await createRpcServer({ api, config: rpcConfig({ port: 0, requestsPerSecond: 1, requestsBurst: 3 }) });
   t.teardown(() => tight.close());
