@@ -9,7 +9,7 @@ import { type GenesisResult, openGenesis } from './genesis.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { contracts } from './list.ts';
 import { policyQuestions } from './policyQuestions.ts';
-import { bodyOf, decodeTransaction, type TransactionForm } from './transaction.ts';
+import { bodyOf, type DecodeOptions, decodeTransaction, type TransactionForm } from './transaction.ts';
 import type {
   Applied,
   BlockContext,
@@ -36,7 +36,7 @@ export type Ruleset = {
    * Reads an envelope's exact bytes as this ruleset does: its limits, its types, their forms.
    * @throws WeftError as `decodeTransaction` (transaction.ts)
    */
-  decode(envelope: Uint8Array, options?: { readonly chain?: string }): Transaction;
+  decode(envelope: Uint8Array, options?: DecodeOptions): Transaction;
   /**
    * Executes one transaction whose signatures verified. Synchronous, deterministic, never throws by itself; what `decide`
    * and `check` throw (a host error, never a verdict) passes through.
@@ -54,11 +54,11 @@ export type Ruleset = {
 };
 
 const types1 = contracts.flatMap(({ rules }) => rules.map(({ type }) => type)).sort();
-const known1: ReadonlySet<string> = new Set(types1);
+const bodies1 = new Map(types1.map((type) => [type, bodyOf(type)]));
 /** A schema that a later ruleset adds is none of this one's. */
 const form1: TransactionForm = {
   limits: LIMITS,
-  bodyOf: (type) => (known1.has(type) ? bodyOf(type) : undefined),
+  bodyOf: (type) => bodies1.get(type),
 };
 
 const ruleset1: Ruleset = {
@@ -67,7 +67,12 @@ const ruleset1: Ruleset = {
   policyEngine: POLICY_ENGINE_ID,
   policyQuestions,
   transactionTypes: types1,
-  decode: (envelope, options = {}) => decodeTransaction(envelope, { ...options, form: form1 }),
+  decode: (envelope, { chain, envelopeId } = {}) =>
+    decodeTransaction(envelope, {
+      form: form1,
+      ...(chain === undefined ? {} : { chain }),
+      ...(envelopeId === undefined ? {} : { envelopeId }),
+    }),
   apply: (state, block, tx, decide, check) => applyTransaction(contracts, LIMITS, state, block, tx, decide, check),
   endBlock: (state, block) => endBlock(contracts, state, block),
   genesis: (document, genesisHash, chain) =>

@@ -5,7 +5,7 @@ import { hasSchema, validate } from '../schemas/validators.ts';
 import { WeftError } from '../src/codec/error.ts';
 import { parseStrictJson, stringifyJson } from '../src/codec/json.ts';
 import { encodeUtf8 } from '../src/codec/utf8.ts';
-import { envelopeIdOf, txIdOf } from '../src/crypto/digests.ts';
+import { envelopeIdOf } from '../src/crypto/digests.ts';
 import {
   decodeEnvelope,
   type EnvelopeSignature,
@@ -14,6 +14,7 @@ import {
   pae,
   sortSignatures,
 } from '../src/crypto/dsse.ts';
+import { sha256Hex } from '../src/crypto/hash.ts';
 import { userVerified } from '../src/crypto/webauthn.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import type { JsonObject, SignatureEntry, Transaction } from './types.ts';
@@ -60,20 +61,27 @@ export type TransactionSigner = {
   sign(message: Uint8Array): Uint8Array;
 };
 
+export type DecodeOptions = {
+  /** When given, another chain's transaction is refused. */
+  readonly chain?: string;
+  /** envelopeIdOf of these bytes, for who has computed it. */
+  readonly envelopeId?: string;
+};
+
 /**
- * Reads an envelope's exact bytes.
- * @param options.chain when given, another chain's transaction is refused
+ * Reads an envelope's exact bytes, and copies what it keeps of them.
  * @param options.form of a ruleset; without, every type that this build knows is read. Nodes and audits use `Ruleset.decode`.
  * @throws WeftError `ENVELOPE_*` (not the one encoding, too large, an algorithm that is not checked), `JSON_*` (not the one
  *   reading), `TX_PAYLOAD_TYPE`, `TX_FORM` (members), `TX_CHAIN`, `TX_TYPE_UNKNOWN`, `TX_BODY` (the form of its type)
  */
 export function decodeTransaction(
   bytes: Uint8Array,
-  options: { readonly chain?: string; readonly form?: TransactionForm } = {},
+  options: DecodeOptions & { readonly form?: TransactionForm } = {},
 ): Transaction {
   const form = options.form ?? anyForm;
   const { limits } = form;
-  const { payload, payloadType, signatures } = decodeEnvelope(bytes, envelopeLimits(form));
+  const envelope = decodeEnvelope(bytes, envelopeLimits(form));
+  const { payload, payloadType, signatures, signed } = envelope;
   if (payloadType !== TRANSACTION_PAYLOAD_TYPE) {
     throw new WeftError('TX_PAYLOAD_TYPE', `The envelope holds ${payloadType}, not ${TRANSACTION_PAYLOAD_TYPE}.`);
   }
@@ -86,10 +94,11 @@ export function decodeTransaction(
     });
   }
   return {
-    txId: txIdOf({ payloadType, payload }),
-    envelopeId: envelopeIdOf(bytes),
-    envelope: bytes,
+    txId: sha256Hex(signed),
+    envelopeId: options.envelopeId ?? envelopeIdOf(bytes),
+    envelope: envelope.bytes,
     payload,
+    signed,
     chain: fields.chain,
     account: fields.account,
     type: fields.type,

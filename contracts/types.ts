@@ -37,6 +37,8 @@ export type Transaction = {
   readonly envelope: Uint8Array;
   /** The exact body bytes (the DSSE payload). */
   readonly payload: Uint8Array;
+  /** PAE of the body: what each signer signed. Its digest is txId, its end the payload. */
+  readonly signed: Uint8Array;
   readonly chain: string;
   readonly account: string;
   readonly type: string;

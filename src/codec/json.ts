@@ -34,6 +34,48 @@ export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits): Json {
     });
   }
   const depthMax = limits.depthMax ?? JSON_DEPTH_MAX;
+  return parsePlain(bytes, depthMax) ?? parseSlowly(bytes, depthMax);
+}
+
+/** Of this size a text may reach the parser unseen: what nests in it is little, and JSON.parse of V8 takes nesting from no call stack. */
+const plainBytesMax = 64 * 1024;
+
+/**
+ * The document, where nothing in it needs a closer look: what nearly every text is. Undefined says nothing; `parseSlowly` answers
+ * or knows why not. No text without an escape holds a lone surrogate.
+ */
+function parsePlain(bytes: Uint8Array, depthMax: number): Json | undefined {
+  if (bytes.length > plainBytesMax) return undefined;
+  try {
+    const text = decodeUtf8(bytes);
+    if (text.includes('\\')) return undefined;
+    const value = JSON.parse(text) as Json;
+    return isPlain(value, depthMax) && JSON.stringify(value) === text ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As checkJson, of what JSON.parse made of a text without escapes. */
+function isPlain(value: Json, depthMax: number): boolean {
+  if (typeof value === 'string') return true;
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depthMax <= 0) return false;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) if (!isPlain(value[i], depthMax - 1)) return false;
+    return true;
+  }
+  const members = value as { readonly [name: string]: Json };
+  for (const name in members) {
+    const first = name.charCodeAt(0);
+    if ((first >= DIGIT_0 && first <= DIGIT_9) || name === '__proto__') return false;
+    if (!isPlain(members[name] as Json, depthMax - 1)) return false;
+  }
+  return true;
+}
+
+function parseSlowly(bytes: Uint8Array, depthMax: number): Json {
   checkDepth(bytes, depthMax);
   let text: string;
   let value: Json;
@@ -114,6 +156,8 @@ function tooDeep(): WeftError {
   return new WeftError('JSON_TOO_DEEP', 'The JSON nests deeper than the limit.');
 }
 
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;

@@ -1,7 +1,7 @@
 // DSSE envelopes (github.com/secure-systems-lab/dsse, protocol v1) in one encoding: members in fixed order, no spaces,
 // standard padded base64, 1-16 signatures sorted by key id, none twice. The decoder walks the one production that
 // there is, so that decodeEnvelope(b) succeeds only if encodeEnvelope gives b back: an envelope has one envelopeId.
-import { fromBase64, toBase64 } from '../codec/base64.ts';
+import { base64Bytes, readBase64, toBase64 } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { concat, encodeUtf8 } from '../codec/utf8.ts';
 
@@ -36,6 +36,14 @@ export type Envelope = {
   readonly signatures: readonly EnvelopeSignature[];
 };
 
+/** As it was read. All its bytes, the copy of the envelope too, are views of one array that holds nothing else. */
+export type DecodedEnvelope = Envelope & {
+  /** What was signed (pae); the payload is its end. */
+  readonly signed: Uint8Array;
+  /** The encoding. */
+  readonly bytes: Uint8Array;
+};
+
 export type EnvelopeLimits = {
   /** Default 32 KiB. */
   readonly payloadBytesMax?: number;
@@ -64,8 +72,11 @@ const ascii = new TextDecoder('latin1');
 
 /** What is signed: `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes, decimal. */
 export function pae(payloadType: string, payload: Uint8Array): Uint8Array {
-  const type = encodeUtf8(payloadType);
-  return concat(encodeUtf8(`DSSEv1 ${type.length} `), type, encodeUtf8(` ${payload.length} `), payload);
+  return concat(encodeUtf8(paeHead(encodeUtf8(payloadType).length, payloadType, payload.length)), payload);
+}
+
+function paeHead(typeBytes: number, payloadType: string, payloadBytes: number): string {
+  return `DSSEv1 ${typeBytes} ${payloadType} ${payloadBytes} `;
 }
 
 /**
@@ -104,7 +115,7 @@ export function sortSignatures(signatures: readonly EnvelopeSignature[]): Envelo
  * Refusals: `ENVELOPE_TOO_LARGE` (envelope or payload), `ENVELOPE_INVALID` (another encoding, or none),
  * `ENVELOPE_SIGNATURES` (count, order, twice, an entry too long), `ENVELOPE_ALG_UNSUPPORTED` (an algorithm that this version does not check).
  */
-export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): Envelope {
+export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): DecodedEnvelope {
   checkSize(bytes.length, limits);
   // Every byte is compared as a character below, and no production holds one above 0x7f.
   const cursor: Cursor = { text: ascii.decode(bytes), at: 0 };
@@ -115,27 +126,41 @@ export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): 
   const payloadType = until(cursor, '"');
   checkPayloadType(payloadType);
   expect(cursor, ',"signatures":[');
+  // In it: what was signed, what the signatures bring (three quarters of their characters at most), the envelope.
+  const payloadBytes = base64Bytes(payloadText);
+  const head = paeHead(payloadType.length, payloadType, payloadBytes);
+  const signedBytes = head.length + payloadBytes;
+  const broughtBytesMax = Math.ceil(((cursor.text.length - cursor.at) * 3) / 4);
+  const room: Room = { bytes: new Uint8Array(signedBytes + broughtBytesMax + bytes.length), at: signedBytes };
   const signatures: EnvelopeSignature[] = [];
   do {
     if (signatures.length === SIGNATURES_MAX) throw badSignatures(`more than ${SIGNATURES_MAX}`);
-    signatures.push(readSignature(cursor));
+    signatures.push(readSignature(cursor, room));
   } while (take(cursor, ','));
   expect(cursor, ']}');
   if (cursor.at !== cursor.text.length) throw invalid('bytes follow it', cursor.at);
   checkSignatures(signatures);
-  const payload = readBase64(payloadText);
+  const signed = room.bytes.subarray(0, signedBytes);
+  for (let i = 0; i < head.length; i += 1) signed[i] = head.charCodeAt(i);
+  const payload = signed.subarray(head.length);
+  if (!readBase64(payloadText, payload)) throw notBase64();
   checkPayload(payload.length, limits);
-  return { payload, payloadType, signatures };
+  const copy = room.bytes.subarray(room.at, room.at + bytes.length);
+  copy.set(bytes);
+  return { payload, payloadType, signatures, signed, bytes: copy };
 }
 
 type Cursor = { readonly text: string; at: number };
 
-function readSignature(cursor: Cursor): EnvelopeSignature {
+/** One array for all that an envelope brings: many small ones cost more than what is done with them. */
+type Room = { readonly bytes: Uint8Array; at: number };
+
+function readSignature(cursor: Cursor, room: Room): EnvelopeSignature {
   const start = cursor.at;
   expect(cursor, '{"keyid":"');
   const keyid = until(cursor, '"');
   const alg = take(cursor, ',"alg":"') ? readAlgorithm(until(cursor, '"'), cursor.at) : 'ed25519';
-  if (alg !== 'webauthn-p256') return { keyid, alg, sig: readEnd(cursor, start) };
+  if (alg !== 'webauthn-p256') return { keyid, alg, sig: readEnd(cursor, start, room) };
   expect(cursor, ',"authenticatorData":"');
   const authenticatorData = until(cursor, '"');
   if (authenticatorData.length !== AUTHENTICATOR_DATA_CHARACTERS) {
@@ -143,12 +168,12 @@ function readSignature(cursor: Cursor): EnvelopeSignature {
   }
   expect(cursor, ',"clientDataJSON":"');
   const clientDataJSON = until(cursor, '"');
-  const sig = readEnd(cursor, start);
+  const sig = readEnd(cursor, start, room);
   return {
     keyid,
     alg,
-    authenticatorData: readBase64(authenticatorData),
-    clientDataJSON: readBase64(clientDataJSON),
+    authenticatorData: bytesOf(authenticatorData, room),
+    clientDataJSON: bytesOf(clientDataJSON, room),
     sig,
   };
 }
@@ -161,7 +186,7 @@ function readAlgorithm(name: string, at: number): SignatureAlgorithm {
 }
 
 /** `sig` and the end of the entry that began at `start`, whose length is bounded before anything in it is decoded. */
-function readEnd(cursor: Cursor, start: number): Uint8Array {
+function readEnd(cursor: Cursor, start: number, room: Room): Uint8Array {
   expect(cursor, ',"sig":"');
   const text = until(cursor, '"');
   if (text.length !== SIGNATURE_CHARACTERS) {
@@ -169,15 +194,18 @@ function readEnd(cursor: Cursor, start: number): Uint8Array {
   }
   expect(cursor, '}');
   checkEntrySize(cursor.at - start);
-  return readBase64(text);
+  return bytesOf(text, room);
 }
 
-function readBase64(text: string): Uint8Array {
-  try {
-    return fromBase64(text);
-  } catch {
-    throw new WeftError('ENVELOPE_INVALID', 'The envelope holds text that is not strict standard base64 with padding.');
-  }
+function bytesOf(text: string, room: Room): Uint8Array {
+  const bytes = room.bytes.subarray(room.at, room.at + base64Bytes(text));
+  if (!readBase64(text, bytes)) throw notBase64();
+  room.at += bytes.length;
+  return bytes;
+}
+
+function notBase64(): WeftError {
+  return new WeftError('ENVELOPE_INVALID', 'The envelope holds text that is not strict standard base64 with padding.');
 }
 
 function take(cursor: Cursor, text: string): boolean {
