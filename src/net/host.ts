@@ -4,10 +4,11 @@ import type { GossipSub } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
-import { tls } from '@libp2p/tls';
+
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { WeftError } from '../codec/error.ts';
+import { socketTls } from './encryption.ts';
 import type { GossipService } from './gossip.ts';
 import { safeYamux } from './muxer.ts';
 import type { KnownPeer } from './peers.ts';
@@ -57,7 +58,7 @@ export class Host {
       start: false,
       addresses: { listen: [...options.listen] },
       transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
-      connectionEncrypters: [tls(), noise()],
+      connectionEncrypters: [socketTls(), noise()],
       streamMuxers: [safeYamux(32)],
       connectionGater: {
         denyDialPeer: denies('outbound'),
