@@ -1,3 +1,4 @@
+import { PerformanceObserver } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { NetworkStats } from '../net/types.ts';
 import { type QueueCounts, queueGauges } from './queueMetrics.ts';
@@ -36,7 +37,25 @@ let processMetrics: Registry | undefined;
 function defaultMetrics(): Registry {
   const register = new Registry();
   collectDefaultMetrics({ register });
+  watchCollections(register);
   return register;
+}
+
+/** The default metrics sort pauses into buckets, none of which says how long the longest was. */
+function watchCollections(register: Registry): void {
+  let longestMs = 0;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longestMs = Math.max(longestMs, duration);
+  }).observe({ entryTypes: ['gc'] });
+  const longest: Gauge = new Gauge({
+    name: 'weft_gc_pause_max_seconds',
+    help: 'The longest garbage collection since this was last read.',
+    registers: [register],
+    collect: () => {
+      longest.set(longestMs / 1000);
+      longestMs = 0;
+    },
+  });
 }
 
 export class NodeMetrics {

@@ -8,68 +8,26 @@ import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { placesOf } from './leaves.ts';
 import { Load, type SeenBlock, type Sent } from './load.ts';
-import { type Machine, machine } from './processes.ts';
+import { readPauses } from './pauses.ts';
+import { type Engine, type Point, type PointResult, resultOf, sum } from './result.ts';
 import type { SignerTask } from './signer.ts';
 import type { Signed } from './submitter.ts';
-import { type Used, Watch } from './watch.ts';
+import { Watch } from './watch.ts';
+import { wireBytes } from './wire.ts';
 
 /** A network of real processes under a load of packet commits, through RPC, and what became of it. */
 
-export type Point = {
-  /** Transactions a second, over all validators. */
-  readonly rate: number;
-  /** Packet ids per transaction. */
-  readonly records: number;
-  readonly seconds: number;
-};
-
-export type BenchOptions = {
+export type WeftOptions = {
   readonly validators: number;
-  readonly points: readonly Point[];
-  /** Of traffic before the first point, so that code is compiled and caches are warm. */
-  readonly warmUpSeconds: number;
+  /** One way, between every two validators: each pair talks through a relay of this process. */
+  readonly delayMs?: number;
   /** Where the first validator leaves CPU profiles. */
   readonly profileDir?: string;
   readonly progress: (text: string) => void;
 };
 
-export type Quantiles = { readonly p50: number; readonly p99: number; readonly max: number };
-
-export type PointResult = Point & {
-  readonly offeredPerSecond: number;
-  readonly committedPerSecond: number;
-  readonly sent: number;
-  readonly committed: number;
-  /** Code → how many. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** From when a transaction was due until a subscriber of the validator that took it heard of its final block. */
-  readonly finalityMs: Quantiles;
-  /** From when it was due until the validator answered that it is in the mempool. */
-  readonly admissionMs: Quantiles;
-  readonly blocksPerSecond: number;
-  readonly transactionsPerBlock: number;
-  readonly validatorCpuSeconds: readonly number[];
-  readonly validatorPeakRssMiB: readonly number[];
-  /** Growth of a validator's store, per committed transaction. */
-  readonly diskBytesPerTransaction: number;
-  readonly load: {
-    readonly cpuSeconds: number;
-    /** How late transactions were sent. */
-    readonly lateMs: Quantiles;
-    /** Share of the time in which its event loop was busy. */
-    readonly busy: number;
-  };
-  /** Cores that other programs kept busy meanwhile. */
-  readonly otherCores: number;
-  /** What makes these figures say less than they seem to. */
-  readonly notes: readonly string[];
-};
-
-export type BenchResult = {
-  readonly version: string;
-  readonly machine: Machine;
-  readonly validators: number;
-  readonly points: readonly PointResult[];
+export type WeftEngine = Engine & {
+  readonly rpc: readonly string[];
 };
 
 const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
@@ -78,59 +36,36 @@ const account = 'router-prime';
 const lifetimeMs = 280_000;
 /** How long an overloaded network may take to finish what it admitted. */
 const drainMs = 60_000;
-const mebibyte = 1024 * 1024;
 
-/** A network that can be put under load: Weft's, or a rival's that does the same work. */
-export type Engine = {
-  readonly name: string;
-  readonly version: string;
-  run(point: Point): Promise<PointResult>;
-  close(): Promise<void>;
-};
-
-export async function bench(options: BenchOptions): Promise<BenchResult> {
-  const engine = await openWeft(options);
-  try {
-    const results: PointResult[] = [];
-    if (options.warmUpSeconds > 0) {
-      options.progress('warming up');
-      await engine.run({ rate: 200, records: 1, seconds: options.warmUpSeconds });
-    }
-    for (const point of options.points) {
-      options.progress(`${point.rate} tx/s, ${point.records} packets each, ${point.seconds} s`);
-      results.push(await engine.run(point));
-    }
-    return { version: engine.version, machine: machine(), validators: options.validators, points: results };
-  } finally {
-    await engine.close();
-  }
-}
-
-export async function openWeft(options: Pick<BenchOptions, 'validators' | 'profileDir' | 'progress'>): Promise<Engine> {
-  const { profileDir } = options;
+export async function openWeft(options: WeftOptions): Promise<WeftEngine> {
+  const { profileDir, delayMs = 0 } = options;
   const network = await TestNetwork.make({
     validators: options.validators,
     name: 'weft-bench',
     // One sender and one address make all the load here, so the limits per account and address would measure themselves.
     config: {
-      rpc: { requestsPerSecond: 0, submitsPerSecond: 0 },
+      rpc: { requestsPerSecond: 0, submitsPerSecond: 0, webSocketsMax: 4096, webSocketsPerAddressMax: 4096 },
       mempool: { transactionsPerAccountMax: 50_000 },
       log: { level: 'info' },
     },
+    relays: delayMs > 0,
     ...(profileDir === undefined
       ? {}
       : { nodeArgs: (name) => (name === 'v1' ? ['--cpu-prof', '--cpu-prof-dir', profileDir] : []) }),
   });
   try {
     options.progress(`starting ${options.validators} validators`);
+    if (delayMs > 0) delayAll(network, delayMs);
     network.startAll();
     const [status] = await network.ready();
     await prepareRoutes(network);
-    const load = await Load.open(network.net.validators.map(({ rpc }) => rpc));
+    const rpc = network.net.validators.map((each) => each.rpc);
+    const load = await Load.open(rpc);
     return {
       name: 'weft',
       version: status?.version ?? '',
-      run: (point) => runPoint(network, load, point),
+      rpc,
+      run: (point) => runPoint(network, load, point, delayMs),
       close: async () => {
         load.close();
         // A profile is written by a process that ends by itself.
@@ -142,6 +77,10 @@ export async function openWeft(options: Pick<BenchOptions, 'validators' | 'profi
     await network.remove();
     throw error;
   }
+}
+
+function delayAll({ names, relays }: TestNetwork, delayMs: number): void {
+  for (const [i, a] of names.entries()) for (const b of names.slice(i + 1)) relays.setBoth(a, b, { delayMs });
 }
 
 /** Instances up and a table that routes between all agents: every commit is a route, a policy decision and a record. */
@@ -174,13 +113,18 @@ async function signPart(task: SignerTask): Promise<Signed[]> {
   return signed;
 }
 
-async function runPoint(network: TestNetwork, load: Load, point: Point): Promise<PointResult> {
+async function runPoint(network: TestNetwork, load: Load, point: Point, delayMs: number): Promise<PointResult> {
   const { rate, seconds, records } = point;
   const signed = await signAll(network, Math.round(rate * seconds), records);
   const { names } = network;
   const pids = names.map((name) => network.pid(name));
   const logSizeBefore = Math.min(...(await network.until(() => true)).map(({ finalized }) => finalized.logSize));
   const blocksBefore = load.blocks.map(({ length }) => length);
+  const rpc = network.net.validators.map((each) => each.rpc);
+  // Behind relays no two validators have a connection of their own.
+  const between = (): Promise<number | undefined> => (delayMs > 0 ? Promise.resolve(undefined) : wireBytes(pids));
+  await readPauses(rpc);
+  const wireBefore = await between();
   const watch = new Watch(
     pids,
     network.net.validators.map(({ data }) => join(data, 'store')),
@@ -192,6 +136,8 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
   const loop = performance.eventLoopUtilization(loopBefore);
   await drain(load, sent, blocksBefore);
   const used = watch.stop();
+  const wireAfter = await between();
+  const pauses = await readPauses(rpc);
 
   const blocks = load.blocks.map((each, i) => each.slice(blocksBefore[i]));
   const logSize = blocks[0]?.at(-1)?.logSize ?? logSizeBefore;
@@ -205,47 +151,18 @@ async function runPoint(network: TestNetwork, load: Load, point: Point): Promise
     lastMs = Math.max(lastMs, heardMs);
   }
   const filled = (blocks[0] ?? []).filter(({ transactions }) => transactions > 0);
-  return resultOf(point, { sent, finality, lastMs, filledBlocks: filled.length, used, busy: loop.utilization });
-}
-
-export type Outcome = {
-  readonly sent: readonly Sent[];
-  /** Milliseconds from due to heard, of each that was committed. */
-  readonly finality: readonly number[];
-  /** When the last one was heard of. */
-  readonly lastMs: number;
-  readonly filledBlocks: number;
-  readonly used: Used;
-  /** Share of the time in which the load generator's event loop was busy. */
-  readonly busy: number;
-};
-
-export function resultOf(point: Point, { sent, finality, lastMs, filledBlocks, used, busy }: Outcome): PointResult {
-  const { seconds } = point;
-  const refused: Record<string, number> = {};
-  for (const { refused: code } of sent) if (code !== '') refused[code] = (refused[code] ?? 0) + 1;
-  const firstDueMs = sent[0]?.dueMs ?? lastMs;
-  const spanSeconds = Math.max(seconds, (lastMs - firstDueMs) / 1000);
-  const late = quantiles(sent.map(({ sentMs, dueMs }) => sentMs - dueMs));
-  const missing = sent.length - finality.length - sum(Object.values(refused));
-  return {
-    ...point,
-    offeredPerSecond: round(sent.length / Math.max(seconds, ((sent.at(-1)?.sentMs ?? 0) - firstDueMs) / 1000)),
-    committedPerSecond: round(finality.length / spanSeconds),
-    sent: sent.length,
-    committed: finality.length,
-    refused,
-    finalityMs: quantiles(finality),
-    admissionMs: quantiles(sent.map(({ answeredMs, dueMs }) => answeredMs - dueMs).filter(Number.isFinite)),
-    blocksPerSecond: round(filledBlocks / spanSeconds),
-    transactionsPerBlock: round(finality.length / Math.max(1, filledBlocks)),
-    validatorCpuSeconds: used.cpuSeconds.map(round),
-    validatorPeakRssMiB: used.peakRssBytes.map((bytes) => Math.round(bytes / mebibyte)),
-    diskBytesPerTransaction: Math.round(sum(used.diskBytes) / used.diskBytes.length / Math.max(1, finality.length)),
-    load: { cpuSeconds: round(used.ownSeconds), lateMs: late, busy: round(busy) },
-    otherCores: round(used.otherCores),
-    notes: notesOn({ late, busy, otherCores: used.otherCores, missing, spanSeconds, seconds }),
-  };
+  const proposals = blocks.flat().flatMap(({ transactions, tookMs }) => (transactions > 0 ? [tookMs] : []));
+  return resultOf(point, {
+    sent,
+    finality,
+    lastMs,
+    filledBlocks: filled.length,
+    proposals,
+    wireBytes: wireBefore === undefined || wireAfter === undefined ? undefined : wireAfter - wireBefore,
+    pauses,
+    used,
+    busy: loop.utilization,
+  });
 }
 
 /** Waits until every admitted transaction is in a block that every validator told of, or nothing moves any more. */
@@ -272,42 +189,4 @@ export function heardOf(index: number | undefined, blocks: readonly SeenBlock[])
     else low = middle + 1;
   }
   return blocks[low]?.atMs;
-}
-
-function notesOn(found: {
-  late: Quantiles;
-  busy: number;
-  otherCores: number;
-  missing: number;
-  spanSeconds: number;
-  seconds: number;
-}): string[] {
-  const notes: string[] = [];
-  const busy = `${Math.round(100 * found.busy)} %`;
-  if (found.busy > 0.9) notes.push(`the load generator was the bottleneck: its event loop was ${busy} busy`);
-  else if (found.late.p99 > 20) {
-    notes.push(
-      `the load generator got its turn late (p99 ${found.late.p99} ms, with its event loop ${busy} busy): this machine had no core free for it`,
-    );
-  }
-  if (found.otherCores > 0.2) notes.push(`other programs kept ${found.otherCores.toFixed(1)} cores busy`);
-  if (found.missing > 0) notes.push(`${found.missing} transactions were neither refused nor committed`);
-  if (found.spanSeconds > found.seconds + 1.5)
-    notes.push(`not sustained: ${(found.spanSeconds - found.seconds).toFixed(1)} s more were needed to commit them`);
-  return notes;
-}
-
-export function quantiles(values: readonly number[]): Quantiles {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (fraction: number): number =>
-    round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN);
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -9,10 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { freeBase } from '../e2e/network.ts';
-import { type Engine, type Point, type PointResult, resultOf } from './bench.ts';
 import type { RivalTask } from './cometbftSigner.ts';
+import { type Engine, type Point, type PointResult, resultOf } from './result.ts';
 import { type Sent, type Signed, Submitter } from './submitter.ts';
 import { Watch } from './watch.ts';
+import { wireBytes } from './wire.ts';
 
 const run = promisify(execFile);
 const source = join(import.meta.dirname, 'cometbft');
@@ -123,8 +124,10 @@ async function runPoint(
   point: Point,
 ): Promise<PointResult> {
   const signed = await signAll(Math.round(point.rate * point.seconds), point.records);
+  const pids = processes.map(({ pid }) => pid ?? 0);
+  const wireBefore = await wireBytes(pids);
   const watch = new Watch(
-    processes.map(({ pid }) => pid ?? 0),
+    pids,
     homes.map((home) => join(home, 'data')),
   );
   const blocksBefore = load.blocks;
@@ -133,6 +136,7 @@ async function runPoint(
   const loop = performance.eventLoopUtilization(loopBefore);
   await load.drain(sent);
   const used = watch.stop();
+  const wireAfter = await wireBytes(pids);
   const finality: number[] = [];
   let lastMs = sent[0]?.dueMs ?? 0;
   for (const each of sent) {
@@ -147,6 +151,7 @@ async function runPoint(
     finality,
     lastMs,
     filledBlocks: load.blocks - blocksBefore,
+    wireBytes: wireBefore === undefined || wireAfter === undefined ? undefined : wireAfter - wireBefore,
     used,
     busy: loop.utilization,
   });

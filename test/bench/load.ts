@@ -16,7 +16,11 @@ export type SeenBlock = {
   readonly transactions: number;
   readonly logSize: number;
   readonly atMs: number;
+  /** From the block's own time, by the clock on the wall: all processes here have the same. */
+  readonly tookMs: number;
 };
+
+type ToldBlock = Omit<SeenBlock, 'atMs' | 'tookMs'> & { readonly time: number };
 
 /** Connections to every validator: some to submit on, and one that hears of blocks. */
 export class Load {
@@ -60,10 +64,11 @@ export class Load {
 
   #heard(validator: number, text: string): void {
     const atMs = performance.now();
-    const { params } = JSON.parse(text) as { params?: { event?: { block?: Omit<SeenBlock, 'atMs'> } } };
+    const wallMs = Date.now();
+    const { params } = JSON.parse(text) as { params?: { event?: { block?: ToldBlock } } };
     const block = params?.event?.block;
     if (block === undefined) return;
-    const { height, view, transactions, logSize } = block;
-    this.blocks[validator]?.push({ height, view, transactions, logSize, atMs });
+    const { height, view, transactions, logSize, time } = block;
+    this.blocks[validator]?.push({ height, view, transactions, logSize, atMs, tookMs: wallMs - time });
   }
 }

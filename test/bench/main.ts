@@ -1,40 +1,63 @@
-// `npm run bench -- --against cometbft [--rounds R] [--rate N …]`: the same beside CometBFT, alternating, and the ratios.
-// `npm run bench -- [--rate N] [--records K] [--seconds S] [--validators n] [--profile DIR] [--json]`: finality and rate of
-// a network of real processes on this machine. Without flags the standard points. See docs/performance.md.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+// `npm run bench`: finality, rate and cost of a network of real processes on this machine. See docs/performance.md.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchResult, bench, openWeft, type Point, type PointResult } from './bench.ts';
+import { openWeft } from './bench.ts';
 import { buildCometBft, openCometBft } from './cometbft.ts';
 import { duel, renderDuel } from './duel.ts';
-import { type Machine, machine } from './processes.ts';
+import { idle, renderIdle } from './idle.ts';
+import { machine } from './processes.ts';
+import { type Ramp, ramp } from './ramp.ts';
+import { place, pointTable, renderPoint, renderRamp } from './render.ts';
+import type { Engine, Point, PointResult } from './result.ts';
+import { openSubscribers } from './subscribers.ts';
+
+const usage = `usage: npm run bench                                   the standard points, and a ramp to the highest rate sustained
+       npm run bench -- --rate N [--records K | --payload BYTES] [--seconds S] [--ramp]     one point
+       npm run bench -- --against cometbft [--rounds R] [--no-ramp]     the same for CometBFT in turn, and the ratios
+       npm run bench -- --delay MS                     every message between validators so late (50 tx/s)
+       npm run bench -- --subscribers N                50 tx/s without and with N clients that listen
+       npm run bench -- --idle S                       nobody sends anything
+  everywhere: [--validators n] [--quick] [--json] [--out FILE (the JSON, beside what is printed)] [--profile DIR]
+`;
 
 const standardPoints: readonly Point[] = [
   { rate: 50, records: 1, seconds: 10 },
   { rate: 500, records: 1, seconds: 10 },
-  { rate: 2000, records: 1, seconds: 10 },
+  { rate: 1000, records: 1, seconds: 10 },
   { rate: 100, records: 100, seconds: 10 },
 ];
+const packetIdBytes = 32;
 
-const againstPoints: readonly Point[] = [
-  { rate: 50, records: 1, seconds: 15 },
-  { rate: 1000, records: 1, seconds: 15 },
-];
-
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string' },
-    records: { type: 'string' },
-    seconds: { type: 'string' },
-    validators: { type: 'string', default: '4' },
-    profile: { type: 'string' },
-    against: { type: 'string' },
-    rounds: { type: 'string' },
-    'no-ramp': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
+const values = read();
+function read() {
+  try {
+    return parseArgs({
+      options: {
+        rate: { type: 'string' },
+        records: { type: 'string' },
+        payload: { type: 'string' },
+        seconds: { type: 'string' },
+        validators: { type: 'string', default: '4' },
+        ramp: { type: 'boolean', default: false },
+        'no-ramp': { type: 'boolean', default: false },
+        against: { type: 'string' },
+        rounds: { type: 'string' },
+        delay: { type: 'string' },
+        subscribers: { type: 'string' },
+        idle: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        profile: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        out: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
 
 function number(name: string, text: string | undefined, otherwise: number, max: number): number {
   const value = text === undefined ? otherwise : Number(text);
@@ -43,30 +66,138 @@ function number(name: string, text: string | undefined, otherwise: number, max: 
   process.exit(2);
 }
 
-const chosen = [values.rate, values.records, values.seconds].some((value) => value !== undefined);
+const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+const { quick } = values;
+const validators = number('validators', values.validators, 4, 16);
+const delayMs = values.delay === undefined ? 0 : number('delay', values.delay, 50, 10_000);
+const subscriberCount = values.subscribers === undefined ? 0 : number('subscribers', values.subscribers, 1000, 4000);
+const idleSeconds = values.idle === undefined ? 0 : number('idle', values.idle, 60, 3600);
+const rounds = number('rounds', values.rounds, quick ? 1 : 3, 20);
+const packets = Math.ceil(number('payload', values.payload, packetIdBytes, 256 * packetIdBytes) / packetIdBytes);
+const chosen = [values.rate, values.records, values.seconds, values.payload].some((value) => value !== undefined);
 const point: Point = {
-  rate: number('rate', values.rate, 500, 100_000),
-  records: number('records', values.records, 1, 256),
-  seconds: number('seconds', values.seconds, 10, 200),
+  rate: number('rate', values.rate, delayMs > 0 || subscriberCount > 0 ? 50 : 500, 100_000),
+  records: number('records', values.records, packets, 256),
+  seconds: number('seconds', values.seconds, delayMs > 0 ? 20 : 10, 200),
 };
+const rampSeconds = quick ? 5 : 8;
 const profileDir = values.profile === undefined ? undefined : resolve(values.profile);
 if (profileDir !== undefined) mkdirSync(profileDir, { recursive: true });
 
-const validators = number('validators', values.validators, 4, 16);
-const progress = (text: string): void => void process.stderr.write(`${text}\n`);
-if (values.against !== undefined) {
-  await against(values.against);
-  process.exit(0);
+if (values.against !== undefined) await against(values.against);
+else if (idleSeconds > 0) {
+  const result = await idle(validators, idleSeconds, progress);
+  give({ machine: machine(), idle: result }, () => renderIdle(result));
+} else if (delayMs > 0) await delayed();
+else if (subscriberCount > 0) await heard();
+else await standard();
+
+/** `rest`: what is printed for people; with `--json` the object is. */
+function give(result: object, render: () => string): void {
+  const text = `${JSON.stringify(result)}\n`;
+  if (values.out !== undefined) writeFileSync(values.out, text);
+  process.stdout.write(values.json ? text : `${place(machine())}\n${render()}`);
 }
 
-const result = await bench({
-  validators,
-  points: chosen ? [point] : standardPoints,
-  warmUpSeconds: 3,
-  ...(profileDir === undefined ? {} : { profileDir }),
-  progress,
-});
-process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : render(result));
+async function withWeft<T>(work: (engine: Engine & { readonly rpc: readonly string[] }) => Promise<T>): Promise<T> {
+  const engine = await openWeft({
+    validators,
+    delayMs,
+    ...(profileDir === undefined ? {} : { profileDir }),
+    progress,
+  });
+  try {
+    progress('warming up');
+    await engine.run({ rate: delayMs > 0 ? 50 : 200, records: 1, seconds: 3 });
+    return await work(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function runPoints(engine: Engine, points: readonly Point[]): Promise<PointResult[]> {
+  const results: PointResult[] = [];
+  for (const each of points) {
+    progress(`${each.rate} tx/s, ${each.records} packets each, ${each.seconds} s`);
+    results.push(await engine.run(each));
+  }
+  return results;
+}
+
+async function standard(): Promise<void> {
+  const all = standardPoints.map((each) => (quick ? { ...each, seconds: 5 } : each));
+  const withRamp = values.ramp || (!chosen && !values['no-ramp']);
+  await withWeft(async (engine) => {
+    const points = await runPoints(engine, chosen ? [point] : all);
+    const ramps: Ramp[] = [];
+    if (withRamp) {
+      const from = chosen ? point.rate : 1000;
+      ramps.push(await ramp(engine, { records: point.records, from, seconds: rampSeconds, progress }));
+    }
+    const result = { version: engine.version, machine: machine(), validators, points, ramps };
+    give(result, () =>
+      [
+        `weft ${engine.version}, ${validators} validators`,
+        ...points.map(renderPoint),
+        ...ramps.map(renderRamp),
+        '',
+        pointTable(points),
+        '',
+      ].join('\n'),
+    );
+  });
+}
+
+/** A proposal and two rounds of votes are three delays; a transaction on its way to a leader, and a leader that is not yet due, two more. */
+async function delayed(): Promise<void> {
+  await withWeft(async (engine) => {
+    const [result] = await runPoints(engine, [point]);
+    if (result === undefined) return;
+    const rows = [
+      { what: 'proposal to finalization', p50: result.proposalMs?.p50 ?? Number.NaN, limit: 3.3 * delayMs + 15 },
+      { what: 'due to finalized', p50: result.finalityMs.p50, limit: 5 * delayMs + 15 },
+    ];
+    give({ version: engine.version, machine: machine(), validators, delayMs, point: result, rows }, () =>
+      [
+        `weft ${engine.version}, ${validators} validators, ${delayMs} ms one way between every two`,
+        renderPoint(result),
+        '',
+        `| ${delayMs} ms one way, ${point.rate} tx/s | p50 | limit | |`,
+        '|---|---|---|---|',
+        ...rows.map(({ what, p50, limit }) => `| ${what} | ${p50} ms | ${limit} ms | ${verdict(p50 <= limit)} |`),
+        '',
+      ].join('\n'),
+    );
+  });
+}
+
+async function heard(): Promise<void> {
+  await withWeft(async (engine) => {
+    const [without] = await runPoints(engine, [point]);
+    progress(`opening ${subscriberCount} subscriptions`);
+    const subscribers = await openSubscribers(engine.rpc, subscriberCount);
+    const before = await subscribers.heard();
+    const [withThem] = await runPoints(engine, [point]);
+    const heardPerSecond = Math.round(((await subscribers.heard()) - before) / point.seconds);
+    const closed = subscribers.closed();
+    await subscribers.close();
+    if (without === undefined || withThem === undefined) return;
+    const result = { version: engine.version, machine: machine(), validators, subscribers: subscriberCount };
+    give({ ...result, closed, heardPerSecond, without, with: withThem }, () =>
+      [
+        `weft ${engine.version}, ${validators} validators, ${point.rate} tx/s; ${subscriberCount} subscribers heard ${heardPerSecond} blocks a second, ${closed} were closed`,
+        '',
+        '| subscribers | finality p50 | p99 | CPU of the validators |',
+        '|---|---|---|---|',
+        ...[without, withThem].map(
+          ({ finalityMs, validatorCpuSeconds }, i) =>
+            `| ${i === 0 ? 'none' : subscriberCount} | ${finalityMs.p50} ms | ${finalityMs.p99} ms | ${validatorCpuSeconds.join(' ')} s |`,
+        ),
+        '',
+      ].join('\n'),
+    );
+  });
+}
 
 async function against(rival: string): Promise<void> {
   if (rival !== 'cometbft') {
@@ -80,52 +211,32 @@ async function against(rival: string): Promise<void> {
       process.stderr.write('skipped: CometBFT is built with Go, which is not here (https://go.dev/dl/)\n');
       return;
     }
+    const seconds = quick ? 6 : 10;
     const result = await duel({
       engines: [() => openWeft({ validators, progress }), () => openCometBft({ binary, validators, progress })],
-      points: chosen ? [point] : againstPoints,
-      rounds: number('rounds', values.rounds, 2, 20),
+      points: chosen
+        ? [point]
+        : [
+            { rate: 50, records: 1, seconds },
+            { rate: 1000, records: 1, seconds },
+          ],
+      rounds,
       warmUpSeconds: 3,
       ramps: values['no-ramp']
         ? []
         : [
-            { records: 1, from: 750 },
+            { records: 1, from: 1000 },
             { records: 100, from: 200 },
           ],
-      rampSeconds: 8,
+      rampSeconds: quick ? 4 : 6,
       progress,
     });
-    const where = machine();
-    process.stdout.write(
-      values.json ? `${JSON.stringify({ machine: where, ...result })}\n` : `${place(where)}\n${renderDuel(result)}`,
-    );
+    give({ machine: machine(), validators, ...result }, () => renderDuel(result));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function place({ cores, cpu, memoryGiB, kernel, node }: Machine): string {
-  return `${cores} × ${cpu}, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}; load and validators share it`;
-}
-
-function render({ version, machine, validators, points }: BenchResult): string {
-  const head = [`weft ${version}, ${validators} validators, Node ${machine.node}`, place(machine)];
-  return `${[...head, ...points.map(renderPoint)].join('\n')}\n`;
-}
-
-function renderPoint(point: PointResult): string {
-  const { finalityMs, admissionMs, load } = point;
-  const refused = Object.entries(point.refused).map(([code, count]) => `${count} ${code}`);
-  return [
-    '',
-    `${point.rate} tx/s × ${point.records} packets, ${point.seconds} s`,
-    `  offered        ${point.offeredPerSecond} tx/s`,
-    `  committed      ${point.committedPerSecond} tx/s   (${point.committed} of ${point.sent}${refused.length > 0 ? `; refused: ${refused.join(', ')}` : ''})`,
-    `  finality       p50 ${finalityMs.p50} ms   p99 ${finalityMs.p99} ms   max ${finalityMs.max} ms`,
-    `  admission      p50 ${admissionMs.p50} ms   p99 ${admissionMs.p99} ms`,
-    `  blocks         ${point.blocksPerSecond}/s, ${point.transactionsPerBlock} transactions each`,
-    `  validators     CPU ${point.validatorCpuSeconds.join(' ')} s   peak RSS ${point.validatorPeakRssMiB.join(' ')} MiB`,
-    `  disk           ${point.diskBytesPerTransaction} bytes per transaction and validator`,
-    `  load generator CPU ${load.cpuSeconds} s, busy ${Math.round(100 * load.busy)} %, late p99 ${load.lateMs.p99} ms`,
-    ...point.notes.map((note) => `  note: ${note}`),
-  ].join('\n');
+function verdict(holds: boolean): string {
+  return holds ? 'holds' : '**above the limit**';
 }

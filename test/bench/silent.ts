@@ -3,10 +3,11 @@
 import { parseArgs } from 'node:util';
 import { frameKinds } from '../../src/node/wire.ts';
 import { TestNetwork } from '../e2e/network.ts';
-import { drain, heardOf, prepareRoutes, type Quantiles, quantiles, signAll } from './bench.ts';
+import { drain, heardOf, prepareRoutes, signAll } from './bench.ts';
 import { placesOf } from './leaves.ts';
 import { Load } from './load.ts';
 import { cpuSeconds, machineBusySeconds } from './processes.ts';
+import { type Quantiles, quantiles } from './result.ts';
 
 const { values } = parseArgs({
   options: {
