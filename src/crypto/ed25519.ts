@@ -1,8 +1,9 @@
 // Ed25519 as a node uses it. One rule decides everywhere (ZIP 215, see reference.ts); libsodium is the fast way to most
 // of its answers. Its "valid" implies the rule's "valid", as it is strictly narrower; its "invalid" decides only where a
-// refusal is local policy.
+// refusal is local policy. Where the library of native.ts was built, it answers for libsodium: the same, in a third of the time.
 import { randomBytes } from 'node:crypto';
 import { WeftError } from '../codec/error.ts';
+import { loadNative, type NativeEd25519 } from './native.ts';
 import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES, verifyReference } from './reference.ts';
 import { sodium } from './sodium.ts';
 
@@ -12,6 +13,24 @@ export const ED25519_SEED_BYTES = 32;
 const SECRET_KEY_BYTES = 64;
 
 let slowPath = 0;
+let native: NativeEd25519 | undefined;
+
+/** Uses the native verifier in this thread from here on, if there is a good one. @returns it, or why libsodium stays. */
+export function startNative(file?: string): NativeEd25519 | string {
+  const loaded = native ?? loadNative(file);
+  if (typeof loaded !== 'string') native = loaded;
+  return loaded;
+}
+
+/** Back to libsodium in this thread: a seam for tests. */
+export function stopNative(): void {
+  native = undefined;
+}
+
+/** The native verifier of this thread, if it has one. */
+export function nativeEd25519(): NativeEd25519 | undefined {
+  return native;
+}
 
 /**
  * Admission: libsodium's answer alone, so that junk costs 50 µs and not 1.3 ms. Never the answer about a block, a vote
@@ -19,7 +38,9 @@ let slowPath = 0;
  */
 export function verifyFast(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== ED25519_SIGNATURE_BYTES || publicKey.length !== ED25519_KEY_BYTES) return false;
-  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+  return native === undefined
+    ? sodium.crypto_sign_verify_detached(signature, message, publicKey)
+    : native.verify(message, signature, publicKey);
 }
 
 /** The rule's answer (ZIP 215): libsodium's "valid", else what the reference says; such questions are counted. Never throws. */

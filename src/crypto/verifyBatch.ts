@@ -1,6 +1,7 @@
 // What the event loop and a verifying thread share: one slab per thread, into which a batch is written and from which it is read.
 // Both ends are ours, so the format has no versions: per job [alg, key length, message length, key, signature, message].
-import { publicKeyBytes, type SigningAlgorithm } from './keyId.ts';
+import { ALG_ED25519, publicKeyBytes, type SigningAlgorithm } from './keyId.ts';
+import { PLACE_WORDS } from './native.ts';
 import type { VerifyJob } from './verify.ts';
 
 /** `all` asks one question about the whole batch, by the consensus rule, and ends at the first signature that does not hold. */
@@ -50,12 +51,7 @@ export function unpackJobs(slab: Uint8Array, count: number): VerifyJob[] {
     const key = at + JOB_HEAD_BYTES;
     const signature = key + (slab[at + 1] ?? 0);
     const message = signature + SIGNATURE_BYTES;
-    at =
-      message +
-      (slab[at + 2] ?? 0) * 2 ** 24 +
-      ((slab[at + 3] ?? 0) << 16) +
-      ((slab[at + 4] ?? 0) << 8) +
-      (slab[at + 5] ?? 0);
+    at = message + messageLengthAt(slab, at);
     jobs.push({
       alg,
       publicKey: slab.subarray(key, signature),
@@ -64,4 +60,33 @@ export function unpackJobs(slab: Uint8Array, count: number): VerifyJob[] {
     });
   }
   return jobs;
+}
+
+/** The places (native.ts) of the Ed25519 jobs among the `count` of a slab, and which of them these are. */
+export function placePacked(slab: Uint8Array, count: number): { places: Uint32Array; which: number[] } {
+  const places = new Uint32Array(count * PLACE_WORDS);
+  const which: number[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i += 1) {
+    const key = at + JOB_HEAD_BYTES;
+    const signature = key + (slab[at + 1] ?? 0);
+    const message = signature + SIGNATURE_BYTES;
+    const length = messageLengthAt(slab, at);
+    // One of no algorithm has no key either: packJob let only keys of the right length in.
+    if (slab[at] === ALG_ED25519) {
+      const word = which.length * PLACE_WORDS;
+      places[word] = key;
+      places[word + 1] = signature;
+      places[word + 2] = message;
+      places[word + 3] = length;
+      which.push(i);
+    }
+    at = message + length;
+  }
+  return { places, which };
+}
+
+function messageLengthAt(slab: Uint8Array, at: number): number {
+  const high = (slab[at + 2] ?? 0) * 2 ** 24 + ((slab[at + 3] ?? 0) << 16);
+  return high + ((slab[at + 4] ?? 0) << 8) + (slab[at + 5] ?? 0);
 }

@@ -4,7 +4,8 @@ import type { StateReader, Transaction } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
 import { pae } from '../crypto/dsse.ts';
-import { signatureJob, type VerifyJob, verifySignature } from '../crypto/verify.ts';
+import { signatureJob, type VerifyJob } from '../crypto/verify.ts';
+import { allHold, eachHolds } from '../crypto/verifyJobs.ts';
 import { type KeyAnswer, keyOf } from './execute.ts';
 import type { PreparedTx, SignatureVerifier } from './types.ts';
 
@@ -13,10 +14,10 @@ export type { PreparedTx, PrepareMode } from './types.ts';
 /** On the event loop, for tests, tools and audit. */
 export const inlineVerifier: SignatureVerifier = {
   async verifyMany(jobs, rule) {
-    return jobs.map((job) => verifySignature(job, rule));
+    return eachHolds(jobs, rule);
   },
   async verifyAll(jobs) {
-    return jobs.every((job) => verifySignature(job, 'consensus'));
+    return allHold(jobs);
   },
 };
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Finalization } from '../../consensus/types.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
-import { verifyFast } from '../crypto/ed25519.ts';
+import { startNative, verifyFast } from '../crypto/ed25519.ts';
 import type { ValidatorKeys } from '../crypto/validatorKeys.ts';
 import { VerifyPool } from '../crypto/verifyPool.ts';
 import { type Files, nodeFiles } from '../ledger/files.ts';
@@ -126,6 +126,11 @@ export class WeftNode {
 
   /** Opens the data folder and starts. @throws WeftError LEDGER_*, GENESIS_*, NET_*, NODE_UNKNOWN, KEYS_FOREIGN */
   static async start(options: NodeOptions): Promise<WeftNode> {
+    const native = startNative();
+    options.log.info(
+      { signatures: typeof native === 'string' ? `libsodium (native: ${native})` : 'native' },
+      'verifier',
+    );
     const verifier = new VerifyPool();
     const open = options.openLedger ?? ((ledgerOptions) => Ledger.open(ledgerOptions));
     let ledger: Ledger | undefined;

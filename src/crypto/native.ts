@@ -1,0 +1,85 @@
+// The verifier in Rust of src/crypto/batch, if somebody built it (`npm run native`). It answers two questions: libsodium's, for
+// one or many signatures and for every input alike, and whether all of many hold by ZIP 215. Nothing needs it.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { selfTest } from './nativeSelfTest.ts';
+import type { VerifyJob } from './verify.ts';
+
+/** Where the parts of jobs stand in one buffer: four numbers a job, of key, signature, message, and the message's length. */
+export const PLACE_WORDS = 4;
+
+export type NativeEd25519 = {
+  /** The file that it is. */
+  readonly file: string;
+  /** Exactly `crypto_sign_verify_detached`. Lengths were checked. */
+  verify(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean;
+  /** The same for `count` jobs whose parts stand in `bytes` at `places`: writes 1 or 0 for each. False: a place lies outside. */
+  verifyMany(bytes: Uint8Array, places: Uint32Array, count: number, verdicts: Uint8Array): boolean;
+  /** Whether `count` jobs all hold by ZIP 215. "No" proves nothing: ask about each. */
+  allHold(bytes: Uint8Array, places: Uint32Array, count: number): boolean;
+};
+
+/** A change of the C functions gets another number: what was built before is then refused. */
+const abi = 1;
+
+/** Where `npm run native` puts what it builds for this machine. */
+export function nativeFile(): string {
+  // This file's own extension: a clone, or the built package one folder deeper.
+  const root = import.meta.url.endsWith('.ts') ? ['..', '..'] : ['..', '..', '..'];
+  return join(import.meta.dirname, ...root, 'build', 'native', `weft-ed25519-${process.platform}-${process.arch}.so`);
+}
+
+/** The library, or why it is not used: not built, no koffi, of other sources, or it fails its own test. */
+export function loadNative(file: string = nativeFile()): NativeEd25519 | string {
+  if (!existsSync(file)) return 'not built';
+  try {
+    const native = open(file);
+    const wrong = typeof native === 'string' ? native : selfTest(native);
+    return wrong ?? native;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function open(file: string): NativeEd25519 | string {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi').default;
+  const library = koffi.load(file);
+  const found = library.func('uint32_t weft_ed25519_abi()')() as number;
+  if (found !== abi) return `it has interface ${found}, this version needs ${abi}: build it again`;
+  const one = library.func(
+    'uint32_t weft_ed25519_verify(const uint8_t *signature, const uint8_t *message, size_t length, const uint8_t *key)',
+  );
+  const many = library.func(
+    'uint32_t weft_ed25519_verify_many(const uint8_t *base, size_t length, const uint32_t *places, uint32_t count, _Out_ uint8_t *verdicts)',
+  );
+  const all = library.func(
+    'uint32_t weft_ed25519_all_hold(const uint8_t *base, size_t length, const uint32_t *places, uint32_t count)',
+  );
+  const fits = (places: Uint32Array, count: number): boolean => places.length >= count * PLACE_WORDS;
+  return {
+    file,
+    verify: (message, signature, publicKey) => one(signature, message, message.length, publicKey) === 1,
+    verifyMany: (bytes, places, count, verdicts) =>
+      fits(places, count) && verdicts.length >= count && many(bytes, bytes.length, places, count, verdicts) === count,
+    allHold: (bytes, places, count) => fits(places, count) && all(bytes, bytes.length, places, count) === 1,
+  };
+}
+
+/** Jobs as the library reads them. Lengths of keys and signatures were checked. */
+export function placeJobs(jobs: readonly VerifyJob[]): { readonly bytes: Uint8Array; readonly places: Uint32Array } {
+  let length = 0;
+  for (const job of jobs) length += job.publicKey.length + job.signature.length + job.message.length;
+  const bytes = new Uint8Array(length);
+  const places = new Uint32Array(jobs.length * PLACE_WORDS);
+  let [at, word] = [0, 0];
+  for (const { publicKey, signature, message } of jobs) {
+    for (const part of [publicKey, signature, message]) {
+      places[word++] = at;
+      bytes.set(part, at);
+      at += part.length;
+    }
+    places[word++] = message.length;
+  }
+  return { bytes, places };
+}
