@@ -194,7 +194,8 @@ class LaneNetwork implements Network {
     return validator === this.name ? 0 : this.#presence.heardMs(validator, now(), directly);
   }
 
-  async publish(topic: GossipTopic, data: Uint8Array): Promise<number> {
+  async publish(topic: GossipTopic, data: Uint8Array, only?: 'where lanes do not reach'): Promise<number> {
+    if (only !== undefined && this.#reachesAll()) return 0;
     return this.#closing === undefined && this.#gossip !== undefined ? this.#gossip.publish(topic, data) : 0;
   }
 
@@ -246,6 +247,16 @@ class LaneNetwork implements Network {
     const stopped = this.#host?.stop().catch((error: unknown) => this.#log('stop of libp2p failed', error));
     await Promise.race([stopped, late]);
     clearTimeout(timer);
+  }
+
+  /** Every permitted peer is a validator whom the urgent lane reaches. */
+  #reachesAll(): boolean {
+    const nowMs = now();
+    for (const { name, role } of this.#peers.all()) {
+      if (role !== 'validator' || !this.#presence.alive(name, nowMs)) return false;
+      if (this.#lanes.get(name)?.open('urgent') === undefined) return false;
+    }
+    return this.#role === 'validator';
   }
 
   #permits(peerId: string, direction: 'inbound' | 'outbound'): boolean {

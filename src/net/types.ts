@@ -239,8 +239,11 @@ export type Network = {
    * be a lie; `directly`: on a lane of its own. Infinity = never. Own name: 0.
    */
   heardMs(validator: string, directly?: 'directly'): number;
-  /** Publishes to the topic of this chain. Resolves to the number of neighbours that it went to; never rejects. */
-  publish(topic: GossipTopic, data: Uint8Array): Promise<number>;
+  /**
+   * Publishes to the topic of this chain. Resolves to the number of neighbours that it went to; never rejects. `only`: what all
+   * validators are sent by lane as well goes out only while a permitted peer is no validator, or has no living lane.
+   */
+  publish(topic: GossipTopic, data: Uint8Array, only?: 'where lanes do not reach'): Promise<number>;
   /**
    * Replaces the permitted set: lanes of those who left are closed, new ones are dialled.
    * @throws WeftError NET_PEER_INVALID (key, name or address), and then nothing has changed.

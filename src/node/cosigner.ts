@@ -49,7 +49,8 @@ export type CosignerModules = {
    */
   readonly remember: (size: number, root: string) => Promise<boolean>;
   readonly send: (cosignature: Cosignature) => void;
-  readonly published: (note: string, size: number) => void;
+  /** There is a newer checkpoint: `published` says which. */
+  readonly published: () => void;
   /** What to sign could not be made durable: nothing was signed. */
   readonly failed: (error: unknown) => void;
   /** Two cosignatures of one size with different roots by one key (W12). */
@@ -58,11 +59,22 @@ export type CosignerModules = {
   readonly wallMs: () => number;
   /** What decides when to sign again: a clock that is set must neither silence this node nor make it sign without end. */
   readonly monotonicMs: () => number;
+  /** Runs something later; what it returns calls that off. */
+  readonly later: (ms: number, run: () => void) => () => void;
   /** Blocks that an honest validator has finalized and this node has not. */
   readonly behind: () => number;
   /** Since when the validator at this place of the policy is silent, by its own lane alone: milliseconds, own place 0. */
   readonly silentMs: (index: number) => number;
 };
+
+/**
+ * Where each block may be cosigned, only the first of so many milliseconds of block time is: one costs every validator a sync, a signature,
+ * a message to each other one and n - 1 verifications, as much as a vote, and a checkpoint speaks for all blocks before it. A token
+ * waits for the next one, so this stays below what anybody would notice.
+ */
+const paceMs = 40;
+/** No block for so long: nothing comes that would cover the last one, so it is cosigned after all. */
+const pauseMs = 25;
 
 /** Pings come twice a second: whoever is not heard for so long is not there. Longer where it is re-signed more seldom. */
 const presentMsMin = 2000;
@@ -102,6 +114,11 @@ export class Cosigner {
   #signedAtMs = Number.NEGATIVE_INFINITY;
   #publishedSize = 0;
   #published: string | undefined;
+  /** What is published, not yet written out: under load most are replaced before anybody asks. */
+  #unwritten: Collected | undefined;
+  /** Size of the last block that was chosen. */
+  #chosenSize = 0;
+  #pause: (() => void) | undefined;
   #dropped = 0;
   /** To be signed, ascending. */
   readonly #waiting: CosignedBlock[] = [];
@@ -115,6 +132,9 @@ export class Cosigner {
   }
 
   get published(): string | undefined {
+    const collected = this.#unwritten;
+    this.#unwritten = undefined;
+    if (collected !== undefined) this.#published = this.#note(this.#publishedSize, collected) ?? this.#published;
     return this.#published;
   }
 
@@ -129,6 +149,7 @@ export class Cosigner {
 
   /** Takes up the checkpoint that was published before a restart. It was checked when it was made. */
   restore(note: string, size: number): void {
+    this.#unwritten = undefined;
     this.#published = note;
     this.#publishedSize = size;
   }
@@ -137,23 +158,32 @@ export class Cosigner {
   adopt(note: string, size: number): void {
     if (this.#stopped || size < this.#publishedSize) return;
     this.restore(note, size);
-    this.#modules.published(note, size);
+    this.#modules.published();
   }
 
   /** After each commit, in height order. */
   committed(block: CosignedBlock): void {
     if (this.#stopped || block.height < 1) return;
+    const { cosignEveryBlocks, recosignMs } = this.#options;
+    const follows = cosignEveryBlocks === 1 && sameStretch(this.#newest, block);
     this.#newest = block;
     this.#execute(block.logSize, block.logRoot);
     const chosen =
-      block.height % this.#options.cosignEveryBlocks === 0 ||
+      (block.height % cosignEveryBlocks === 0 && !follows) ||
       block.closing ||
-      block.time >= this.#chosenTime + this.#options.recosignMs;
-    if (chosen) {
-      this.#chosenTime = block.time;
-      if (this.#isCurrent(block)) this.#sign(block);
-    }
+      block.time >= this.#chosenTime + recosignMs;
+    this.#pause?.();
+    this.#pause = undefined;
+    if (chosen) this.#choose(block);
+    else if (follows && block.logSize > this.#chosenSize)
+      this.#pause = this.#modules.later(pauseMs, () => this.#choose(block));
     this.#publish(block.logSize);
+  }
+
+  #choose(block: CosignedBlock): void {
+    this.#chosenTime = block.time;
+    this.#chosenSize = block.logSize;
+    if (!this.#stopped && this.#isCurrent(block)) this.#sign(block);
   }
 
   /** Called every now and then: freshness must depend neither on blocks nor on their rate. */
@@ -210,6 +240,7 @@ export class Cosigner {
   /** Nothing is signed, counted or published any more. Resolves when what is being signed is: what waits is not waited for. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#pause?.();
     this.#waiting.length = 0;
     await this.settle();
   }
@@ -281,18 +312,21 @@ export class Cosigner {
     const collected = this.#bySize.get(size);
     if (collected?.root === undefined || size < this.#publishedSize || collected.lines.size < this.#options.quorum)
       return;
-    const text = this.#text(size, collected.root);
-    const note = publishCheckpoint({
+    this.#unwritten = collected;
+    this.#publishedSize = size;
+    this.#modules.published();
+  }
+
+  #note(size: number, { root, lines }: Collected): string | undefined {
+    if (root === undefined) return undefined;
+    const text = this.#text(size, root);
+    return publishCheckpoint({
       text,
       log: signCheckpoint(text, this.#options.logKey, this.#options.signLog),
-      cosignatures: [...collected.lines.values()].map(({ line }) => line),
+      cosignatures: [...lines.values()].map(({ line }) => line),
       policy: this.#options.policy,
       quorum: this.#options.quorum,
     });
-    if (note === undefined || note === this.#published) return;
-    this.#published = note;
-    this.#publishedSize = size;
-    this.#modules.published(note, size);
   }
 
   #text(size: number, root: string): string {
@@ -347,6 +381,12 @@ export class Cosigner {
     this.#dropped += 1;
     return 'dropped';
   }
+}
+
+/** Both times lie in one stretch of `paceMs`: by the headers alone, so that all validators sign the same sizes. */
+function sameStretch(parent: CosignedBlock | undefined, { height, time }: CosignedBlock): boolean {
+  if (parent === undefined || parent.height + 1 !== height) return false;
+  return Math.floor(parent.time / paceMs) === Math.floor(time / paceMs);
 }
 
 function timeOf(line: NoteSignature): number {

@@ -58,7 +58,7 @@ export type RuntimeHooks = {
   readonly behind: (certificate: Finalization) => void;
   /** What this node holds or says next cannot be trusted. */
   readonly failed: (code: string, detail: string) => void;
-  readonly published: (note: string, size: number) => void;
+  readonly published: (cosigner: Cosigner) => void;
   /** A peer speaks of another epoch: one of the two is behind. */
   readonly otherEpoch: (peer: string, epoch: number) => void;
 };
@@ -211,7 +211,11 @@ export class EpochRuntime {
         verify: verifyFast,
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
         send: (cosignature) => this.sendCosignature(cosignature),
-        published: (note, size) => this.#hooks.published(note, size),
+        published: () => this.#hooks.published(this.cosigner),
+        later: (ms, run) => {
+          const timer = setTimeout(run, ms);
+          return () => clearTimeout(timer);
+        },
         failed: (error) => log.error({ error: String(error) }, 'a checkpoint could not be cosigned'),
         conflict: (_key, a, b) =>
           evidence.seen('cosignatures', this.epoch.epoch, encodeSentCosignature(a), encodeSentCosignature(b)),
@@ -311,12 +315,12 @@ export class EpochRuntime {
     this.#replaced = Promise.all([retired, follows]).then(() => undefined);
   }
 
-  /** To all validators, and to whoever gossips: observers, and validators that have retired. */
+  /** To all validators; by gossip, too, where somebody is no validator (observers, who has retired) or is not reached by its lane. */
   sendCosignature(cosignature: SentCosignature): void {
     const { network } = this.#parts;
     const payload = encodeSentCosignature(cosignature);
     network().broadcast('urgent', frameKinds.cosignature, payload, { class: 'other' });
-    void network().publish('checkpoints', payload);
+    void network().publish('checkpoints', payload, 'where lanes do not reach');
   }
 }
 

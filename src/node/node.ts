@@ -511,8 +511,11 @@ export class WeftNode {
       },
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#failure.fail(code, detail),
-      published: (note, size) => {
-        this.#published.newest(note, size);
+      published: (cosigner) => {
+        this.#published.newest(() => {
+          const { published: note, publishedSize: size } = cosigner;
+          return note === undefined ? undefined : { note, size };
+        });
         this.#subscribers.published();
       },
       otherEpoch: (peer, other) => this.#gateway?.otherEpoch(peer, other),

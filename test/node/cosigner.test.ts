@@ -15,7 +15,7 @@ const policy = signers.map(({ publicKey }, i) => createVkey(sha256, `${chain}/v$
 const from = 1_000_000;
 const root = (n: number): string => n.toString(16).padStart(64, '0');
 
-function setUp(own: number) {
+function setUp(own: number, cosignEveryBlocks = 10) {
   const world = {
     now: from + 8000,
     monotonic: 0,
@@ -24,6 +24,7 @@ function setUp(own: number) {
     behind: 0,
     /** Of each validator: since when it is not heard. */
     silent: [0, 0, 0, 0],
+    later: [] as { ms: number; run: () => void }[],
   };
   const sent: Cosignature[] = [];
   const notes: { note: string; size: number }[] = [];
@@ -38,7 +39,7 @@ function setUp(own: number) {
       own: { key: policy[own]!, sign: (message) => signer.sign(message) },
       policy,
       quorum: 3,
-      cosignEveryBlocks: 10,
+      cosignEveryBlocks,
       recosignMs: 2000,
     },
     {
@@ -49,7 +50,16 @@ function setUp(own: number) {
         return true;
       },
       send: (cosignature) => sent.push(cosignature),
-      published: (note, size) => notes.push({ note, size }),
+      published: () => {
+        const { published: note, publishedSize: size } = cosigner;
+        if (note !== undefined && note !== notes.at(-1)?.note) notes.push({ note, size });
+      },
+      later: (ms, run) => {
+        world.later.push({ ms, run });
+        return () => {
+          world.later = world.later.filter((each) => each.run !== run);
+        };
+      },
       failed: (error) => t.fail(String(error)),
       conflict: (_key, a, b) => conflicts.push([a, b]),
       wallMs: () => world.now,
@@ -83,6 +93,41 @@ t.test('which heights are cosigned follows from the chain alone', async (t) => {
     [3, 7, 11, 20],
   );
 });
+
+t.test(
+  'where each block may be cosigned: the first of each stretch of 40 ms, and the last before a pause',
+  async (t) => {
+    const { cosigner, world, sent } = setUp(0, 1);
+    cosigner.committed(block(1, 6000, 3));
+    cosigner.committed(block(2, 6020, 5)); // the same stretch
+    t.equal(world.later.length, 1);
+    cosigner.committed(block(3, 6039, 7)); // still
+    t.equal(world.later.length, 1, 'the pause begins anew');
+    cosigner.committed(block(4, 6040, 9)); // the next one
+    t.equal(world.later.length, 0);
+    cosigner.committed(block(5, 6060, 11));
+    await cosigner.settle();
+    t.same(sizes(), [3, 9]);
+    world.later.shift()?.run();
+    await cosigner.settle();
+    t.same(sizes(), [3, 9, 11], 'nothing came after it');
+    cosigner.committed(block(6, 6061, 11)); // nothing new in the log
+    t.equal(world.later.length, 0);
+    cosigner.committed(block(7, 6062, 12, true));
+    await cosigner.settle();
+    t.same(sizes(), [3, 9, 11, 12], 'a closing block, always');
+    cosigner.committed(block(9, 6063, 14));
+    await cosigner.settle();
+    t.same(sizes(), [3, 9, 11, 12, 14], 'the time of the block before is not known: cosigned, rather than not');
+    cosigner.committed(block(10, 6064, 15));
+    await cosigner.stop();
+    t.equal(world.later.length, 0, 'no timer is left');
+
+    function sizes(): number[] {
+      return sent.map(({ size }) => size);
+    }
+  },
+);
 
 t.test('nothing is signed that could not be remembered', async (t) => {
   const { cosigner, world, sent } = setUp(0);

@@ -73,7 +73,7 @@ export const createNetwork: CreateNetwork = async (options, modules) => {
     connected: (peer) => network.connected(peer),
     askable: () => network.askable(),
     heardMs: (validator) => network.heardMs(validator),
-    publish: (topic, data) => network.publish(topic, data),
+    publish: (topic, data, only) => network.publish(topic, data, only),
     setPeers: (peers, role) => network.setPeers(peers, role),
     stats: () => network.stats(),
     close: () => network.close(),
