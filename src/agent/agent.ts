@@ -20,6 +20,7 @@ import { Feed } from './feed.ts';
 import { lockPins, lockState } from './lock.ts';
 import { AgentMetrics } from './metrics.ts';
 import { ProcWatch } from './procWatch.ts';
+import { Rechecks } from './routes/rechecks.ts';
 import { RouteBook } from './routes/routeBook.ts';
 import { type RouteCounts, type RouteEvent, Routes } from './routes/routes.ts';
 import { sinksOf } from './sinks.ts';
@@ -62,6 +63,8 @@ export type AgentStatus = {
   readonly limited: number;
   readonly sinks: readonly ({ readonly name: string } & SinkCounters)[];
   readonly alerts: number;
+  /** Hints of nodes that found no room: they are told again by the next look at that node. */
+  readonly hintsDropped: number;
 };
 
 export type AgentModules = {
@@ -86,8 +89,6 @@ type OpenGate = {
 const lossEveryMs = 1000;
 const reportEveryMs = 10_000;
 const procEveryMs = 1000;
-/** A record is heard of before the checkpoint that proves it is everywhere: who asks once, at once, may be told that the grant still stands. */
-const askAgainMs = [100, 250, 500, 1000];
 const never: readonly GuardedPort[] = [{ port: 22, protocol: 'tcp' }];
 
 /** The sidecar of a host: probes, gates, the routes that the ledger granted, and what is told of all that. */
@@ -103,12 +104,12 @@ export class Agent {
   readonly #refused = new Map<string, bigint>();
   readonly #modes = new Map<string, GateMode>();
   readonly #timers: NodeJS.Timeout[] = [];
-  #asking: readonly NodeJS.Timeout[] = [];
   readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
   #proc: ProcWatch | undefined;
   #executor: Executor | undefined;
   #routes: Routes | undefined;
+  #rechecks: Rechecks | undefined;
   #feed: Feed | undefined;
   #alerts: Alerts | undefined;
   #metrics: AgentMetrics | undefined;
@@ -206,6 +207,7 @@ export class Agent {
       limited,
       sinks,
       alerts: this.#alerts?.raised ?? 0,
+      hintsDropped: this.#feed?.dropped ?? 0,
     };
   }
 
@@ -214,7 +216,7 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#proc?.stop();
     this.#feed?.close();
-    for (const timer of this.#asking) clearTimeout(timer);
+    this.#rechecks?.close();
     for (const probe of this.#probes) probe.close();
     await this.#executor?.close(2000);
     await this.#alerts?.close();
@@ -351,13 +353,11 @@ export class Agent {
     executor.resume().catch((error: unknown) => {
       this.#modules.say('warn', `what an earlier run left is taken care of with the next: ${messageOf(error)}`);
     });
+    const rechecks = new Rechecks({ one: (grant) => routes.recheck(grant), all: renew });
+    this.#rechecks = rechecks;
     this.#feed = new Feed(rpc, account, {
-      intent: (intent) => void routes.consider(intent),
-      changed: () => {
-        renew();
-        for (const timer of this.#asking) clearTimeout(timer);
-        this.#asking = askAgainMs.map((ms) => setTimeout(renew, ms));
-      },
+      intent: (intent) => routes.consider(intent),
+      changed: (grant) => (grant === undefined ? rechecks.all() : rechecks.one(grant)),
       lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
     });
     renew();

@@ -121,6 +121,9 @@ function registryOf(status: () => AgentStatus): Registry {
     ]),
   );
   gauge('weft_agent_alerts_total', 'Alerts raised on the ledger.', [], ({ alerts }) => [[{}, alerts]]);
+  gauge('weft_agent_hints_dropped_total', 'Hints of nodes that found no room.', [], ({ hintsDropped }) => [
+    [{}, hintsDropped],
+  ]);
   gauge(
     'weft_agent_program_seconds_total',
     'Time that programs ran, where the kernel counts it (kernel.bpf_stats_enabled).',

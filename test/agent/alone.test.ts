@@ -111,7 +111,10 @@ t.test('no node answers: the gate is up, holds the lease that runs, and ends', {
   const effect = { host: 'web-3', source: '10.0.3.0/24', destination: '10.0.9.17/32', port: 8443, protocol: 'tcp' };
   const times = { expires: Date.now() + 3_600_000, leasedUntil: Date.now() + 3_600_000 };
   const routes = [{ grant, token: grant, effect, index: 0, ...times }];
-  writeFileSync(join(dir, 'agent-state', 'routes.json'), JSON.stringify({ format: 'weft/routes/v1', routes }));
+  writeFileSync(
+    join(dir, 'agent-state', 'routes.json'),
+    JSON.stringify({ format: 'weft/routes/v1', closed: [], routes }),
+  );
   const guarded = [{ port: 8443, protocol: 'tcp' }];
   const config = checkAgentConfig(
     {
@@ -141,7 +144,7 @@ t.test('a node that is away is told of once, however often it is tried', async (
   const node = await badNode(t, false);
   const lost: string[] = [];
   const feed = new Feed([node.url], 'keeper', {
-    intent: () => undefined,
+    intent: async () => undefined,
     changed: () => undefined,
     lost: (url) => lost.push(url),
   });

@@ -291,12 +291,16 @@ export function fakeNode(): FakeNode {
       if (found !== undefined) return found;
       throw new WeftError('INTENT_UNKNOWN', `this node knows no intent ${id}`);
     },
-    intents: async ({ limit, audience, status }) => ({
-      intents: knownIntents
-        .filter((each) => audience === undefined || each.audience === audience)
-        .filter((each) => status === undefined || each.status === status)
-        .slice(0, limit),
-    }),
+    // The newest is the last of the list; its place is its index.
+    intents: async ({ limit, audience, status, before = Number.MAX_SAFE_INTEGER }) => {
+      const found = [...knownIntents.entries()]
+        .reverse()
+        .filter(([index]) => index < before)
+        .filter(([, each]) => (audience ?? each.audience) === each.audience && (status ?? each.status) === each.status);
+      const [page, last] = [found.slice(0, limit), found[limit - 1]];
+      const more = last !== undefined && found.length > limit;
+      return { intents: page.map(([, each]) => each), ...(more ? { next: last[0] } : {}) };
+    },
     waitingIntents: async (limit) => knownIntents.filter(({ status }) => status === 'pending').slice(0, limit),
     alerts: async () => [...openAlerts],
     subscribe: (subscription, listener) => {

@@ -27,30 +27,43 @@ export type Route = {
   readonly leasedUntil: number;
 };
 
+/** A grant that must not open a route here (again). */
+export type ClosedRoute = {
+  readonly grant: string;
+  /** It is over by then, milliseconds UTC: no need to know of it any longer. */
+  readonly until: number;
+};
+
 const format = 'weft/routes/v1';
 /** A gate has room for more; a host that needs more than this needs wider routes. */
 export const routesMax = 4096;
+/** Grants that are remembered as closed; of more, those that are over first are forgotten. */
+export const closedMax = 4096;
 
 /**
  * The routes that are open on this host, in one file. A route is in it before the kernel hears of it, and leaves it after the
- * kernel has forgotten it: what the kernel holds and the book does not know is removed at the next start.
+ * kernel has forgotten it: what the kernel holds and the book does not know is removed at the next start. What was closed before its grant
+ * was over stays in it until then: a grant of several uses would open it again after a restart.
  */
 export class RouteBook {
   readonly #files: Files;
   readonly #path: string;
   readonly #routes: Map<string, Route>;
+  readonly #closed: Map<string, ClosedRoute>;
+  #isWritten = true;
   #writes: Promise<void> = Promise.resolve();
 
-  private constructor(files: Files, path: string, routes: readonly Route[]) {
+  private constructor(files: Files, path: string, { routes, closed }: Contents) {
     this.#files = files;
     this.#path = path;
     this.#routes = new Map(routes.map((route) => [route.grant, route]));
+    this.#closed = new Map(closed.map((each) => [each.grant, each]));
   }
 
   /** @throws WeftError AGENT_STATE_DAMAGED, DISK_* */
   static async open(files: Files, path: string): Promise<RouteBook> {
     const bytes = await readWholeFile(files, path);
-    return new RouteBook(files, path, bytes === undefined ? [] : decode(bytes, path));
+    return new RouteBook(files, path, bytes === undefined ? { routes: [], closed: [] } : decode(bytes, path));
   }
 
   all(): readonly Route[] {
@@ -76,7 +89,9 @@ export class RouteBook {
   /** A lease that was renewed. Need not be durable: after a crash the kernel still knows it, or it has ended. */
   lease(grant: string, leasedUntil: number): void {
     const route = this.#routes.get(grant);
-    if (route !== undefined) this.#routes.set(grant, { ...route, leasedUntil });
+    if (route === undefined) return;
+    this.#routes.set(grant, { ...route, leasedUntil });
+    this.#isWritten = false;
   }
 
   async remove(grants: readonly string[]): Promise<void> {
@@ -84,29 +99,63 @@ export class RouteBook {
     if (gone.length > 0) await this.#write();
   }
 
-  /** Leases included. */
+  isClosed(grant: string): boolean {
+    return this.#closed.has(grant);
+  }
+
+  /** Takes them out, and remembers that they must not come back. `now`: milliseconds UTC. Durable when it resolves. */
+  async close(grants: readonly ClosedRoute[], now: number): Promise<void> {
+    for (const { grant, until } of this.#closed.values()) if (until <= now) this.#closed.delete(grant);
+    for (const each of grants) {
+      this.#routes.delete(each.grant);
+      this.#closed.set(each.grant, each);
+    }
+    const tooMany = this.#closed.size - closedMax;
+    if (tooMany > 0) {
+      const byEnd = [...this.#closed.values()].sort((a, b) => a.until - b.until);
+      for (const { grant } of byEnd.slice(0, tooMany)) this.#closed.delete(grant);
+    }
+    await this.#write();
+  }
+
+  /** Leases included; nothing is written when nothing has changed. */
   flush(): Promise<void> {
-    return this.#write();
+    return this.#isWritten ? this.#writes : this.#write();
   }
 
   #write(): Promise<void> {
     // What was written meanwhile is the newest by then, whoever asked for it.
-    const done = this.#writes.then(() => writeWholeFile(this.#files, this.#path, encode(this.all())));
+    const done = this.#writes.then(async () => {
+      this.#isWritten = true;
+      try {
+        await writeWholeFile(
+          this.#files,
+          this.#path,
+          encode({ routes: this.all(), closed: [...this.#closed.values()] }),
+        );
+      } catch (error) {
+        this.#isWritten = false;
+        throw error;
+      }
+    });
     this.#writes = done.catch(() => undefined);
     return done;
   }
 }
 
-function encode(routes: readonly Route[]): Uint8Array {
-  return encodeUtf8(`${JSON.stringify({ format, routes })}\n`);
+type Contents = { readonly routes: readonly Route[]; readonly closed: readonly ClosedRoute[] };
+
+function encode({ routes, closed }: Contents): Uint8Array {
+  return encodeUtf8(`${JSON.stringify({ format, routes, closed })}\n`);
 }
 
 /** The agent's own file, whole or not at all (`writeWholeFile`): another form of it means another hand. */
-function decode(bytes: Uint8Array, path: string): Route[] {
+function decode(bytes: Uint8Array, path: string): Contents {
   try {
-    const { format: found, routes } = JSON.parse(decodeUtf8(bytes)) as { format?: unknown; routes?: unknown };
-    if (found !== format || !Array.isArray(routes) || routes.length > routesMax) throw new Error(`it is no ${format}`);
-    return routes.map(readRoute);
+    const { format: found, routes, closed } = JSON.parse(decodeUtf8(bytes)) as Record<string, unknown>;
+    if (found !== format || !isList(routes, routesMax) || !isList(closed, closedMax))
+      throw new Error(`it is no ${format}`);
+    return { routes: routes.map(readRoute), closed: closed.map(readClosed) };
   } catch (error) {
     throw new WeftError(
       'AGENT_STATE_DAMAGED',
@@ -114,6 +163,16 @@ function decode(bytes: Uint8Array, path: string): Route[] {
       { path },
     );
   }
+}
+
+function isList(value: unknown, max: number): value is unknown[] {
+  return Array.isArray(value) && value.length <= max;
+}
+
+function readClosed(value: unknown): ClosedRoute {
+  const { grant, until } = (value ?? {}) as Partial<ClosedRoute>;
+  if (typeof grant !== 'string' || !Number.isSafeInteger(until)) throw new Error('a closed route without grant or end');
+  return { grant, until } as ClosedRoute;
 }
 
 function readRoute(value: unknown): Route {

@@ -73,6 +73,8 @@ const renewalsAtOnce = 8;
 const doneMax = 16_384;
 /** A grant that is over stays in the kernel's table so long, so that the gate can say which one it was. */
 const namedForMs = 60_000;
+/** Nothing that was proposed before a close can be in force so long after it: 24 hours of a grant, 20 minutes to be decided. */
+const unknownForMs = 25 * 3_600_000;
 
 /**
  * From grants of `route.open` to what the kernel lets through, and back. A route is let through for a lease at a time, and the lease is
@@ -125,9 +127,12 @@ export class Routes {
     const { host, account } = this.#options;
     if (intent.audience !== account || intent.status !== 'granted' || intent.effect['host'] !== host) return;
     if (intent.action !== 'route.open' && intent.action !== 'route.close') return;
-    if (this.#done.has(intent.intent) || this.#running.has(intent.intent)) return;
-    if (this.#modules.book.get(intent.intent) !== undefined) return;
-    this.#running.add(intent.intent);
+    const { book } = this.#modules;
+    if (this.#done.has(intent.intent) || book.isClosed(intent.intent) || book.get(intent.intent) !== undefined) return;
+    // With the effect: a node that makes one up for it must not keep the others' from being looked at.
+    const running = `${intent.intent} ${JSON.stringify(intent.effect)}`;
+    if (this.#running.has(running)) return;
+    this.#running.add(running);
     try {
       const act = intent.action === 'route.open' ? this.#open : this.#close;
       await this.#modules.executor.run(intent.intent, intent.effect, act, { rehearse: rehearsed });
@@ -137,7 +142,7 @@ export class Routes {
     } catch (error) {
       this.#refused(intent.intent, error);
     } finally {
-      this.#running.delete(intent.intent);
+      this.#running.delete(running);
     }
   }
 
@@ -156,6 +161,14 @@ export class Routes {
       this.#renewing = undefined;
     });
     return this.#renewing;
+  }
+
+  /** Asks about one route at once. Resolves to false when it is not open (any more); never rejects: what failed is tried with the next renewal. */
+  async recheck(grant: string): Promise<boolean> {
+    const { book } = this.#modules;
+    const route = book.get(grant);
+    if (route !== undefined) await this.#renewOne(route).catch(() => undefined);
+    return book.get(grant) !== undefined;
   }
 
   async #renewAll(): Promise<void> {
@@ -205,7 +218,7 @@ export class Routes {
     if (dryRun) return rehearsed();
     const { book, tables } = this.#modules;
     // Closed, by whoever was faster, while its use was being counted.
-    if (this.#done.has(grant.intent)) return { outcome: 'failed', result: 'CLOSED' };
+    if (this.#isClosed(grant.intent)) return { outcome: 'failed', result: 'CLOSED' };
     const routeEffect = effect as unknown as RouteEffect;
     // Its status was proven a moment ago. Token and index come with the first renewal: an act asks nobody.
     const route: Route = {
@@ -235,10 +248,14 @@ export class Routes {
   readonly #close = async ({ effect, dryRun }: Permission): Promise<Outcome> => {
     if (dryRun) return rehearsed();
     const grant = String(effect['grant']);
-    const route = this.#modules.book.get(grant);
-    // It must not come back by a proposal that is seen late.
-    this.#finish(grant);
+    const { book, wallMs } = this.#modules;
+    const route = book.get(grant);
+    // It must not come back by a proposal that is seen late, now or after a restart.
     if (route !== undefined) await this.#shut([route], 'CLOSED', 'a route.close was granted');
+    else {
+      this.#finish(grant);
+      await book.close([{ grant, until: wallMs() + unknownForMs }], wallMs());
+    }
     return { outcome: 'done', result: route === undefined ? 'was not open' : 'closed' };
   };
 
@@ -249,14 +266,23 @@ export class Routes {
     detail: string,
     { stays = false }: { readonly stays?: boolean } = {},
   ): Promise<void> {
-    const { tables, book } = this.#modules;
+    const { tables, book, wallMs } = this.#modules;
     for (const route of routes) {
       if (!stays) for (const table of tables) table.remove(route.grant);
       this.#finish(route.grant);
       this.#counts.closed += 1;
       this.#tell('grant.close', route, reason, detail);
     }
-    await book.remove(routes.map(({ grant }) => grant));
+    if (stays) return book.remove(routes.map(({ grant }) => grant));
+    const { maxClockSkewMs } = this.#options;
+    return book.close(
+      routes.map(({ grant, expires }) => ({ grant, until: expires + maxClockSkewMs })),
+      wallMs(),
+    );
+  }
+
+  #isClosed(grant: string): boolean {
+    return this.#done.has(grant) || this.#modules.book.isClosed(grant);
   }
 
   #leaseEnd(expires: number): number {

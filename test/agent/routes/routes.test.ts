@@ -344,6 +344,80 @@ t.test('after a restart the kernel holds exactly what stands', async (t) => {
   t.same(table.ids(), [idOf(3)]);
 });
 
+t.test('what was closed stays closed after a restart, also while its grant has uses left', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const first = await setUp(t, world, [table]);
+  await first.routes.restore();
+  for (const n of [1, 2, 3, 4]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  const close = (n: number, grant: number) =>
+    intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } });
+  await first.routes.consider(intent(1));
+  await first.routes.consider(intent(2));
+  await first.routes.consider(close(3, 1));
+  await first.routes.consider(close(4, 9));
+  // Paused for a moment, and resumed.
+  world.grants.set(idOf(2), { expires: 1_060_000, against: 'STATUS_PAUSED' });
+  await first.routes.renew();
+  t.same(table.ids(), []);
+  world.grants.set(idOf(2), { expires: 1_060_000 });
+  world.grants.set(idOf(9), { expires: 1_060_000 });
+  // The ledger has further uses of each.
+  world.consumed.length = 0;
+  const second = await setUp(t, world, [table], first.folder);
+  await second.routes.restore();
+  for (const n of [1, 2, 9]) await second.routes.consider(intent(n));
+  t.same([table.ids(), world.consumed], [[], []], 'nothing is opened, and no use is taken');
+
+  // Nobody need be remembered whose grant is over.
+  world.nowMs += 61_000;
+  await second.routes.consider(close(5, 10));
+  const third = await setUp(t, world, [table], first.folder);
+  t.same(
+    [1, 2, 9, 10].map((n) => third.book.isClosed(idOf(n))),
+    [false, false, true, true],
+  );
+});
+
+t.test('one route is asked about at once', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.restore();
+  for (const n of [1, 2]) {
+    world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+    await routes.consider(intent(n));
+  }
+  const asked = world.asked;
+  t.equal(await routes.recheck(idOf(1)), true);
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000, against: 'RPC_UNREACHABLE' });
+  t.equal(await routes.recheck(idOf(1)), true, 'nobody to ask: it keeps its lease');
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000, against: 'STATUS_CANCELLED' });
+  t.equal(await routes.recheck(idOf(1)), false);
+  t.equal(await routes.recheck(idOf(7)), false, 'none of ours');
+  t.equal(world.asked, asked + 3, 'and about no other');
+  t.same(table.ids(), [idOf(2)]);
+});
+
+t.test('a node that makes an effect up keeps nobody from looking at the true one', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes } = await setUp(t, world, [table]);
+  await routes.restore();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  const run = world.run.bind(world);
+  const { promise: never, resolve } = Promise.withResolvers<void>();
+  world.run = async (target, document, act, options) => {
+    if (document['port'] === 1) await never;
+    return run(target, document, act, options);
+  };
+  const lie = routes.consider(intent(1, { effect: { ...effect, port: 1 } }));
+  await routes.consider(intent(1));
+  t.same(table.ids(), [idOf(1)]);
+  resolve();
+  await lie;
+});
+
 t.test('a gate without room: the outcome is failed, and no gate lets it through', async (t) => {
   const world = new World();
   const [coming, going] = [new Table(), new Table()];
@@ -409,8 +483,10 @@ t.test('a file of another hand is not believed', async (t) => {
   for (const text of [
     '',
     '{}',
-    '{"format":"weft/routes/v1","routes":[{}]}',
-    '{"format":"weft/routes/v1","routes":[null]}',
+    '{"format":"weft/routes/v1","closed":[],"routes":[{}]}',
+    '{"format":"weft/routes/v1","closed":[],"routes":[null]}',
+    '{"format":"weft/routes/v1","closed":[{"grant":"aa"}],"routes":[]}',
+    '{"format":"weft/routes/v1","routes":[]}',
   ]) {
     writeFileSync(join(folder, 'routes.json'), text);
     await t.rejects(RouteBook.open(nodeFiles, join(folder, 'routes.json')), { code: 'AGENT_STATE_DAMAGED' });
