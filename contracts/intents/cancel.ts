@@ -22,7 +22,7 @@ export const cancel = rule<IntentsCancelBody>('intents.cancel', {
     putIntent(draft, { ...found, status: 'cancelled' });
     if (was === 'pending') draft.set(waitingPath(intent), null);
     // Once acted upon, its target counts as touched until the grant would have expired.
-    else if (uses === 0 && !found.dryRun) changeLive(draft, found.action, -found.targets);
+    else if (uses === 0 && !found.dryRun) changeLive(draft, found, -found.targets);
     const record = { ...recordHead('intents.cancelled', context), by: tx.account, intent, was, uses };
     return { records: [record], changes: draft.changes };
   },

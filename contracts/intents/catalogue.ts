@@ -17,6 +17,7 @@ export type CatalogueEntry<Effect> = {
   readonly reusable: boolean;
   /** How long after a consume the act may begin. */
   readonly actWithinMs: number;
+  /** Names the host always: what rests on one host rests on no other, and whoever approves reads where it will be. */
   resourceOf(effect: Effect): string;
   /** How many things it can touch, at least 1. */
   maxTargetsOf(effect: Effect): number;
@@ -50,7 +51,8 @@ const catalogue: Catalogue = {
     // An opened route that was closed must not be opened again by the same grant.
     reusable: false,
     actWithinMs: ACT_WITHIN_MS,
-    resourceOf: ({ source, destination, port, protocol }) => `route/${source}/${destination}/${port}/${protocol}`,
+    resourceOf: ({ host, source, destination, port, protocol }) =>
+      `route/${host}/${source}/${destination}/${port}/${protocol}`,
     maxTargetsOf: ({ destination }) => addressesIn(destination),
     contextOf: ({ host, source, destination, port, protocol }) => ({
       host,
@@ -67,7 +69,7 @@ const catalogue: Catalogue = {
     resourceKind: 'route',
     reusable: true,
     actWithinMs: ACT_WITHIN_MS,
-    resourceOf: ({ grant }) => `route/${grant}`,
+    resourceOf: ({ host, grant }) => `route/${host}/${grant}`,
     maxTargetsOf: one,
     contextOf: ({ host, grant }) => ({ host, grant }),
     networksOf: none,
@@ -153,7 +155,7 @@ const catalogue: Catalogue = {
     resourceKind: 'policy',
     reusable: false,
     actWithinMs: ACT_WITHIN_MS,
-    resourceOf: ({ policy }) => `policy/${policy}`,
+    resourceOf: ({ host, policy }) => `policy/${host}/${policy}`,
     maxTargetsOf: ({ block }) => addressesIn(block),
     contextOf: ({ host, policy, block, durationMs }) => ({
       host,

@@ -10,14 +10,17 @@ import { addDue } from './due.ts';
 import {
   APPROVERS_MAX,
   changeLive,
+  countResting,
   type IntentRecord,
   isPaused,
   letRest,
   liveTargets,
+  liveTargetsOf,
   type Moment,
   momentAfter,
   policyInForce,
   putIntent,
+  RESTING_OF_REQUESTER_MAX,
   restOf,
   type WaitingIntent,
   waitingPath,
@@ -50,14 +53,17 @@ export function unable(
   return undefined;
 }
 
-/** What stands against a grant that policy permits: `TARGET_COOLDOWN`, `BLAST_RADIUS`. It may pass. */
+/** What stands against a grant that policy permits: `TARGET_COOLDOWN`, `BLAST_RADIUS`, `BLAST_RADIUS_EACH`, `RESTING_TOO_MANY`. It may pass. */
 function obstacle({ intent, terms }: Permitted, { state, block }: RuleContext): Refusal | undefined {
-  const { action, resource, dryRun, targets } = intent;
+  const { action, resource, dryRun, targets, requester } = intent;
   // A dry run touches nothing: it neither needs rest nor gives it.
   if (dryRun) return undefined;
   const { granted, acted } = restOf(state, action, resource);
   if (Math.max(granted, acted) > block.time) return refuse('TARGET_COOLDOWN');
   if (liveTargets(state, action) + targets > terms.maxTargets) return refuse('BLAST_RADIUS');
+  if (liveTargetsOf(state, action, requester) + targets > terms.maxTargetsEach) return refuse('BLAST_RADIUS_EACH');
+  if (terms.cooldownMs > 0 && countResting(state, requester) >= RESTING_OF_REQUESTER_MAX)
+    return refuse('RESTING_TOO_MANY');
   return undefined;
 }
 
@@ -75,8 +81,8 @@ export function makeGrant(permitted: Permitted, context: RuleContext): Effect | 
   if (permitted.intent.status === 'pending') draft.set(waitingPath(intent.intent), null);
   addDue(draft, { time: intent.expires.time, kind: 'grant', id: intent.intent });
   if (!intent.dryRun) {
-    changeLive(draft, intent.action, intent.targets);
-    if (terms.cooldownMs > 0) letRest(draft, intent.action, intent.resource, 'granted', block.time + terms.cooldownMs);
+    changeLive(draft, intent, intent.targets);
+    if (terms.cooldownMs > 0) letRest(draft, intent, 'granted', block.time + terms.cooldownMs);
   }
   return { records: [record], changes: draft.changes };
 }

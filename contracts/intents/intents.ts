@@ -75,9 +75,9 @@ function endPending(draft: Draft, block: BlockContext, intent: IntentRecord, rec
 }
 
 function endGrant(draft: Draft, block: BlockContext, intent: IntentRecord, records: LedgerRecord[]): void {
-  const { status, uses, dryRun, action, targets, attempts } = intent;
+  const { status, uses, dryRun, targets, attempts } = intent;
   // What was cancelled unused was taken off at once.
-  if (!dryRun && (status === 'granted' || uses > 0)) changeLive(draft, action, -targets);
+  if (!dryRun && (status === 'granted' || uses > 0)) changeLive(draft, intent, -targets);
   if (status === 'granted') putIntent(draft, { ...intent, status: 'expired' });
   const open = attempts.filter(({ reported }) => !reported);
   const [first] = open;

@@ -78,8 +78,7 @@ export function countKept(state: StateReader, requester: string): number {
 }
 
 export function changeKept(draft: Draft, requester: string, by: number): void {
-  const count = countKept(draft, requester) + by;
-  draft.set(keptPath(requester), count === 0 ? null : count);
+  addTo(draft, keptPath(requester), by);
 }
 
 const livePath = (action: string): string => `intents/live/${action}`;
@@ -89,13 +88,44 @@ export function liveTargets(state: StateReader, action: string): number {
   return (state.get(livePath(action)) ?? 0) as number;
 }
 
-export function changeLive(draft: Draft, action: string, by: number): void {
-  const targets = liveTargets(draft, action) + by;
-  draft.set(livePath(action), targets === 0 ? null : targets);
+/** Neither an action nor an account is a segment of its own beside the other. */
+const liveOfPath = (action: string, requester: string): string =>
+  `intents/live-of/${sha256Hex(encodeUtf8(`${action} ${requester}`))}`;
+
+/** The same, of the grants of one requester. */
+export function liveTargetsOf(state: StateReader, action: string, requester: string): number {
+  return (state.get(liveOfPath(action, requester)) ?? 0) as number;
 }
 
-/** Until when a resource rests for one action: `granted` counts for new grants, `acted` for acts too. */
-type Rest = { readonly granted: number; readonly acted: number };
+export function changeLive(draft: Draft, { action, requester }: Asked, by: number): void {
+  addTo(draft, livePath(action), by);
+  addTo(draft, liveOfPath(action, requester), by);
+}
+
+/** What is counted of an intent, and for whom. */
+type Asked = Pick<IntentRecord, 'action' | 'resource' | 'requester'>;
+
+/** A count of none is no value. */
+function addTo(draft: Draft, path: string, by: number): void {
+  const count = ((draft.get(path) ?? 0) as number) + by;
+  draft.set(path, count === 0 ? null : count);
+}
+
+/**
+ * Targets that may rest for one requester: rests last up to 30 days, longer than the intents that they came of, and all of them share
+ * the heap of what comes due. It takes dozens of accounts to fill that.
+ */
+export const RESTING_OF_REQUESTER_MAX = 256;
+
+const restingPath = (requester: string): string => `intents/resting/${requester}`;
+
+/** Targets that rest because of this requester's grants. */
+export function countResting(state: StateReader, requester: string): number {
+  return (state.get(restingPath(requester)) ?? 0) as number;
+}
+
+/** Until when a resource rests for one action: `granted` counts for new grants, `acted` for acts too. `by`: the requester it counts for. */
+type Rest = { readonly granted: number; readonly acted: number; readonly by: string };
 
 /** A resource may have slashes, a segment of a path not. */
 function targetKey(action: string, resource: string): string {
@@ -104,7 +134,7 @@ function targetKey(action: string, resource: string): string {
 
 const targetPath = (key: string): string => `intents/target/${key}`;
 
-export function restOf(state: StateReader, action: string, resource: string): Rest {
+export function restOf(state: StateReader, action: string, resource: string): Omit<Rest, 'by'> {
   return readRest(state, targetKey(action, resource)) ?? { granted: 0, acted: 0 };
 }
 
@@ -113,12 +143,20 @@ function readRest(state: StateReader, key: string): Rest | undefined {
 }
 
 /** A grant was made of it (`granted`), or it was acted upon (`acted`): it rests until then. */
-export function letRest(draft: Draft, action: string, resource: string, what: keyof Rest, until: number): void {
+export function letRest(
+  draft: Draft,
+  { action, resource, requester }: Asked,
+  what: 'granted' | 'acted',
+  until: number,
+): void {
   const key = targetKey(action, resource);
   const before = readRest(draft, key);
-  if (before === undefined) addDue(draft, { time: until, kind: 'target', id: key });
+  if (before === undefined) {
+    addDue(draft, { time: until, kind: 'target', id: key });
+    addTo(draft, restingPath(requester), 1);
+  }
   // Nothing is granted, nor acted upon, before the last rest is over: a new one ends later.
-  draft.set(targetPath(key), { granted: 0, acted: 0, ...before, [what]: until });
+  draft.set(targetPath(key), { granted: 0, acted: 0, by: requester, ...before, [what]: until });
 }
 
 /** Its entry came due: it goes, or waits again where it was acted upon meanwhile. */
@@ -126,6 +164,10 @@ export function endRest(draft: Draft, key: string, now: number): void {
   const rest = readRest(draft, key);
   if (rest === undefined) return;
   const until = Math.max(rest.granted, rest.acted);
-  if (until > now) addDue(draft, { time: until, kind: 'target', id: key });
-  else draft.set(targetPath(key), null);
+  if (until > now) {
+    addDue(draft, { time: until, kind: 'target', id: key });
+    return;
+  }
+  draft.set(targetPath(key), null);
+  addTo(draft, restingPath(rest.by), -1);
 }

@@ -10,6 +10,8 @@ export type Terms = {
   readonly maxUses: number;
   /** Targets of all grants of the action in force, with the new one. */
   readonly maxTargets: number;
+  /** The same of one requester's grants. */
+  readonly maxTargetsEach: number;
   readonly approvals: number;
   readonly approverKey: ApproverKey;
   readonly dryRunOnly: boolean;
@@ -25,6 +27,7 @@ const unbounded: Terms = {
   ttlMs: TTL_MAX_MS,
   maxUses: USES_MAX,
   maxTargets: Number.MAX_SAFE_INTEGER,
+  maxTargetsEach: Number.MAX_SAFE_INTEGER,
   approvals: 0,
   approverKey: 'any',
   dryRunOnly: false,
@@ -38,6 +41,13 @@ const readers: ReadonlyMap<string, (value: string, terms: Terms) => Terms | unde
   [
     'max_targets',
     numeric(whole(COUNT_MAX), 1, (terms, targets) => ({ ...terms, maxTargets: Math.min(terms.maxTargets, targets) })),
+  ],
+  [
+    'max_targets_each',
+    numeric(whole(COUNT_MAX), 1, (terms, targets) => ({
+      ...terms,
+      maxTargetsEach: Math.min(terms.maxTargetsEach, targets),
+    })),
   ],
   [
     'approvals',

@@ -52,7 +52,7 @@ export const consume = rule<IntentsConsumeBody>('intents.consume', {
       uses: use,
       attempts: [...found.attempts, { attempt, key, time: block.time, reported: false }],
     });
-    if (!dryRun && cooldownMs > 0) letRest(draft, action, resource, 'acted', block.time + cooldownMs);
+    if (!dryRun && cooldownMs > 0) letRest(draft, found, 'acted', block.time + cooldownMs);
     const record = { ...recordHead('intents.consumed', context), grant, attempt, account: tx.account, use };
     return { records: [record], changes: draft.changes };
   },

@@ -12,6 +12,8 @@ const hints: Readonly<Record<string, string>> = {
   AUDIENCE_INACTIVE: 'the executor of --audience is no account of this network, or suspended',
   BLAST_RADIUS:
     'with the grants of this action that are in force it would touch more than policy allows at once; wait, or cancel some',
+  BLAST_RADIUS_EACH:
+    'with the grants of this action that this account has in force it would touch more than policy allows one account; wait, or cancel some',
   GRANT_CANCELLED: 'it was cancelled; propose it again',
   GRANT_EXPIRED: 'it has expired; propose it again',
   GRANT_PENDING: 'it waits for approvals: weft intent show says how many',
@@ -31,6 +33,7 @@ const hints: Readonly<Record<string, string>> = {
   POLICY_SUPERSEDED: 'the policy set has changed, and grants of the old one do not count any more; propose it again',
   REPORTED_ALREADY: 'the ledger has the outcome of this attempt already; an outcome is reported once',
   REQUESTER_INACTIVE: 'the account that asked for it was suspended',
+  RESTING_TOO_MANY: '256 targets rest because of this account; try again when some have rested',
   TARGET_COOLDOWN: 'this target rests after it was last acted upon, or granted; try again later',
 };
 

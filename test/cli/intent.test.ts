@@ -138,7 +138,7 @@ t.test('propose: what makes no sense is said before anything is sent', async (t)
   world.next = vector('intents.denied');
   const args = ['intent', 'propose', 'route.open', '--effect', file, '--audience', 'actuator-web-1'];
   t.equal((await weft([...args, ...by(world, 'healer')])).code, 1);
-  t.equal(world.sent[0]?.body['resource'], 'route/::/0/10.0.0.0/24/1/tcp');
+  t.equal(world.sent[0]?.body['resource'], 'route/a/::/0/10.0.0.0/24/1/tcp');
 });
 
 t.test('approve, consume, report, cancel: by the beginning of an id', async (t) => {

@@ -90,7 +90,7 @@ t.test('blast radius: targets of all grants of an action that are in force', asy
   network.terms = { annotations: { max_targets: '260' } };
   const open = (destination: string, changed: object = {}) => {
     const effect = { host: 'gate-1', source: '10.0.0.0/8', destination, port: 443, protocol: 'tcp' };
-    const resource = `route/10.0.0.0/8/${destination}/443/tcp`;
+    const resource = `route/gate-1/10.0.0.0/8/${destination}/443/tcp`;
     return network.propose({ action: 'route.open', effect, resource, ...changed });
   };
   t.equal(open('10.1.0.0/23').refused, 'BLAST_RADIUS', '512 addresses at once');
@@ -109,6 +109,49 @@ t.test('blast radius: targets of all grants of an action that are in force', asy
   network.next();
   t.equal(open('10.4.0.0/25').refused, undefined);
   t.match(network.state.get('intents/live/route.open'), 128);
+});
+
+t.test('nobody uses up what is for all: targets of one requester', async (t) => {
+  const network = new Intents();
+  network.terms = { annotations: { max_targets: '3', max_targets_each: '2' } };
+  const restarted = (n: number, who = 'healer') =>
+    network.propose({ effect: { host: `web-${n}`, service: 'nginx' }, resource: `service/web-${n}/nginx` }, who);
+  const first = idOf(restarted(1).records[0]!);
+  t.equal(restarted(2).refused, undefined);
+  t.equal(restarted(3).refused, 'BLAST_RADIUS_EACH');
+  t.equal(restarted(3, 'sentinel').refused, undefined, 'what is left is for others');
+  t.equal(restarted(4, 'sentinel').refused, 'BLAST_RADIUS', 'and for all together there is a bound still');
+  network.cancel(first);
+  t.equal(restarted(3).refused, undefined);
+  network.next(60_000);
+  network.next();
+  t.strictSame(
+    network.paths().filter((path) => path.startsWith('intents/live')),
+    [],
+  );
+});
+
+t.test('rests of one requester are bounded: the heap of what comes due is for all', async (t) => {
+  const network = new Intents();
+  network.terms = { annotations: { cooldown: '720h' } };
+  const restarted = (n: number, who = 'healer') =>
+    network.propose({ effect: { host: `web-${n}`, service: 'nginx' }, resource: `service/web-${n}/nginx` }, who);
+  const first = idOf(restarted(0).records[0]!);
+  t.equal(network.state.get('intents/resting/healer'), 1);
+  network.consume(first);
+  t.equal(network.state.get('intents/resting/healer'), 1, 'a target rests once');
+  network.state.set('intents/resting/healer', 256);
+  t.equal(restarted(1).refused, 'RESTING_TOO_MANY');
+  t.equal(network.propose({ dryRun: true }).refused, undefined, 'a rehearsal gives no rest');
+  t.equal(restarted(1, 'sentinel').refused, undefined);
+  network.terms = { annotations: {} };
+  t.equal(restarted(2).refused, undefined, 'nor does what policy wants no rest of');
+  network.state.set('intents/resting/healer', 1);
+  for (let i = 0; i < 3; i += 1) network.next(15 * 24 * 3_600_000);
+  t.strictSame(
+    network.paths().filter((path) => /^intents\/(resting|target)/.test(path)),
+    [],
+  );
 });
 
 t.test('a grant that does not fit is refused, when proposed or when approved last', async (t) => {

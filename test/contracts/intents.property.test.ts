@@ -224,8 +224,16 @@ class World {
       throw new Error('a target is missing');
     const due = Number(state.get('intents/due/size') ?? 0);
     const targets = [...state.keys()].filter((path) => path.startsWith('intents/target/')).length;
+    const resting = sum(state, 'intents/resting/');
+    if (resting !== targets) throw new Error(`${resting} targets rest for somebody, ${targets} rest`);
+    const ofEach = sum(state, 'intents/live-of/');
+    if (ofEach !== sum(state, 'intents/live/')) throw new Error(`${ofEach} targets of requesters`);
     if (due > 2 * intents.length + targets) throw new Error(`${due} things due for ${intents.length} intents`);
   }
+}
+
+function sum(state: ReadonlyMap<string, unknown>, prefix: string): number {
+  return [...state].reduce((all, [path, value]) => (path.startsWith(prefix) ? all + Number(value) : all), 0);
 }
 
 t.test('whatever happens in whatever order', async (t) => {

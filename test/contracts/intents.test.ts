@@ -108,7 +108,7 @@ t.test('a proposal that cannot be decided is refused', async (t) => {
     effect: { host: 'gate-1', source: '10.0.0.1/24', destination: '10.0.0.1/32', port: 1, protocol: 'tcp' },
   };
   t.equal(
-    network.propose({ ...route, resource: 'route/10.0.0.1/24/10.0.0.1/32/1/tcp' }).refused,
+    network.propose({ ...route, resource: 'route/gate-1/10.0.0.1/24/10.0.0.1/32/1/tcp' }).refused,
     'NETWORK_NOT_CANONICAL',
   );
 });

@@ -277,7 +277,7 @@ function intentSteps(): Step[] {
   };
   const route = {
     action: 'route.open',
-    resource: 'route/2001:db8::/64/10.0.9.17/32/443/tcp',
+    resource: 'route/gate-1/2001:db8::/64/10.0.9.17/32/443/tcp',
     effect: { host: 'gate-1', source: '2001:db8::/64', destination: '10.0.9.17/32', port: 443, protocol: 'tcp' },
     ttlMs: 600_000,
     audience: 'misty.weave',
