@@ -87,15 +87,16 @@ export class Chain {
     envelopes: readonly Uint8Array[],
     mode: PrepareMode,
     parent: string,
+    ids?: readonly string[],
   ): Promise<(PreparedTx | WeftError)[]> {
     const position = this.#require(parent);
     const rules = rulesOn(position, this.#modules.rulesets);
     if (mode === 'block') {
-      const prepared = await this.#preparer.require(envelopes, position.layer, rules);
+      const prepared = await this.#preparer.require(envelopes, position.layer, rules, ids);
       await this.#learn(new BlockExecution(position, nextTo(position), this.#modules), prepared);
       return prepared;
     }
-    const answers = await this.#preparer.admit(envelopes, position.layer, rules);
+    const answers = await this.#preparer.admit(envelopes, position.layer, rules, ids);
     this.#learnAhead(position, answers);
     return answers;
   }
@@ -311,11 +312,19 @@ export class Chain {
       this.states.add(block);
       block.layer.ground.state.apply(block.writes.values);
       block.layer.ground.height = block.header.height;
+      this.#rememberUsed(block);
       block.layer.settle();
       this.#preparer.finalized(block.transactions, block.epoch.ruleset);
       this.#tip = positionOf(block);
       this.#executed.delete(block.blockId);
     }
+  }
+
+  #rememberUsed({ layer, header, transactions }: Executed): void {
+    const { used } = layer.ground;
+    if (used === undefined) return;
+    for (const { tx } of transactions) used.add(tx.txId, tx.expires);
+    used.passed(header.time);
   }
 
   #require(blockId: string): Position {

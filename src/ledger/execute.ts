@@ -45,7 +45,6 @@ export class BlockExecution {
   readonly rules: Ruleset;
   readonly #block: BlockContext;
   readonly #state: DraftState;
-  readonly #keys = new Map<string, string>();
   readonly #sets = new SetsOfBlock();
   readonly #transactions: PreparedTx[] = [];
   readonly #outcomes: TxOutcome[] = [];
@@ -92,7 +91,7 @@ export class BlockExecution {
   refusal(prepared: PreparedTx): string | undefined {
     const { tx } = prepared;
     if (this.#txIds.has(tx.txId)) return 'TX_DUPLICATE';
-    return refusalOn(this.parent, this.#context.time, this.#modules, prepared, this.#keys);
+    return refusalOn(this.parent, this.#context.time, this.#modules, prepared);
   }
 
   /** Executes a transaction for which `refusal` answered undefined. */
@@ -237,34 +236,29 @@ export function rulesOn(parent: Position, rulesets: RulesetSource): Ruleset {
  * Why a transaction may not stand in a block of `time` on `parent`: TX_CHAIN, TX_EXPIRED (expires ≤ time), TX_NOT_YET_VALID
  * (expires too far ahead: may enter a later block), TX_DUPLICATE, ACCOUNT_INACTIVE or KEY_INACTIVE in the parent's state,
  * TX_UNPREPARED (verified under other keys than the state's), and the codes of decoding for one that was read under another
- * ruleset. Undefined when it may. `memory`: keys that the caller's block has looked up.
+ * ruleset. Undefined when it may.
  */
 export function refusalOn(
   parent: Position,
   time: number,
   { chain, rulesets }: Pick<ExecutionModules, 'chain' | 'rulesets'>,
   { tx, keys, ruleset }: PreparedTx,
-  memory: Map<string, string> = new Map(),
 ): string | undefined {
   if (tx.chain !== chain) return 'TX_CHAIN';
   if (tx.expires <= time) return 'TX_EXPIRED';
   if (tx.expires > time + parent.nextEpoch.consensus.maxTxLifetimeMs) return 'TX_NOT_YET_VALID';
-  if (parent.layer.hasTx(tx.txId)) return 'TX_DUPLICATE';
+  if (parent.layer.hasTx(tx.txId, tx.expires)) return 'TX_DUPLICATE';
   if (ruleset !== parent.nextEpoch.ruleset) {
     const rules = rulesets(parent.nextEpoch.ruleset);
     const wrong = rules === undefined ? 'RULESET_UNKNOWN' : wrongUnder(rules, tx.envelope, chain);
     if (wrong !== undefined) return wrong;
   }
-  for (const [position, entry] of tx.signatures.entries()) {
-    const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
-    let key = memory.get(name);
-    if (key === undefined) {
-      const found = keyOf(parent.layer, tx.account, entry);
-      if (!found.ok) return found.code;
-      key = found.name;
-      memory.set(name, key);
-    }
-    if (key !== keys[position]) return 'TX_UNPREPARED';
+  for (let i = 0; i < tx.signatures.length; i += 1) {
+    const entry = tx.signatures[i];
+    if (entry === undefined) continue;
+    const key = keyOf(parent.layer, tx.account, entry);
+    if (!key.ok) return key.code;
+    if (key.name !== keys[i]) return 'TX_UNPREPARED';
   }
   return undefined;
 }
@@ -284,8 +278,29 @@ export type KeyAnswer =
   | { readonly ok: true; readonly name: string; readonly key: SigningKey }
   | { readonly ok: false; readonly code: 'ACCOUNT_INACTIVE' | 'KEY_INACTIVE' };
 
-/** The key behind a signature entry if account and key are active in `state`; `name`: signingKeyName. */
+/** Looked up by account, algorithm and key id in the state after one block, which does not change while anything is asked of it. */
+const keysByState = new WeakMap<StateReader, Map<string, KeyAnswer>>();
+/** Of one state: others ask for keys that do not exist, too. */
+const keysMax = 4096;
+
+/** The key behind a signature entry if account and key are active in `state`, that of a position; `name`: signingKeyName. */
 export function keyOf(state: StateReader, account: string, entry: SignatureEntry): KeyAnswer {
+  let keys = keysByState.get(state);
+  if (keys === undefined) {
+    keys = new Map();
+    keysByState.set(state, keys);
+  }
+  const name = `${account}/${entry.alg}/${entry.keyid}`;
+  let key = keys.get(name);
+  if (key === undefined) {
+    key = lookUp(state, account, entry);
+    if (keys.size >= keysMax) keys.clear();
+    keys.set(name, key);
+  }
+  return key;
+}
+
+function lookUp(state: StateReader, account: string, entry: SignatureEntry): KeyAnswer {
   if (!isActive(state, account)) return { ok: false, code: 'ACCOUNT_INACTIVE' };
   const key = activeKey(state, account, entry.keyid);
   if (key === undefined || key.alg !== entry.alg) return { ok: false, code: 'KEY_INACTIVE' };

@@ -215,15 +215,17 @@ export class Ledger {
 
   /**
    * Decodes and verifies. `admission`: each envelope's answer in order, the prepared transaction or what refuses it. `block`:
-   * throws for the first reason. Keys are those of the state after `parent` (default: the finalized tip).
+   * throws for the first reason. Keys are those of the state after `parent` (default: the finalized tip). `ids`: the envelopes' ids,
+   * when the caller has computed them from these bytes.
    * @throws WeftError PARENT_UNKNOWN, VERIFY_* (the verifier is full)
    */
   prepare(
     envelopes: readonly Uint8Array[],
     mode: PrepareMode,
     parent: string = this.#chain.tip.blockId,
+    ids?: readonly string[],
   ): Promise<(PreparedTx | WeftError)[]> {
-    return this.#chain.prepare(envelopes, mode, parent);
+    return this.#chain.prepare(envelopes, mode, parent, ids);
   }
 
   /** Undefined if the transaction may stand in a block of `time` on `parent`, else the code (execute.ts, refusalOn). Executes nothing. */
@@ -234,6 +236,11 @@ export class Ledger {
   /** In the finalized history: its id is consumed. */
   seen(txId: string): boolean {
     return this.#store.hasTx(txId);
+  }
+
+  /** False: it is not, found out without a look at the disk. `expires`: of this transaction. */
+  maySee(txId: string, expires: number): boolean {
+    return this.#chain.tip.layer.ground.used?.mayHold(txId, expires) ?? true;
   }
 
   /** @throws WeftError PARENT_UNKNOWN, EPOCH_MISMATCH, RULESET_UNKNOWN */

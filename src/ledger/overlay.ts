@@ -5,6 +5,7 @@ import type { Header } from './header.ts';
 import type { Leaf } from './leaves.ts';
 import type { StateWrites } from './stateValue.ts';
 import type { ExecutedBlock } from './types.ts';
+import type { UsedIds } from './usedIds.ts';
 import type { Epoch } from './validatorSet.ts';
 
 /** Finalized state in memory: path → value. State is small by design (packets live in the log only). */
@@ -41,6 +42,8 @@ export type Ground = {
   /** Moves with `Chain.settle` and with nothing else. */
   height: number;
   hasTx(txId: string, upToHeight: number): boolean;
+  /** What spares most of those questions; follows `height`. */
+  readonly used?: UsedIds;
 };
 
 /**
@@ -78,13 +81,15 @@ export class Layer implements StateReader {
     return this.#ground.state.get(path);
   }
 
-  hasTx(txId: string): boolean {
+  /** Whether it was used. `expires`: of this transaction, and not passed by any final block. */
+  hasTx(txId: string, expires: number): boolean {
     let layer: Layer | undefined = this;
     while (layer !== undefined && !layer.#settled) {
       if (layer.#txIds.has(txId)) return true;
       layer = layer.#parent;
     }
-    return this.#ground.hasTx(txId, this.#ground.height);
+    const { used, height } = this.#ground;
+    return used?.mayHold(txId, expires) !== false && this.#ground.hasTx(txId, height);
   }
 
   get ground(): Ground {

@@ -1,12 +1,10 @@
 import type { Ruleset } from '../../contracts/rulesets.ts';
-import { TRANSACTION_PAYLOAD_TYPE } from '../../contracts/transaction.ts';
 import type { StateReader, Transaction } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
 import { envelopeIdOf } from '../crypto/digests.ts';
-import { pae } from '../crypto/dsse.ts';
 import { signatureJob, type VerifyJob } from '../crypto/verify.ts';
 import { allHold, eachHolds } from '../crypto/verifyJobs.ts';
-import { type KeyAnswer, keyOf } from './execute.ts';
+import { keyOf } from './execute.ts';
 import type { PreparedTx, SignatureVerifier } from './types.ts';
 
 export type { PreparedTx, PrepareMode } from './types.ts';
@@ -36,7 +34,7 @@ export type PreparerOptions = {
  * What is known of an envelope: how it reads, and the keys (signingKeyName) under which its entries verified. Only "valid" is
  * remembered, under all that decided it (full key, and where a security key may be used) and never under a key id.
  */
-type Known = { readonly tx: Transaction; readonly ruleset: number; readonly valid: Set<string> };
+type Known = { readonly tx: Transaction; readonly ruleset: number; readonly valid: string[] };
 
 /** Transactions decoded between two turns of the event loop: about 2 ms. */
 const decodedPerTurn = 64;
@@ -52,7 +50,7 @@ export class Preparer {
   readonly #entriesMax: number;
   readonly #bytesMax: number;
   readonly #finalBytesMax: number;
-  /** By ruleset and envelopeId, least recently used first: what one ruleset accepts, another may refuse. */
+  /** By envelopeId, least recently used first. What one ruleset accepts, another may refuse: the newest question's is here. */
   readonly #known = new Map<string, Known>();
   #bytes = 0;
   /** Keys in `#known` of what is final, and their bytes, oldest first. */
@@ -70,32 +68,35 @@ export class Preparer {
 
   /**
    * Each envelope's answer under the ruleset of the next block, in order: prepared, or the error that refuses it (the codes of Ruleset.decode,
-   * ACCOUNT_INACTIVE, KEY_INACTIVE, SIGNATURE_INVALID). Libsodium's answer alone: local policy, says nothing about a block.
+   * ACCOUNT_INACTIVE, KEY_INACTIVE, SIGNATURE_INVALID). Libsodium's answer alone: local policy, says nothing about a block. `ids`: their
+   * envelope ids, when the caller has them. Nothing of `envelopes` is kept.
    */
   async admit(
     envelopes: readonly Uint8Array[],
     state: StateReader,
     rules: Ruleset,
+    ids: readonly string[] = envelopes.map(envelopeIdOf),
   ): Promise<(PreparedTx | WeftError)[]> {
-    const jobs: Job[] = [];
-    const keys: KeyMemory = new Map();
+    const plan: Plan = { jobs: [], owners: [] };
     const answers: (PreparedTx | WeftError)[] = [];
-    for (const [position, envelope] of envelopes.entries()) {
+    for (let position = 0; position < envelopes.length; position += 1) {
       if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
+      const envelope = envelopes[position];
+      if (envelope === undefined) continue;
       try {
-        answers.push(this.#plan(this.#decode(envelope, envelopeIdOf(envelope), rules), position, state, keys, jobs));
+        answers.push(this.#plan(this.#decode(envelope, ids[position], rules), position, state, plan));
       } catch (error) {
         answers.push(asRefusal(error));
       }
     }
-    const verdicts = await this.#verifier.verifyMany(
-      jobs.map(({ job }) => job),
-      'fast',
-    );
-    for (const [i, { position, known, key }] of jobs.entries()) {
-      if (verdicts[i] === true) known.valid.add(key);
+    if (plan.jobs.length === 0) return answers;
+    const verdicts = await this.#verifier.verifyMany(plan.jobs, 'fast');
+    for (let i = 0; i < plan.owners.length; i += 1) {
+      const owner = plan.owners[i];
+      if (owner === undefined) continue;
+      if (verdicts[i] === true) verified(owner);
       else
-        answers[position] = new WeftError(
+        answers[owner.position] = new WeftError(
           'SIGNATURE_INVALID',
           'A signature of the transaction does not verify: sign its exact bytes again.',
         );
@@ -114,23 +115,27 @@ export class Preparer {
     rules: Ruleset,
     ids: readonly string[] = envelopes.map(envelopeIdOf),
   ): Promise<PreparedTx[]> {
-    const jobs: Job[] = [];
-    const keys: KeyMemory = new Map();
+    const plan: Plan = { jobs: [], owners: [] };
     const prepared: PreparedTx[] = [];
-    for (const [position, envelope] of envelopes.entries()) {
-      if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
-      prepared.push(
-        this.#plan(this.#decode(envelope, ids[position] ?? envelopeIdOf(envelope), rules), position, state, keys, jobs),
-      );
+    let decoded = 0;
+    for (let position = 0; position < envelopes.length; position += 1) {
+      const envelope = envelopes[position];
+      if (envelope === undefined) continue;
+      // What is remembered costs next to nothing, and a block of that is one stretch of work.
+      const known = this.#remembered(ids[position], rules);
+      if (known === undefined) {
+        decoded += 1;
+        if (decoded % decodedPerTurn === 0) await nextTurn();
+      }
+      prepared.push(this.#plan(known ?? this.#decode(envelope, ids[position], rules), position, state, plan));
     }
     // In slices: a verifier bounds what waits in it, and a block of many signatures must not be above that bound for ever.
-    for (let at = 0; at < jobs.length; at += verifiedAtOnce) {
-      const slice = jobs.slice(at, at + verifiedAtOnce).map(({ job }) => job);
-      if (!(await this.#verifier.verifyAll(slice))) {
+    for (let at = 0; at < plan.jobs.length; at += verifiedAtOnce) {
+      if (!(await this.#verifier.verifyAll(plan.jobs.slice(at, at + verifiedAtOnce)))) {
         throw new WeftError('SIGNATURE_INVALID', 'A signature of a transaction in the block does not verify.');
       }
     }
-    for (const { known, key } of jobs) known.valid.add(key);
+    for (const owner of plan.owners) verified(owner);
     return prepared;
   }
 
@@ -142,8 +147,8 @@ export class Preparer {
   /** These stand in a final block, read under `ruleset`: no further block takes them, so they make room. */
   finalized(transactions: readonly PreparedTx[], ruleset: number): void {
     for (const { tx } of transactions) {
-      const id = `${ruleset}/${tx.envelopeId}`;
-      if (!this.#known.has(id) || this.#final.has(id)) continue;
+      const id = tx.envelopeId;
+      if (this.#known.get(id)?.ruleset !== ruleset || this.#final.has(id)) continue;
       this.#final.set(id, tx.envelope.length);
       this.#finalBytes += tx.envelope.length;
     }
@@ -161,16 +166,11 @@ export class Preparer {
     this.#final.delete(id);
   }
 
-  #plan(known: Known, position: number, state: StateReader, memory: KeyMemory, jobs: Job[]): PreparedTx {
+  #plan(known: Known, position: number, state: StateReader, plan: Plan): PreparedTx {
     const { tx, ruleset } = known;
-    let message: Uint8Array | undefined;
-    const keys = tx.signatures.map((entry) => {
-      const name = `${tx.account}/${entry.alg}/${entry.keyid}`;
-      let key = memory.get(name);
-      if (key === undefined) {
-        key = keyOf(state, tx.account, entry);
-        memory.set(name, key);
-      }
+    const keys: string[] = [];
+    for (const entry of tx.signatures) {
+      const key = keyOf(state, tx.account, entry);
       if (!key.ok) {
         const which =
           key.code === 'ACCOUNT_INACTIVE'
@@ -178,35 +178,40 @@ export class Preparer {
             : `key ${entry.keyid} is no signing key of account '${tx.account}'`;
         throw new WeftError(key.code, `The transaction cannot be accepted: ${which}.`, { account: tx.account });
       }
-      if (!known.valid.has(key.name)) {
-        message ??= pae(TRANSACTION_PAYLOAD_TYPE, tx.payload);
-        const job = signatureJob(entry, key.key, message);
+      if (!known.valid.includes(key.name)) {
+        const job = signatureJob(entry, key.key, tx.signed);
         if (job === undefined) {
           throw new WeftError(
             'SIGNATURE_INVALID',
             'An assertion of the transaction is none by the rule (challenge, rpId, origin, flags): sign its exact bytes on the page of its origin.',
           );
         }
-        jobs.push({ position, known, key: key.name, job });
+        plan.jobs.push(job);
+        plan.owners.push({ position, known, key: key.name });
       }
-      return key.name;
-    });
+      keys.push(key.name);
+    }
     return { tx, ruleset, keys };
   }
 
-  #decode(envelope: Uint8Array, envelopeId: string, rules: Ruleset): Known {
-    const id = `${rules.version}/${envelopeId}`;
-    const known = this.#known.get(id);
-    if (known !== undefined) {
-      this.#known.delete(id);
-      this.#known.set(id, known);
-      return known;
-    }
+  #remembered(id: string | undefined, rules: Ruleset): Known | undefined {
+    const known = id === undefined ? undefined : this.#known.get(id);
+    if (id === undefined || known?.ruleset !== rules.version) return undefined;
+    this.#known.delete(id);
+    this.#known.set(id, known);
+    return known;
+  }
+
+  #decode(envelope: Uint8Array, envelopeId: string | undefined, rules: Ruleset): Known {
+    const id = envelopeId ?? envelopeIdOf(envelope);
+    const known = this.#remembered(id, rules);
+    if (known !== undefined) return known;
     const fresh: Known = {
-      tx: rules.decode(envelope, { chain: this.#chain }),
+      tx: rules.decode(envelope, { chain: this.#chain, envelopeId: id }),
       ruleset: rules.version,
-      valid: new Set(),
+      valid: [],
     };
+    this.#forget(id);
     this.#known.set(id, fresh);
     this.#bytes += envelope.length;
     for (const oldId of this.#known.keys()) {
@@ -217,10 +222,14 @@ export class Preparer {
   }
 }
 
-/** Keys that were looked up in one state, by account, algorithm and key id. */
-type KeyMemory = Map<string, KeyAnswer>;
+/** Signatures to verify, and for each whose it is. */
+type Plan = { readonly jobs: VerifyJob[]; readonly owners: Owner[] };
 
-type Job = { readonly position: number; readonly known: Known; readonly key: string; readonly job: VerifyJob };
+type Owner = { readonly position: number; readonly known: Known; readonly key: string };
+
+function verified({ known, key }: Owner): void {
+  if (!known.valid.includes(key)) known.valid.push(key);
+}
 
 function asRefusal(error: unknown): WeftError {
   if (error instanceof WeftError) return error;

@@ -16,9 +16,11 @@ import type { KeyValue } from './keyValue.ts';
 import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
 import { checkRecent } from './selfCheck.ts';
+import { lifetimeMax } from './snapshotWrite.ts';
 import { StateWrites } from './stateValue.ts';
 import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
+import { UsedIds } from './usedIds.ts';
 
 export type OpenedStore = {
   readonly store: Store;
@@ -29,7 +31,11 @@ export type OpenedStore = {
 };
 
 /** Where a chain stands before block 1, in memory. `hasTx`: as in `Ground`. */
-export function genesisPosition(genesis: Genesis, hasTx: (txId: string, upToHeight: number) => boolean): Position {
+export function genesisPosition(
+  genesis: Genesis,
+  hasTx: (txId: string, upToHeight: number) => boolean,
+  used?: UsedIds,
+): Position {
   const state = new CommittedState();
   const writes = new StateWrites().add(genesis.changes);
   state.apply(writes.values);
@@ -39,7 +45,12 @@ export function genesisPosition(genesis: Genesis, hasTx: (txId: string, upToHeig
     blockId: genesis.genesisHash,
     header: genesisHeader(genesis, toHex(frontier.root()), toHex(tree.root())),
     nextEpoch: genesis.epoch,
-    layer: new Layer({ state, height: 0, hasTx }, undefined, new Map(), new Set()),
+    layer: new Layer(
+      { state, height: 0, hasTx, ...(used === undefined ? {} : { used }) },
+      undefined,
+      new Map(),
+      new Set(),
+    ),
     tree,
     frontier,
   };
@@ -53,7 +64,8 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   const store = new Store(database, genesis.genesisHash);
   const hasTx = (txId: string, upToHeight: number): boolean =>
     (store.tx(txId)?.height ?? Number.POSITIVE_INFINITY) <= upToHeight;
-  const beginning = genesisPosition(genesis, hasTx);
+  // In a new chain nothing is used.
+  const beginning = genesisPosition(genesis, hasTx, new UsedIds(Number.NEGATIVE_INFINITY));
   let height = store.tipHeight();
   if (height === undefined) {
     await store.writeGenesis(
@@ -93,7 +105,9 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   const certificate =
     block.certificate && (decodeCertificate(block.certificate, epoch.validators.length) as Finalization);
   const tip: Tip = { blockId, header, facts: factsOf(blockId, header, transactions), certificate };
-  const layer = new Layer({ state, height, hasTx }, undefined, new Map(), new Set());
+  // Filled from here on: what was final before is asked of the store until all of that has expired.
+  const used = new UsedIds(header.time + lifetimeMax(header.epoch, store));
+  const layer = new Layer({ state, height, hasTx, used }, undefined, new Map(), new Set());
   // The digests cover keys; what else an epoch says (accounts, addresses) stands in state, too.
   const said = encodeEpoch(epochFromState(layer, nextEpoch.epoch, genesis.genesisHash));
   if (!equalBytes(said, encodeEpoch(nextEpoch))) throw damaged('the epoch is not what state says');

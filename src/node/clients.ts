@@ -41,9 +41,10 @@ export class Clients {
 
   transaction(id: string): TxStatus {
     const { ledger, fates, mempool } = this.#modules;
-    const finalized = finalizedTx(ledger, id);
-    if (finalized !== undefined) return finalized;
     const expires = fates.expiryOf(id);
+    // Of what is pending here, memory knows that it is not final: clients ask again and again.
+    const finalized = expires === undefined || ledger.maySee(id, expires) ? finalizedTx(ledger, id) : undefined;
+    if (finalized !== undefined) return finalized;
     if (expires !== undefined && ledger.finalized.header.time >= expires) return { status: 'expired', id };
     if (expires !== undefined || mempool.hasTx(id)) return { status: 'pending', id };
     return { status: 'unknown', id };
