@@ -2,8 +2,8 @@
 import { type Asked, createAsk } from './authorisation.ts';
 import type { Contract, Effect, Refusal, RuleContext, TransactionRule } from './contract.ts';
 import type { Limits } from './limits.ts';
-import { activeKey, isActive } from './signatures.ts';
-import type { Applied, BlockContext, CheckPolicySet, Decide, StateReader, Transaction } from './types.ts';
+import { activeAlg, isActive } from './signatures.ts';
+import type { Answers, Applied, BlockContext, CheckPolicySet, Decide, StateReader, Transaction } from './types.ts';
 
 const rulesByType = new WeakMap<readonly Contract[], ReadonlyMap<string, TransactionRule>>();
 
@@ -32,14 +32,15 @@ export function applyTransaction(
   tx: Transaction,
   decide: Decide,
   checkPolicySet: CheckPolicySet,
+  answers?: Answers,
 ): Applied {
   if (!isActive(state, tx.account)) return refused('ACCOUNT_INACTIVE', block, tx);
   for (const { keyid, alg } of tx.signatures) {
-    if (activeKey(state, tx.account, keyid)?.alg !== alg) return refused('KEY_INACTIVE', block, tx);
+    if (activeAlg(state, tx.account, keyid) !== alg) return refused('KEY_INACTIVE', block, tx);
   }
   const rule = ruleOf(contracts, tx.type);
   if (rule === undefined) return refused('TX_TYPE_UNKNOWN', block, tx);
-  const asked: Asked = createAsk(state, block, tx, decide);
+  const asked: Asked = createAsk(state, block, tx, decide, answers);
   const context: RuleContext = { state, block, tx, ask: asked, checkPolicySet };
   if (rule.question !== undefined) {
     const question = rule.question(context);
@@ -49,14 +50,21 @@ export function applyTransaction(
   }
   const effect: Effect | Refusal = rule.apply(context);
   if ('refused' in effect) return refused(effect.refused, block, tx);
-  if (!withinLimits(effect, limits)) return refused('RECORD_TOO_LARGE', block, tx);
-  return { records: effect.records, changes: effect.changes };
+  const texts = textsWithin(effect, limits);
+  if (texts === undefined) return refused('RECORD_TOO_LARGE', block, tx);
+  return { records: effect.records, texts, changes: effect.changes };
 }
 
 /** The schemas keep every record below the bound, and to ASCII, so that characters are bytes; this holds them to it. */
-function withinLimits(effect: Effect, limits: Limits): boolean {
-  if (effect.records.length > limits.recordsPerTransactionMax) return false;
-  return effect.records.every((record) => JSON.stringify(record).length <= limits.recordBytesMax);
+function textsWithin({ records }: Effect, limits: Limits): string[] | undefined {
+  if (records.length > limits.recordsPerTransactionMax) return undefined;
+  const texts: string[] = [];
+  for (const record of records) {
+    const text = JSON.stringify(record);
+    if (text.length > limits.recordBytesMax) return undefined;
+    texts.push(text);
+  }
+  return texts;
 }
 
 function refused(code: string, block: BlockContext, tx: Transaction, reasons: readonly string[] = []): Applied {

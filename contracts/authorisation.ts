@@ -5,7 +5,7 @@ import type { Question } from './contract.ts';
 import { readModel } from './models/state.ts';
 import { readInstance } from './routing/state.ts';
 import { readAccount } from './signatures.ts';
-import type { BlockContext, Decide, StateReader, Transaction } from './types.ts';
+import type { Answers, BlockContext, Decide, StateReader, Transaction } from './types.ts';
 
 export type Asked = (question: Question) => Decision;
 
@@ -20,9 +20,15 @@ export const serviceUid = (name: 'governance' | 'identity' | 'packets' | 'models
   id: name,
 });
 
-/** `time` goes along always; the policy adapter leaves it out where no policy of the active set mentions it. */
-export function createAsk(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide): Asked {
-  return (question) => {
+/** `time` goes along always; the policy adapter leaves it out where no policy of the active set mentions it. A block of packets asks the same again and again: `answers`. */
+export function createAsk(
+  state: StateReader,
+  block: BlockContext,
+  tx: Transaction,
+  decide: Decide,
+  answers?: Answers,
+): Asked {
+  const ask: Asked = (question) => {
     const closure = new Closure(state, question.entities ?? []);
     const principal = accountUid(question.principal ?? tx.account);
     closure.add(principal);
@@ -35,6 +41,18 @@ export function createAsk(state: StateReader, block: BlockContext, tx: Transacti
       context: { ...question.context, time: block.time },
       entities: closure.entities(),
     });
+  };
+  if (answers === undefined) return ask;
+  return (question) => {
+    // Entities of the rule's own are none of the state's.
+    if (question.entities !== undefined) return ask(question);
+    const key = JSON.stringify([tx.account, tx.type, question]);
+    let answer = answers.get(key);
+    if (answer === undefined) {
+      answer = ask(question);
+      answers.set(key, answer);
+    }
+    return answer;
   };
 }
 

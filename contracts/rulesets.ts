@@ -11,6 +11,7 @@ import { contracts } from './list.ts';
 import { policyQuestions } from './policyQuestions.ts';
 import { bodyOf, type DecodeOptions, decodeTransaction, type TransactionForm } from './transaction.ts';
 import type {
+  Answers,
   Applied,
   BlockContext,
   CheckPolicySet,
@@ -41,7 +42,14 @@ export type Ruleset = {
    * Executes one transaction whose signatures verified. Synchronous, deterministic, never throws by itself; what `decide`
    * and `check` throw (a host error, never a verdict) passes through.
    */
-  apply(state: StateReader, block: BlockContext, tx: Transaction, decide: Decide, check: CheckPolicySet): Applied;
+  apply(
+    state: StateReader,
+    block: BlockContext,
+    tx: Transaction,
+    decide: Decide,
+    check: CheckPolicySet,
+    answers?: Answers,
+  ): Applied;
   /**
    * After the last transaction of a block, before its state root: changes that are due take effect. Its records stand before the
    * block record. A block whose set, parameters or ruleset this changes is closing (W10). As pure as `apply`.
@@ -73,7 +81,8 @@ const ruleset1: Ruleset = {
       ...(chain === undefined ? {} : { chain }),
       ...(envelopeId === undefined ? {} : { envelopeId }),
     }),
-  apply: (state, block, tx, decide, check) => applyTransaction(contracts, LIMITS, state, block, tx, decide, check),
+  apply: (state, block, tx, decide, check, answers) =>
+    applyTransaction(contracts, LIMITS, state, block, tx, decide, check, answers),
   endBlock: (state, block) => endBlock(contracts, state, block),
   genesis: (document, genesisHash, chain) =>
     openGenesis(document, { ruleset: 1, engine: POLICY_ENGINE_ID, genesisHash, chain }),

@@ -27,6 +27,12 @@ export function activeKey(state: StateReader, account: string, keyid: string): S
   return { alg: key.alg, publicKey, rpId: key.rpId, origin: key.origin };
 }
 
+/** Of the key that `activeKey` would give, without its bytes. */
+export function activeAlg(state: StateReader, account: string, keyid: string): SigningKey['alg'] | undefined {
+  const key = readAccount(state, account)?.keys.find((each) => each.keyid === keyid);
+  return key === undefined || key.alg === 'x25519' ? undefined : key.alg;
+}
+
 /** Registered and not suspended. */
 export function isActive(state: StateReader, account: string): boolean {
   return readAccount(state, account)?.status === 'active';

@@ -55,12 +55,20 @@ export type LedgerRecord = JsonObject;
 /** What a transaction did. A refused one has exactly one `tx.refused` record and no changes. */
 export type Applied = {
   readonly records: readonly LedgerRecord[];
+  /** The JSON of each record, where it had to be made to measure it. */
+  readonly texts?: readonly string[];
   readonly changes: StateChanges;
   /** The stable code when refused. */
   readonly refused?: string;
 };
 
 export type Decide = (request: PolicyRequest) => Decision;
+
+/**
+ * What policy answered so far to questions about one state at one time. The caller brings another map as soon as the state changes, and
+ * none where somebody listens to the questions.
+ */
+export type Answers = Map<string, Decision>;
 
 /**
  * Whether a policy set may decide under the ruleset: undefined, or the code of what is wrong (`POLICY_*`). A function of the

@@ -11,6 +11,12 @@ type NativeBytes = Uint8Array & { toHex?(): string };
 type NativeArray = { fromHex?(text: string): Uint8Array };
 const native = Uint8Array as unknown as NativeArray;
 const lowerCase = /^[0-9a-f]*$/;
+/** Digits up to which reading by hand is faster than the native method: of 64, 0.13 µs and not 0.75. */
+const byHandMax = 128;
+
+function nibbleOf(code: number): number {
+  return code < 128 ? (nibbles[code] ?? 255) : 255;
+}
 
 /** Lower-case hex, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
@@ -32,13 +38,14 @@ export function fromHex(text: string, bytes?: number): Uint8Array {
       length: text.length,
     });
   }
-  if (native.fromHex !== undefined && lowerCase.test(text)) return native.fromHex(text);
+  // A digest is read here: the array lies in V8's own heap, where the native method would ask the system for memory.
+  if (text.length > byHandMax && native.fromHex !== undefined && lowerCase.test(text)) return native.fromHex(text);
   const decoded = new Uint8Array(text.length / 2);
-  for (let i = 0; i < decoded.length; i += 1) {
-    const high = nibbles[text.charCodeAt(2 * i)] ?? 255;
-    const low = nibbles[text.charCodeAt(2 * i + 1)] ?? 255;
+  for (let i = 0, at = 0; i < decoded.length; i += 1, at += 2) {
+    const high = nibbleOf(text.charCodeAt(at));
+    const low = nibbleOf(text.charCodeAt(at + 1));
     if (high === 255 || low === 255) {
-      throw new WeftError('HEX_INVALID', `Not lower-case hex at digit ${2 * i}.`, { at: 2 * i });
+      throw new WeftError('HEX_INVALID', `Not lower-case hex at digit ${at}.`, { at });
     }
     decoded[i] = (high << 4) | low;
   }

@@ -10,7 +10,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return digest;
 }
 
-/** SHA-256 as 64 lower-case hex digits. */
-export function sha256Hex(bytes: Uint8Array): string {
+/** SHA-256 of bytes, or of the UTF-8 of a well-formed text, as 64 lower-case hex digits. */
+export function sha256Hex(bytes: Uint8Array | string): string {
   return hash('sha256', bytes, 'hex');
 }

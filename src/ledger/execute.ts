@@ -1,17 +1,26 @@
 import type { BlockFacts } from '../../consensus/types.ts';
 import { needRuleset, type Ruleset, type RulesetSource } from '../../contracts/rulesets.ts';
 import { activeKey, isActive } from '../../contracts/signatures.ts';
-import type { BlockContext, Json, SignatureEntry, StateReader, Transaction } from '../../contracts/types.ts';
+import type {
+  Answers,
+  BlockContext,
+  Json,
+  LedgerRecord,
+  SignatureEntry,
+  StateReader,
+  Transaction,
+} from '../../contracts/types.ts';
 import { headBytes } from '../codec/cbor.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
 import { type SigningKey, signingKeyName } from '../crypto/verify.ts';
 import { tileHeight } from '../log/tiles.ts';
 import type { PolicySetDocument } from '../policy/types.ts';
-import { encodeBody, treeHasher, txRootOf } from './body.ts';
+import { encodeBody, txRootOf } from './body.ts';
 import { epochAfter, touchesEpoch } from './epochState.ts';
 import { blockIdOfBytes, encodeHeader, type Header, isClosing } from './header.ts';
-import { type Leaf, leafOf, txLeaf } from './leaves.ts';
+import { LeafWriter } from './leafWriter.ts';
+import { type Leaf, leafOf } from './leaves.ts';
 import { type Executed, Layer, type Position } from './overlay.ts';
 import { type Decider, policyDecider } from './policyEngines.ts';
 import { type PolicyVerdicts, policyVerdicts, SECOND_SET, SetsOfBlock } from './policyVerdicts.ts';
@@ -46,10 +55,14 @@ export class BlockExecution {
   readonly #block: BlockContext;
   readonly #state: DraftState;
   readonly #sets = new SetsOfBlock();
+  /** Undefined where the questions go to somebody who listens. */
+  #answers: Answers | undefined;
   readonly #transactions: PreparedTx[] = [];
   readonly #outcomes: TxOutcome[] = [];
   readonly #txIds = new Set<string>();
+  readonly #writer = new LeafWriter();
   readonly #leaves: Leaf[] = [];
+  readonly #leafHashes: Uint8Array[] = [];
   /** Bytes of the envelopes with the heads of their byte strings. */
   #bytes = 0;
 
@@ -71,6 +84,7 @@ export class BlockExecution {
       ruleset: epoch.ruleset,
     };
     this.#state = new DraftState(parent.layer);
+    this.#answers = modules.decider === undefined ? new Map() : undefined;
   }
 
   get count(): number {
@@ -98,13 +112,17 @@ export class BlockExecution {
   add({ tx, keys, ruleset }: PreparedTx): void {
     const { decider = policyDecider } = this.#modules;
     const decide = decider(this.#state, tx, this.#block);
-    const applied = this.rules.apply(this.#state, this.#block, tx, decide, (document) => this.#verdict(tx, document));
+    const check = (document: PolicySetDocument) => this.#verdict(tx, document);
+    const applied = this.rules.apply(this.#state, this.#block, tx, decide, check, this.#answers);
+    if (applied.changes.size > 0 && this.#answers !== undefined) this.#answers = new Map();
     this.#transactions.push({ tx, keys, ruleset });
     this.#txIds.add(tx.txId);
     this.#bytes += headBytes(tx.envelope.length) + tx.envelope.length;
     const index = this.parent.header.logSize + this.#leaves.length;
-    this.#leaves.push({ bytes: txLeaf(tx.envelope), type: 'tx', audience: '' });
-    for (const record of applied.records) this.#leaves.push(leafOf(record));
+    const { bytes, hash } = this.#writer.tx(tx.envelope);
+    this.#leaves.push({ bytes, type: 'tx', audience: '' });
+    this.#leafHashes.push(hash);
+    for (const [i, record] of applied.records.entries()) this.#append(record, applied.texts?.[i]);
     this.#state.writes.add(applied.changes);
     this.#outcomes.push({
       txId: tx.txId,
@@ -112,6 +130,12 @@ export class BlockExecution {
       records: applied.records.length,
       ...(applied.refused === undefined ? {} : { refused: applied.refused }),
     });
+  }
+
+  #append(record: LedgerRecord, text = JSON.stringify(record)): void {
+    const { bytes, hash } = this.#writer.record(text);
+    this.#leaves.push(leafOf(record, bytes));
+    this.#leafHashes.push(hash);
   }
 
   #verdict({ account }: Transaction, document: PolicySetDocument): string | undefined {
@@ -145,7 +169,7 @@ export class BlockExecution {
     const writes = this.#state.writes;
     const changes = writes.values;
     const end = this.rules.endBlock(this.#state, this.#block);
-    for (const each of end.records) this.#leaves.push(leafOf(each));
+    for (const each of end.records) this.#append(each);
     writes.add(end.changes);
     const tree = parent.tree.update(writes.hashes());
     const stateRoot = toHex(tree.root());
@@ -161,8 +185,9 @@ export class BlockExecution {
       policy: { version: policy.version, digest: policy.digest },
       validators: epoch.digest,
     });
-    const leaves = [...this.#leaves, leafOf(record)];
-    const leafHashes = leaves.map(({ bytes }) => treeHasher.leafHash(bytes));
+    this.#append(record);
+    const leaves = this.#leaves;
+    const leafHashes = this.#leafHashes;
     const tileRoots: Uint8Array[] = [];
     const frontier = parent.frontier.appendAll(leafHashes, tileHeight, (root) => tileRoots.push(root));
     const header: Header = {

@@ -1,6 +1,6 @@
 import type { LedgerRecord } from '../../contracts/types.ts';
 import { WeftError } from '../codec/error.ts';
-import { concat, encodeUtf8 } from '../codec/utf8.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
 import { checkEntry } from '../log/bundles.ts';
 import { statementType } from '../token/grant.ts';
 
@@ -10,13 +10,9 @@ import { statementType } from '../token/grant.ts';
  */
 export type Leaf = { readonly bytes: Uint8Array; readonly type: string; readonly audience: string };
 
-const txPrefix = encodeUtf8('{"type":"tx","envelope":');
-const txSuffix = encodeUtf8('}');
-
-/** `{"type":"tx","envelope":{…}}` around the envelope's own bytes, which are JSON and are never serialised again. */
-export function txLeaf(envelope: Uint8Array): Uint8Array {
-  return concat(txPrefix, envelope, txSuffix);
-}
+/** A transaction's leaf is its envelope's own bytes between these two. */
+export const txPrefix = encodeUtf8('{"type":"tx","envelope":');
+export const txSuffix = encodeUtf8('}');
 
 /** The envelope in a transaction's leaf (a view); undefined for every other leaf. No record can begin like one: its type is longer than `tx`. */
 export function envelopeOfLeaf(leaf: Uint8Array): Uint8Array | undefined {
@@ -30,9 +26,9 @@ export function recordLeaf(record: LedgerRecord): Uint8Array {
   return checkEntry(encodeUtf8(JSON.stringify(record)));
 }
 
-/** @throws WeftError LOG_ENTRY_TOO_LARGE, RECORD_INVALID */
-export function leafOf(record: LedgerRecord): Leaf {
-  return { bytes: recordLeaf(record), type: recordType(record), audience: audienceOf(record) };
+/** `bytes`: the record's. @throws WeftError RECORD_INVALID */
+export function leafOf(record: LedgerRecord, bytes: Uint8Array): Leaf {
+  return { bytes, type: recordType(record), audience: audienceOf(record) };
 }
 
 /** Records that say what was decided about an intent. */

@@ -11,7 +11,6 @@
  */
 import type { AuthorizationAnswer, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { WeftError } from '../codec/error.ts';
-import { encodeUtf8 } from '../codec/utf8.ts';
 import { sha256Hex } from '../crypto/hash.ts';
 import { actionsWithTime } from './blockTime.ts';
 import { DecisionCache } from './cache.ts';
@@ -103,7 +102,7 @@ export function createPolicyEngine(
     decide(asked) {
       const request = timed.has(asked.action) ? asked : withoutTime(asked);
       // The set's digest need not be in the key: the cache belongs to this engine, and the engine to one set.
-      const key = sha256Hex(encodeUtf8(requestText(request)));
+      const key = sha256Hex(requestText(request));
       const known = cache.get(key);
       if (known !== undefined) {
         counts.cacheHits++;

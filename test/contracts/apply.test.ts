@@ -2,14 +2,17 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { applyTransaction } from '../../contracts/apply.ts';
+import { createAsk } from '../../contracts/authorisation.ts';
+import type { Question } from '../../contracts/contract.ts';
 import { actionNames } from '../../contracts/intents/catalogue.ts';
 import { LIMITS } from '../../contracts/limits.ts';
-import type { Decide, Transaction } from '../../contracts/types.ts';
+import type { Answers, Decide, Transaction } from '../../contracts/types.ts';
 import { schemaDocuments } from '../../schemas/types/catalogue.ts';
 import { validate } from '../../schemas/validators.ts';
 import { WeftError } from '../../src/codec/error.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { createPolicyEngine } from '../../src/policy/engine.ts';
+import type { PolicyRequest } from '../../src/policy/types.ts';
 import { arbitraryOf } from '../schemas/arbitrary.ts';
 import { propose, readyBody, validatorsChange } from './governance.samples.ts';
 import { idOf, intentSamples } from './intents.samples.ts';
@@ -49,6 +52,36 @@ t.test('policy refuses with the policies that forbade', async (t) => {
   t.equal(validate('record/tx.refused', records[0]), undefined);
   t.strictSame(records[0]!['reasons'], reasons.slice(0, 8));
   t.strictSame(Object.keys(records[0]!), ['type', 'height', 'time', 'tx', 'account', 'transaction', 'code', 'reasons']);
+});
+
+t.test('a question about the same state is put once, each other one by itself', async (t) => {
+  const asked: PolicyRequest[] = [];
+  const decide: Decide = (request) => {
+    asked.push(request);
+    return { decision: 'allow', reasons: [`r${asked.length}`], errors: false, annotations: {} };
+  };
+  const network = new Network();
+  const answers: Answers = new Map();
+  const ask = (account: string, type: string, question: Question) => {
+    const tx = { ...network.transaction('misty.weave', 'identity.register', register), account, type };
+    return createAsk(network.state, network.block, tx, decide, answers)(question).reasons[0];
+  };
+  const question: Question = { resource: { type: 'Service', id: 'packets' }, context: { own: true } };
+  const given: Question = { ...question, entities: [{ uid: question.resource, attrs: {}, parents: [] }] };
+  const first = ask('misty.weave', 'packets.commit', question);
+  t.equal(ask('misty.weave', 'packets.commit', { ...question }), first);
+  const others = [
+    ask('oracle.weave', 'packets.commit', question),
+    ask('misty.weave', 'packets.acknowledge', question),
+    ask('misty.weave', 'packets.commit', { ...question, principal: 'oracle.weave' }),
+    ask('misty.weave', 'packets.commit', { ...question, action: 'other' }),
+    ask('misty.weave', 'packets.commit', { ...question, resource: { type: 'Service', id: 'identity' } }),
+    ask('misty.weave', 'packets.commit', { ...question, context: { own: false } }),
+    ask('misty.weave', 'packets.commit', given),
+    ask('misty.weave', 'packets.commit', given),
+  ];
+  t.equal(new Set([first, ...others]).size, 1 + others.length);
+  t.equal(asked.length, 1 + others.length);
 });
 
 t.test('what the policy engine throws is no denial', async (t) => {

@@ -191,6 +191,18 @@ t.test('admission answers one by one', async (t) => {
   );
 });
 
+t.test('policy is asked again as soon as something in the block has changed', async (t) => {
+  const { builder, checker, chain } = await twoNodes();
+  const roles = makeTx(chain, 'admin', 'identity.roles', { account: 'bob', roles: ['administrator'] });
+  const twice = () => registerTx(chain, 'carol', { by: 'bob' });
+  const block = await buildBlock(builder, [twice(), twice(), roles, twice()]);
+  t.strictSame(
+    block.outcomes.map(({ refused }) => refused ?? 'done'),
+    ['POLICY_DENIED', 'POLICY_DENIED', 'done', 'done'],
+  );
+  t.equal((await checker.check(block.headerBytes, block.body)).verdict, 'valid');
+});
+
 t.test('what happens within the block refuses the transaction, not the block', async (t) => {
   const { builder, checker, chain } = await twoNodes();
   const suspend = makeTx(chain, 'admin', 'identity.suspend', { account: 'alice', reason: 'test' });
