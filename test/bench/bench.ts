@@ -113,7 +113,8 @@ async function signPart(task: SignerTask): Promise<Signed[]> {
   return signed;
 }
 
-async function runPoint(network: TestNetwork, load: Load, point: Point, delayMs: number): Promise<PointResult> {
+/** One point on a network that runs. `delayMs`: of its relays, 0 without. */
+export async function runPoint(network: TestNetwork, load: Load, point: Point, delayMs: number): Promise<PointResult> {
   const { rate, seconds, records } = point;
   const signed = await signAll(network, Math.round(rate * seconds), records);
   const { names } = network;

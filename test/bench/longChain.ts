@@ -58,8 +58,7 @@ export type LongChain = {
 export async function buildLongChain(options: LongChainOptions): Promise<LongChain> {
   const { net, dir, blocks, time, spacingMs, fullEvery = 20, finalEvery = 10, progress } = options;
   mkdirSync(dir, { recursive: true });
-  const keys = new Map<string, ValidatorKeys>();
-  for (const { name, keys: path } of net.validators) keys.set(name, validatorKeysFrom(await readKeyFile(path, null)));
+  const keys = await validatorKeysOf(net);
   const accounts = await signersOf(net, ['council', 'router-prime']);
   const ledger = await Ledger.open({ dir, genesis: new Uint8Array(readFileSync(net.genesis)) });
   const finalize = async (block: ExecutedBlock, epoch: Epoch): Promise<void> => {
@@ -126,7 +125,14 @@ export async function buildLongChain(options: LongChainOptions): Promise<LongCha
   return { height: header.height, epoch: header.epoch, transactions, logSize: header.logSize, snapshotBytes };
 }
 
-async function signersOf(net: Testnet, names: readonly string[]): Promise<Map<string, Signer>> {
+export async function validatorKeysOf(net: Testnet): Promise<Map<string, ValidatorKeys>> {
+  const keys = new Map<string, ValidatorKeys>();
+  for (const { name, keys: path } of net.validators) keys.set(name, validatorKeysFrom(await readKeyFile(path, null)));
+  return keys;
+}
+
+/** By account, from the key files of a test network. */
+export async function signersOf(net: Testnet, names: readonly string[]): Promise<Map<string, Signer>> {
   const signers = new Map<string, Signer>();
   for (const name of names) {
     const secret = (await readKeyFile(net.accounts.get(name) ?? '', null)).find((each) => each.name === 'account');
@@ -136,7 +142,7 @@ async function signersOf(net: Testnet, names: readonly string[]): Promise<Map<st
 }
 
 /** By the first q validators. */
-function finalizationOf(
+export function finalizationOf(
   ledger: Ledger,
   block: ExecutedBlock,
   epoch: Epoch,

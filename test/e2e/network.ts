@@ -102,6 +102,11 @@ export class TestNetwork {
     return new TestNetwork(net, dir, options, { relays });
   }
 
+  /** Of files that are there already; `remove` is not for them: stop the processes with `signalAll`. */
+  static of(net: Testnet, dir: string): TestNetwork {
+    return new TestNetwork(net, dir, {}, {});
+  }
+
   /** @throws when the network was made without */
   get relays(): Relays {
     if (this.#relays === undefined) throw new Error('this network was made without relays');
