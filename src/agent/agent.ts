@@ -15,6 +15,7 @@ import { Kernel } from './bpf/kernel.ts';
 import { OutgoingGate } from './bpf/outgoing.ts';
 import type { ProbeEvent } from './bpf/probeEvent.ts';
 import { Probe } from './bpf/probes.ts';
+import type { Usage } from './bpf/usage.ts';
 import type { AgentConfig, LedgerConfig } from './config.ts';
 import { Feed } from './feed.ts';
 import { lockPins, lockState } from './lock.ts';
@@ -30,13 +31,13 @@ import { defaultRedaction } from './telemetry/redact.ts';
 import type { Sink, SinkCounters } from './telemetry/sink.ts';
 import { defaultLimits, Telemetry } from './telemetry/telemetry.ts';
 
-export type ProgramStatus = {
+/** A probe, or a gate (`gate in`, `gate out`). */
+export type ProgramStatus = Usage & {
   readonly name: string;
+  /** What an event was due for: all that a probe watches, what a gate refused or would have. */
   readonly seen: number;
   readonly lost: number;
   readonly limited: number;
-  readonly runSeconds?: number;
-  readonly mapBytes?: number;
 };
 
 export type GateStatus = {
@@ -81,6 +82,7 @@ type OpenGate = {
   readonly maps: GateMaps;
   readonly adopted: boolean;
   readonly interfaces: () => readonly { readonly interface: string; readonly mode: string }[];
+  readonly usage: () => Usage;
   /** Where the configuration says. @throws WeftError BPF_* */
   readonly attach: () => void;
   readonly close: () => void;
@@ -199,10 +201,22 @@ export class Agent {
         counters: numbers(maps.counters()),
       })),
       routes: this.#routes?.counts ?? { open: 0, opened: 0, closed: 0, refused: 0 },
-      programs: this.#probes.map((probe) => {
-        const { seen, lost, limited: held } = probe.counters();
-        return { name: probe.name, seen: Number(seen), lost: Number(lost), limited: Number(held) };
-      }),
+      programs: [
+        ...this.#probes.map((probe) => {
+          const { seen, lost, limited: held } = probe.counters();
+          const counted = { seen: Number(seen), lost: Number(lost), limited: Number(held) };
+          return { name: probe.name, ...counted, ...probe.usage() };
+        }),
+        ...this.#gates.map(({ name, maps, usage }) => {
+          const { refused, observed, eventsLost, eventsLimited } = maps.counters();
+          const counted = {
+            seen: Number(refused + observed),
+            lost: Number(eventsLost),
+            limited: Number(eventsLimited),
+          };
+          return { name: `gate ${name}`, ...counted, ...usage() };
+        }),
+      ],
       events: Object.fromEntries(events),
       limited,
       sinks,
@@ -237,6 +251,7 @@ export class Agent {
           maps: opened.maps,
           adopted: opened.adopted,
           interfaces: () => opened.interfaces(),
+          usage: () => opened.usage(),
           attach: () => {
             for (const name of gate.interfaces) {
               const attached = opened.attach(name);
@@ -258,6 +273,7 @@ export class Agent {
           maps: opened.maps,
           adopted: opened.adopted,
           interfaces: () => [],
+          usage: () => opened.usage(),
           attach: () => opened.attach(outgoing.cgroup),
           close: () => opened.close(),
         });
@@ -410,7 +426,8 @@ export class Agent {
   #onGate(name: 'in' | 'out', event: GateEvent): void {
     const source = name === 'in' ? event.source : String(event.cgroup);
     const held = this.#telemetry.holds(event.refused ? 'gate.drop' : 'gate.observe', source);
-    if (held && !event.refused) return;
+    // Of a flood all that is left to do is to count.
+    if (held && !(event.refused && this.#alerts?.wants === true)) return;
     const route = event.grant === undefined ? undefined : this.#routes?.of(event.grant.id);
     const ledger =
       event.grant === undefined

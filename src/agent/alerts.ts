@@ -38,9 +38,14 @@ export class Alerts {
     this.#options = options;
   }
 
+  /** Whether one more event would be evidence. */
+  get wants(): boolean {
+    return this.#options.drops > 0 && this.#evidence.length < evidenceMax;
+  }
+
   /** A refused packet that is known: evidence. It is counted by `refused`, as are those of which no event came. */
   saw(event: AgentEvent): void {
-    if (this.#options.drops === 0 || this.#evidence.length >= evidenceMax) return;
+    if (!this.wants) return;
     this.#evidence.push(sha256Hex(encodeUtf8(JSON.stringify(event))));
   }
 

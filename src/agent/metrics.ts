@@ -16,7 +16,7 @@ export class AgentMetrics {
 
   /** @throws WeftError AGENT_METRICS */
   static async listen(host: string, port: number, status: () => AgentStatus): Promise<AgentMetrics> {
-    const registry = registryOf(status);
+    const registry = registryOf(forAMoment(status));
     const server = createServer((request, response) => {
       if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end();
       if (request.url === '/status') return sendStatus(response, status);
@@ -55,6 +55,16 @@ function sendStatus(response: ServerResponse, status: () => AgentStatus): void {
     return void response.writeHead(500).end();
   }
   response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+}
+
+/** One look at the kernel serves all metrics of one answer. */
+function forAMoment(status: () => AgentStatus): () => AgentStatus {
+  let seen: { readonly atMs: number; readonly status: AgentStatus } | undefined;
+  return () => {
+    const atMs = performance.now();
+    if (seen === undefined || atMs - seen.atMs > 50) seen = { atMs, status: status() };
+    return seen.status;
+  };
 }
 
 type Row = readonly [labels: Readonly<Record<string, string>>, value: number];

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Agent, type AgentModules } from '../../src/agent/agent.ts';
+import { Kernel } from '../../src/agent/bpf/kernel.ts';
 import { checkAgentConfig, loadAgentConfig } from '../../src/agent/config.ts';
 import { ProcWatch } from '../../src/agent/procWatch.ts';
 import type { AgentEvent } from '../../src/agent/telemetry/event.ts';
@@ -31,8 +32,8 @@ function memory(): { readonly sink: Sink; readonly events: AgentEvent[] } {
   };
 }
 
-async function until(test: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 20_000; !test(); await sleep(20))
+async function until(test: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + 20_000; !(await test()); await sleep(20))
     if (performance.now() > deadline) throw new Error('it did not happen');
 }
 
@@ -105,7 +106,18 @@ t.test(
       parent: { pid: process.pid },
     });
     t.equal(mine('process.exit')?.code, 3 << 8);
+    const mapBytes = /^weft_agent_map_bytes\{program="exec"\} (\d+)$/m;
+    const seconds = /^weft_agent_program_seconds_total\{program="exec"\} ([\d.e-]+)$/m;
     const text = await (await fetch(`${agent.metricsUrl}/metrics`)).text();
+    // Its ring alone is a mebibyte.
+    t.ok(Number(mapBytes.exec(text)?.[1]) > 2 ** 20);
+    // Time is counted while somebody holds this (BPF_ENABLE_STATS), or by sysctl.
+    const { native } = await Kernel.open();
+    const counting = native.bpf(32, Buffer.alloc(16));
+    t.ok(counting > 0);
+    await once(spawn('true'), 'exit');
+    await until(async () => Number(seconds.exec(await (await fetch(`${agent.metricsUrl}/metrics`)).text())?.[1]) > 0);
+    closeSync(counting);
     t.match(text, /^weft_agent_events_total\{kind="process.exec"\} [1-9]/m);
     t.match(text, /^weft_agent_program_events_total\{program="exec",fate="lost"\} 0$/m);
     t.match(await (await fetch(`${agent.metricsUrl}/status`)).json(), {
@@ -113,6 +125,7 @@ t.test(
       unavailable: [],
       fallback: false,
     });
+    t.match(await (await fetch(`${agent.metricsUrl}/metrics`)).text(), /^weft_agent_hints_dropped_total 0$/m);
     t.equal((await fetch(`${agent.metricsUrl}/other`)).status, 404);
   },
 );

@@ -5,6 +5,7 @@ import { attachTypes, type Kernel, refused } from './kernel.ts';
 import { closeLoaded, descriptor } from './load.ts';
 import { dropUnusedBuilds, linkPath, openPart, otherBuilds, type Part, pinnedLinks, unpin } from './pins.ts';
 import { skeletons } from './programs.ts';
+import { type Usage, usageOf } from './usage.ts';
 
 /** native: in the driver, before the kernel makes a packet of it. generic: afterwards, on any interface. */
 export type AttachMode = 'native' | 'generic';
@@ -107,6 +108,10 @@ export class Gate {
   test(frame: Buffer, repeat = 1): { readonly action: 'drop' | 'pass' | 'other'; readonly ns: number } {
     const { answer, ns } = this.#kernel.testRun(this.#program, frame, repeat);
     return { action: actions.get(answer) ?? 'other', ns };
+  }
+
+  usage(): Usage {
+    return usageOf(this.#kernel, this.#part.loaded);
   }
 
   /** Ends our part. With pins the gate goes on as it is. */

@@ -241,9 +241,9 @@ export class GateMaps {
     return Object.fromEntries(entries) as GateCounters;
   }
 
-  /** Hands over events that are there, at most `max`, oldest first. @returns how many */
-  drain(onEvent: (event: GateEvent) => void, max?: number): number {
-    return this.#ring.drain(decoder(onEvent), max);
+  /** Hands over events that are there, at most `max`, none begun after `withinMs`, oldest first. @returns how many */
+  drain(onEvent: (event: GateEvent) => void, max?: number, withinMs?: number): number {
+    return this.#ring.drain(decoder(onEvent), max, withinMs);
   }
 
   /** Hands over events as they come, from the event loop, until `close`. */

@@ -5,6 +5,7 @@ import { attachTypes, type Kernel } from './kernel.ts';
 import { closeLoaded, descriptor } from './load.ts';
 import { dropUnusedBuilds, linkPath, openPart, otherBuilds, type Part, pinnedLinks, unpin } from './pins.ts';
 import { skeletons } from './programs.ts';
+import { type Usage, usageOf } from './usage.ts';
 
 const programs = [
   ['weft_connect4', attachTypes.connect4],
@@ -67,6 +68,10 @@ export class OutgoingGate {
     if (path === undefined) return;
     unpin(path);
     this.#kernel.pin(fd, path);
+  }
+
+  usage(): Usage {
+    return usageOf(this.#kernel, this.#part.loaded);
   }
 
   /** Ends our part. With pins the gate goes on as it is. */

@@ -7,6 +7,7 @@ import { type ProbeEvent, probeEventBytes, readProbeEvent } from './probeEvent.t
 import { type SkeletonName, skeletons } from './programs.ts';
 import { Ring } from './ring.ts';
 import { abiValues, Struct } from './struct.ts';
+import { type Usage, usageOf } from './usage.ts';
 
 export type ProbeName = 'exec' | 'exit' | 'tcp' | 'bind' | 'drops' | 'bpf-calls' | 'exec-check' | 'udp';
 
@@ -106,6 +107,10 @@ export class Probe {
       lost: this.#counters.read(counterIndex.WEFT_PROBE_COUNT_LOST),
       limited: this.#counters.read(counterIndex.WEFT_PROBE_COUNT_LIMITED),
     };
+  }
+
+  usage(): Usage {
+    return usageOf(this.#kernel, this.#loaded);
   }
 
   /** drops only: number of enum skb_drop_reason of the running kernel → packets, without zeros. 255: all above. */

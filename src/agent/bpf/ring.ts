@@ -5,8 +5,11 @@ import type { Mapping } from './native.ts';
 /** Bits of a record's length (linux/bpf.h): still being written; thrown away by the program. */
 const [busyBit, discardBit, headerBytes] = [0x80000000, 0x40000000, 8];
 
-/** Up to this many records at once, so that a flood leaves the event loop some air. */
+/** Up to this many records at once, and for so long, so that a flood leaves the event loop some air: several rings may be full. */
 const recordsAtOnceMax = 8192;
+const turnMs = 4;
+/** Asking for the time costs as much as a small record. */
+const recordsPerLook = 16;
 
 /**
  * The ring buffer of a program, read in place (Documentation/bpf/ringbuf.rst): a page with our position, a page with the
@@ -46,18 +49,26 @@ export class Ring {
   }
 
   /**
-   * Hands over what is there, at most `max` records, oldest first. The bytes are valid only in the callback. A record whose
-   * callback throws is taken all the same, and the error goes on to the caller.
+   * Hands over what is there, at most `max` records, and none begun after `withinMs`, oldest first. The bytes are valid only in the
+   * callback. A record whose callback throws is taken all the same, and the error goes on to the caller.
    * @returns how many
    */
-  drain(onRecord: (bytes: Buffer, at: number, length: number) => void, max = recordsAtOnceMax): number {
+  drain(
+    onRecord: (bytes: Buffer, at: number, length: number) => void,
+    max = recordsAtOnceMax,
+    withinMs = Number.POSITIVE_INFINITY,
+  ): number {
     if (this.#closed) throw new WeftError('BPF_CLOSED', 'the ring buffer is closed');
     if (this.#draining) throw new WeftError('BPF_CLOSED', 'the ring buffer is being drained already');
     let position = Atomics.load(this.#consumed, 0);
     const end = Atomics.load(this.#produced, 0);
+    const until = performance.now() + withinMs;
     let taken = 0;
+    let looked = 0;
     this.#draining = true;
     while (position < end && taken < max && !this.#closed) {
+      looked += 1;
+      if (looked % recordsPerLook === 0 && performance.now() >= until) break;
       const at = Number(position & (this.#size - 1n));
       const header = Atomics.load(this.#headers, at >> 2);
       if ((header & busyBit) !== 0) break;
@@ -89,7 +100,8 @@ export class Ring {
   watch(onRecord: (bytes: Buffer, at: number, length: number) => void): void {
     this.#watch?.close();
     this.#watch = this.#kernel.native.watch(this.#fd, () => {
-      if (!this.#closed) this.drain(onRecord);
+      // It is readable still while anything is left: the next turn goes on.
+      if (!this.#closed) this.drain(onRecord, recordsAtOnceMax, turnMs);
     });
   }
 
