@@ -54,6 +54,11 @@ export class Admission {
     return answer;
   }
 
+  /** Of own clients, in order: what became of each, or why it is refused. @throws as `submit` where it concerns all of them */
+  submitAll(envelopes: readonly Uint8Array[]): Promise<(Admitted | WeftError)[]> {
+    return this.#admit(envelopes, true);
+  }
+
   /** A batch from a peer: what is refused is dropped without blame (admission is local policy). Resolves when it is done with. */
   async receive(peer: string, envelopes: readonly Uint8Array[]): Promise<void> {
     await this.#batches.take(peer, () => this.#admit(envelopes, false));

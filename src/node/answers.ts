@@ -34,6 +34,8 @@ export type AnswersModules = {
   /** The closing checkpoint of an epoch, if it is here. */
   readonly closing: (epoch: number) => string | undefined;
   readonly isValidator: (peer: string) => boolean;
+  /** Throws when too much comes from clients at present. */
+  readonly checkLoad: () => void;
   readonly log: Log;
 };
 
@@ -119,7 +121,9 @@ export class Answers {
       case requestKinds.submit: {
         try {
           // An observer counts on us to bring it to the others; a validator does that itself.
-          const { status } = await admission.submit(payload, !this.#modules.isValidator(peer));
+          const own = !this.#modules.isValidator(peer);
+          if (own) this.#modules.checkLoad();
+          const { status } = await admission.submit(payload, own);
           return encodeSubmitAnswer({ verdict: 'ok', status });
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);

@@ -4,14 +4,17 @@ import type { Admission, Admitted } from './admission.ts';
 import type { TxStatus } from './api.ts';
 import type { Fates } from './fates.ts';
 import type { Mempool } from './mempool.ts';
+import type { Overload } from './overload.ts';
 import { finalizedTx } from './queries.ts';
 import type { Requests } from './requests.ts';
+import { Submissions } from './submissions.ts';
 
 /** What becomes of the transactions that clients bring: taken in or passed on, pending, final, expired. */
 export type ClientsModules = {
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly admission: Admission;
+  readonly overload: Overload;
   readonly fates: Fates;
   readonly requests: Requests;
   /** Throws when this node takes nothing at present. */
@@ -24,15 +27,26 @@ export type ClientsModules = {
 
 export class Clients {
   readonly #modules: ClientsModules;
+  readonly #submissions: Submissions;
 
   constructor(modules: ClientsModules) {
     this.#modules = modules;
+    this.#submissions = new Submissions(modules);
   }
 
+  /** @throws WeftError RPC_BUSY in an overload, or as `submitOwn` */
   async submit(envelope: Uint8Array): Promise<TxStatus> {
-    const { ledger, admission, validates, checkTakes } = this.#modules;
+    const { checkTakes, overload } = this.#modules;
     checkTakes();
-    const admitted = validates() ? await admission.submit(envelope) : await this.#passOn(envelope);
+    overload.check();
+    return this.submitOwn(envelope);
+  }
+
+  /** What this node says itself: few, and not for when it suits. @throws WeftError as `Admission.submit` */
+  async submitOwn(envelope: Uint8Array): Promise<TxStatus> {
+    const { ledger, validates, checkTakes } = this.#modules;
+    checkTakes();
+    const admitted = validates() ? await this.#submissions.submit(envelope) : await this.#passOn(envelope);
     if (admitted.status === 'finalized') {
       return finalizedTx(ledger, admitted.txId) ?? { status: 'pending', id: admitted.txId };
     }

@@ -24,6 +24,9 @@ export type Sample = {
   readonly invalidSignatures: number;
   readonly slowPathVerifications: number;
   readonly admissionRefused: number;
+  readonly overloadShare: number;
+  readonly overloadRefused: number;
+  readonly loopDelayMs: number;
   readonly spreadDropped: number;
   readonly evidenceFound: number;
   readonly evidenceRecorded: number;
@@ -109,6 +112,13 @@ export class NodeMetrics {
       (s) => s.slowPathVerifications,
     );
     gauge('weft_admission_refused_total', 'Transactions refused before the mempool.', (s) => s.admissionRefused);
+    gauge('weft_overload_share', 'Share of what clients send that is refused at present.', (s) => s.overloadShare);
+    gauge('weft_overload_refused_total', 'Transactions of clients refused for an overload.', (s) => s.overloadRefused);
+    gauge(
+      'weft_loop_delay_seconds',
+      'How late the event loop is, smoothed; 0 while no client sends anything.',
+      (s) => s.loopDelayMs / 1000,
+    );
     gauge(
       'weft_spread_dropped_total',
       'Transactions dropped from the outgoing queues of peers.',

@@ -4,6 +4,7 @@ import type { CommittedBlock } from '../ledger/types.ts';
 import type { Network } from '../net/types.ts';
 import type { Fates } from './fates.ts';
 import type { FinalityWindow, NodeMetrics } from './metrics.ts';
+import type { Overload } from './overload.ts';
 import { finalizedTx, summaryOf } from './queries.ts';
 import type { Subscribers } from './subscribers.ts';
 import { encodeBlock } from './wire.ts';
@@ -15,6 +16,7 @@ export type NewsModules = {
   readonly subscribers: Subscribers;
   readonly finality: FinalityWindow;
   readonly metrics: NodeMetrics;
+  readonly overload: Pick<Overload, 'finalized'>;
   readonly network: () => Network;
   /** This node's name on the ledger. */
   readonly name: string;
@@ -30,12 +32,13 @@ export class News {
 
   /** Durable, in height order. */
   committed(block: CommittedBlock): void {
-    const { ledger, fates, subscribers, finality, metrics, wallMs } = this.#modules;
+    const { ledger, fates, subscribers, finality, metrics, overload, wallMs } = this.#modules;
     const { header, blockId, transactions } = block;
     const tookMs = Math.max(0, wallMs() - header.time);
     finality.add(tookMs);
     metrics.finality.observe(tookMs / 1000);
     metrics.blocks.inc();
+    overload.finalized(transactions.length);
     const applied = transactions.filter(({ refused }) => refused === undefined).length;
     metrics.transactions.inc({ outcome: 'applied' }, applied);
     metrics.transactions.inc({ outcome: 'refused' }, transactions.length - applied);

@@ -28,12 +28,14 @@ import { folderIdentity } from './folderIdentity.ts';
 import { Gateway } from './gateway.ts';
 import { unknownToGenesis } from './grown.ts';
 import type { Log } from './log.ts';
+import type { LoopDelay } from './loopDelay.ts';
 import { ownIn, standingOf } from './membership.ts';
 import { Mempool } from './mempool.ts';
 import { FinalityWindow, NodeMetrics } from './metrics.ts';
 import { Neighbours } from './neighbours.ts';
 import { News } from './news.ts';
 import { makeApi } from './nodeApi.ts';
+import { Overload } from './overload.ts';
 import { Pruner } from './pruner.ts';
 import { Published } from './published.ts';
 import { Requests } from './requests.ts';
@@ -73,6 +75,8 @@ export type NodeOptions = {
   /** What outlives this node when its data folder is opened anew (keeper.ts). */
   readonly kept?: Kept;
   readonly diskFreeBytes?: () => number | undefined;
+  /** How late the event loop is; where several nodes share one, nobody's. */
+  readonly loop?: Pick<LoopDelay, 'ms' | 'lastMs'>;
   /** Nothing more is voted, signed, taken or imported by this node. */
   readonly stopped?: (code: string) => void;
   /** `weft start --snapshot`: begin from one that peers offer. */
@@ -210,6 +214,11 @@ export class WeftNode {
         sleep,
       },
     );
+    const overload = new Overload({
+      loop: options.loop ?? { ms: 0, lastMs: 0 },
+      pending: () => mempool.size,
+      monotonicMs,
+    });
     this.#answers = new Answers({
       ledger,
       snapshots: this.#snapshots,
@@ -218,6 +227,7 @@ export class WeftNode {
       checkpoint: () => this.#runtime.cosigner.published,
       closing: (epoch) => this.#closing.note(epoch),
       isValidator: (peer) => this.#isValidator(peer),
+      checkLoad: () => overload.check(),
       log,
     });
     this.#duties = new Duties({
@@ -226,7 +236,7 @@ export class WeftNode {
       ledger,
       network,
       able: () => this.#failure.code === '' && !this.#sync.catchingUp,
-      api: () => this.api,
+      api: () => ({ submit: (envelope) => clients.submitOwn(envelope), wait: this.api.wait }),
       log,
       monotonicMs,
       wallMs,
@@ -333,6 +343,7 @@ export class WeftNode {
       ledger,
       mempool,
       admission: this.#admission,
+      overload,
       spread: this.#spread,
       sync: this.#sync,
       duties: this.#duties,
@@ -353,6 +364,7 @@ export class WeftNode {
       subscribers: this.#subscribers,
       finality: this.#finality,
       metrics: this.#metrics,
+      overload,
       network,
       name: config.name,
       wallMs,
@@ -361,6 +373,7 @@ export class WeftNode {
       ledger,
       mempool,
       admission: this.#admission,
+      overload,
       fates: this.#fates,
       requests,
       checkTakes: () => this.#failure.checkTakes(),

@@ -7,6 +7,7 @@ import type { NodeApi } from './api.ts';
 import type { Config } from './config.ts';
 import { NodeKeeper } from './keeper.ts';
 import type { Log } from './log.ts';
+import { LoopDelay } from './loopDelay.ts';
 import { startFromSnapshot } from './snapshotStart.ts';
 
 export type RunningNode = {
@@ -54,7 +55,8 @@ export async function startNode(
     await startFromSnapshot(config.data, genesis, snapshot, log, config.keepBlocks === 0);
   const wish = snapshot === true ? { snapshotFirst: { pending: true } } : {};
   const version = options.version ?? '0.1.0';
-  return NodeKeeper.start({ config, genesis, keys, ...nextKeys, ...wish, version, log }, { fatal });
+  const loop = new LoopDelay();
+  return NodeKeeper.start({ config, genesis, keys, ...nextKeys, ...wish, version, log, loop }, { fatal });
 }
 
 /** Structured lines to standard error or a file: a short message and an object. */

@@ -8,6 +8,7 @@ import type { Duties } from './duties.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
 import type { Mempool } from './mempool.ts';
 import type { FinalityWindow, Sample } from './metrics.ts';
+import type { Overload } from './overload.ts';
 import { cosignerKeyOf, logKeyOf } from './queries.ts';
 import type { Spread } from './spread.ts';
 import type { Sync } from './sync.ts';
@@ -19,6 +20,7 @@ export type StatusModules = {
   readonly ledger: Ledger;
   readonly mempool: Mempool;
   readonly admission: Admission;
+  readonly overload: Overload;
   readonly spread: Spread;
   readonly sync: Sync;
   readonly duties: Duties;
@@ -102,7 +104,7 @@ export function readinessOf(modules: StatusModules): { ready: boolean; reason: s
 }
 
 export function sampleOf(modules: StatusModules): Sample {
-  const { ledger, mempool, admission, spread, sync, duties } = modules;
+  const { ledger, mempool, admission, overload, spread, sync, duties } = modules;
   const evidence = duties.counts();
   const { consensus, cosigner, blocks } = modules.runtime();
   const { header } = ledger.finalized;
@@ -126,6 +128,9 @@ export function sampleOf(modules: StatusModules): Sample {
     invalidSignatures: consensus.invalidSignatures,
     slowPathVerifications: slowPathCount(),
     admissionRefused: admission.refused,
+    overloadShare: overload.share,
+    overloadRefused: overload.refused,
+    loopDelayMs: overload.delayMs,
     spreadDropped: spread.dropped,
     evidenceFound: evidence.found,
     evidenceRecorded: evidence.recorded,

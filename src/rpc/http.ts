@@ -5,7 +5,8 @@ import type { NodeApi } from '../node/api.ts';
 import type { RpcConfig } from '../node/config.ts';
 import { toRpcError } from './errors.ts';
 import type { Gate } from './gate.ts';
-import { answerMessage } from './jsonRpc.ts';
+import type { Intake } from './intake.ts';
+import { type Answer, answerMessage } from './jsonRpc.ts';
 import { clientKey } from './limits.ts';
 import type { Logger } from './logger.ts';
 import type { RpcMetrics } from './metrics.ts';
@@ -13,6 +14,7 @@ import type { RpcMetrics } from './metrics.ts';
 export type HttpModules = {
   readonly api: NodeApi;
   readonly gate: Gate;
+  readonly intake: Intake;
   readonly logger: Logger;
   readonly metrics: RpcMetrics;
 };
@@ -49,9 +51,11 @@ export function guardHttp(app: FastifyInstance, config: RpcConfig, logger: Logge
 }
 
 /** JSON-RPC on POST, a word for people, and what operators' tools ask. */
-export function serveHttp(app: FastifyInstance, { api, gate, metrics }: HttpModules): void {
+export function serveHttp(app: FastifyInstance, { api, gate, intake, metrics }: HttpModules): void {
   const onPost = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const answer = await answerMessage(textOf(request.body), gate.dispatchFor(clientKey(request.ip)));
+    const answer = await inTurn(intake, request.body, (text) =>
+      answerMessage(text, gate.dispatchFor(clientKey(request.ip))),
+    );
     if (answer === undefined) return reply.code(204).send();
     return reply.type('application/json; charset=utf-8').send(answer);
   };
@@ -78,6 +82,16 @@ export function serveHttp(app: FastifyInstance, { api, gate, metrics }: HttpModu
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(body);
   });
 }
+
+/** A request has a connection to itself until it is answered: nothing need be paused. */
+function inTurn(intake: Intake, body: unknown, answer: (text: string) => Answer | Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve) => {
+    const take = (): void => resolve(answer(textOf(body)));
+    intake.offer({ take, pause: () => {}, resume: () => {} }, noBytes);
+  });
+}
+
+const noBytes = new Uint8Array();
 
 /** May the page that sends this request call us? Programs send no Origin and are not meant. */
 export function originAllowed(request: FastifyRequest, config: RpcConfig): boolean {

@@ -7,6 +7,7 @@ import type { NodeApi } from '../node/api.ts';
 import type { RpcConfig } from '../node/config.ts';
 import { Gate } from './gate.ts';
 import { guardHttp, originAllowed, originRefused, refuse, serveHttp } from './http.ts';
+import { Intake } from './intake.ts';
 import { clientKey } from './limits.ts';
 import { serveLogFiles } from './logFiles.ts';
 import { type Logger, silentLogger } from './logger.ts';
@@ -50,11 +51,12 @@ export async function createRpcServer({ api, config, logger = silentLogger }: Rp
   const metrics = new RpcMetrics();
   const gate = new Gate(config, { api, logger, metrics });
   const hub = new SubscriptionHub(api);
+  const intake = new Intake();
   guardHttp(app, config, logger);
-  serveHttp(app, { api, gate, logger, metrics });
+  serveHttp(app, { api, gate, intake, logger, metrics });
   serveLogFiles(app, api);
   servePages(app, config);
-  const sessions = await serveWebSockets(app, config, { gate, hub, logger, metrics });
+  const sessions = await serveWebSockets(app, config, { gate, hub, intake, logger, metrics });
   const heart = setInterval(() => {
     for (const session of sessions.keys()) session.beat();
   }, config.heartbeatMs);
@@ -107,6 +109,7 @@ export async function createRpcServer({ api, config, logger = silentLogger }: Rp
 type WebSocketModules = {
   readonly gate: Gate;
   readonly hub: SubscriptionHub;
+  readonly intake: Intake;
   readonly logger: Logger;
   readonly metrics: RpcMetrics;
 };
@@ -115,7 +118,7 @@ type WebSocketModules = {
 async function serveWebSockets(
   app: FastifyInstance,
   config: RpcConfig,
-  { gate, hub, logger, metrics }: WebSocketModules,
+  { gate, hub, intake, logger, metrics }: WebSocketModules,
 ): Promise<ReadonlyMap<WebSocketSession, string>> {
   const sessions = new Map<WebSocketSession, string>();
   const outlet = new Outlet();
@@ -153,6 +156,7 @@ async function serveWebSockets(
             socket,
             stream: request.socket,
             outlet,
+            intake,
             hub,
             dispatch: gate.dispatchFor(address),
             onSlow: () => metrics.slowSubscribers.inc(),

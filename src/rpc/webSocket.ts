@@ -4,6 +4,7 @@ import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import type { Subscription } from '../node/api.ts';
 import { textFrame } from './frames.ts';
+import type { Intake, Talker } from './intake.ts';
 import { type Answer, answerMessage, type Dispatch } from './jsonRpc.ts';
 import { checkParams } from './methods.ts';
 import type { Outlet } from './outlet.ts';
@@ -31,6 +32,7 @@ export type SessionModules = {
   /** What `socket` writes to. Whole frames may be written to it directly: nothing of ours is compressed or in parts. */
   readonly stream: Writable;
   readonly outlet: Outlet;
+  readonly intake: Intake;
   readonly hub: SubscriptionHub;
   readonly dispatch: Dispatch;
   readonly onSlow: () => void;
@@ -70,11 +72,19 @@ export class WebSocketSession {
     this.#modules = modules;
     this.#dispatch = { ...modules.dispatch, call: (method, params) => this.#call(method, params) };
     const { socket } = modules;
-    socket.on('message', (data, isBinary) => this.#onMessage(data, isBinary));
+    const talker: Talker = {
+      take: (message) => this.#onMessage(message),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+    };
+    socket.on('message', (data) => this.#onData(talker, data));
     socket.on('pong', () => {
       this.#missed = 0;
     });
-    socket.on('close', () => this.#end());
+    socket.on('close', () => {
+      modules.intake.drop(talker);
+      this.#end();
+    });
     socket.on('error', () => socket.terminate());
   }
 
@@ -96,15 +106,20 @@ export class WebSocketSession {
     this.#modules.socket.close(closeCodes.goingAway, 'NODE_STOPPING');
   }
 
-  #onMessage(data: unknown, isBinary: boolean): void {
+  #onData(talker: Talker, data: unknown): void {
+    if (!this.#open) return;
+    // In one piece is how `ws` gives a message, unless told otherwise.
+    if (data instanceof Uint8Array) this.#modules.intake.offer(talker, data);
+    else this.#refuseBytes();
+  }
+
+  #onMessage(data: Uint8Array): void {
     if (!this.#open) return;
     let message: string;
     try {
-      if (!(data instanceof Uint8Array)) throw new WeftError('RPC_PARSE', 'the message came in pieces');
       message = decodeUtf8(data);
     } catch {
-      this.#end();
-      this.#modules.socket.close(closeCodes.notText, isBinary ? 'BINARY_NOT_UTF8' : 'NOT_UTF8');
+      this.#refuseBytes();
       return;
     }
     if (this.#inFlight >= inFlightMax) {
@@ -133,6 +148,11 @@ export class WebSocketSession {
       this.#inFlight--;
       this.#answer(text, made);
     });
+  }
+
+  #refuseBytes(): void {
+    this.#end();
+    this.#modules.socket.close(closeCodes.notText, 'NOT_UTF8');
   }
 
   /** @param made subscriptions that this answer names */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
 import { encodeBody } from '../../src/ledger/body.ts';
 import { Answers, type AnswersModules } from '../../src/node/answers.ts';
 import { Turns } from '../../src/node/turns.ts';
@@ -18,7 +19,7 @@ const envelopes = [1, 2, 3].map((n) => new Uint8Array(50).fill(n));
 const body = encodeBody(envelopes);
 
 function setUp() {
-  const state = { reads: 0, own: [] as boolean[] };
+  const state = { reads: 0, own: [] as boolean[], overloaded: false };
   const modules = {
     ledger: {
       blockBytes: () => {
@@ -42,6 +43,9 @@ function setUp() {
     },
     checkpoint: () => undefined,
     isValidator: (peer: string) => peer === 'v2',
+    checkLoad: () => {
+      if (state.overloaded) throw new WeftError('RPC_BUSY', 'too much', { retryAfterMs: 250 });
+    },
     log: silent,
   } as unknown as AnswersModules;
   return { answers: new Answers(modules), state };
@@ -64,6 +68,11 @@ t.test('what an observer passes on is brought to the others here, what a validat
   t.same(decodeSubmitAnswer(answer!), { verdict: 'ok', status: 'new' });
   await answers.answer('v2', requestKinds.submit, new Uint8Array(3));
   t.same(state.own, [true, false]);
+  state.overloaded = true;
+  const busy = decodeSubmitAnswer((await answers.answer('observer', requestKinds.submit, new Uint8Array(3)))!);
+  t.match(busy, { verdict: 'refused', code: 'RPC_BUSY' }, 'clients of an observer are clients, too');
+  await answers.answer('v2', requestKinds.submit, new Uint8Array(3));
+  t.same(state.own, [true, false, false], 'what a validator has taken is taken');
 });
 
 t.test(

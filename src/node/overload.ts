@@ -1,0 +1,112 @@
+import { WeftError } from '../codec/error.ts';
+import type { LoopDelay } from './loopDelay.ts';
+
+/**
+ * Takes from clients what this node can bring through, and no more: a transaction that is taken in above that costs all validators
+ * its verification and takes the time from votes, so that fewer become final, not more. What is refused costs almost nothing, and its
+ * sender learns when to try again.
+ *
+ * Two measures, the larger counts: how late the event loop is (docs/performance.md, "one event loop a validator"), and how many transactions
+ * wait, held against how many became final lately. The refused share grows with either, so that the load settles where it can be carried.
+ */
+export type OverloadModules = {
+  readonly loop: Pick<LoopDelay, 'ms' | 'lastMs'>;
+  /** Transactions that are admitted and not final. */
+  readonly pending: () => number;
+  readonly monotonicMs: () => number;
+};
+
+export const overloadLimits = {
+  /** All are taken up to this delay of the event loop, none from the other on. */
+  delayFromMs: 150,
+  delayToMs: 600,
+  /** So many may wait in any case: a burst is no overload. */
+  pendingMin: 2048,
+  /** Else as many as became final in so long; all are taken up to half of that. */
+  pendingMs: 2000,
+  /** Told to who is refused: at the least share, and more of it with a larger one. */
+  retryAfterMs: 250,
+  retryMoreMs: 1750,
+} as const;
+
+/** Of what is told to who is refused. */
+const retryStepMs = 50;
+/** Over how long the rate of finality is looked at. */
+const rateMs = 2000;
+
+export class Overload {
+  readonly #modules: OverloadModules;
+  /** Transactions that became final, the older the less; divided by `rateMs` it is their rate. */
+  #final = 0;
+  #finalMs = 0;
+  /** Shares of a refusal that are owed: the refused are spread evenly, without chance. */
+  #owed = 0;
+  /** By time to wait: a flood is answered with few objects, and no trace of the stack for each. */
+  readonly #errors = new Map<number, WeftError>();
+  refused = 0;
+
+  constructor(modules: OverloadModules) {
+    this.#modules = modules;
+  }
+
+  /** Called with the transactions of each block that became final. */
+  finalized(transactions: number): void {
+    const now = this.#modules.monotonicMs();
+    this.#final = this.#finalAt(now) + transactions;
+    this.#finalMs = now;
+  }
+
+  /** Of the event loop, smoothed; 0 while no client sends anything. */
+  get delayMs(): number {
+    return this.#modules.loop.lastMs;
+  }
+
+  /** Share of what clients send that is refused at present, from 0 to 1. */
+  get share(): number {
+    return this.#shareAt(this.delayMs);
+  }
+
+  #shareAt(delayMs: number): number {
+    const { delayFromMs, delayToMs, pendingMin, pendingMs } = overloadLimits;
+    const { pending, monotonicMs } = this.#modules;
+    const late = (delayMs - delayFromMs) / (delayToMs - delayFromMs);
+    const waiting = pending();
+    // Half of the least number is always fine; the rate is only looked at above it.
+    const room =
+      waiting * 2 <= pendingMin ? 0 : Math.max(pendingMin, (this.#finalAt(monotonicMs()) / rateMs) * pendingMs);
+    const full = room === 0 ? 0 : (2 * waiting) / room - 1;
+    return Math.min(1, Math.max(0, late, full));
+  }
+
+  /** @throws WeftError RPC_BUSY with `details.retryAfterMs` */
+  check(): void {
+    const share = this.#shareAt(this.#modules.loop.ms);
+    if (share === 0) {
+      this.#owed = 0;
+      return;
+    }
+    this.#owed += share;
+    if (this.#owed < 1) return;
+    this.#owed -= 1;
+    this.refused += 1;
+    const { retryAfterMs, retryMoreMs } = overloadLimits;
+    throw this.#busy(retryAfterMs + Math.round((share * retryMoreMs) / retryStepMs) * retryStepMs);
+  }
+
+  #busy(retryAfterMs: number): WeftError {
+    let error = this.#errors.get(retryAfterMs);
+    if (error === undefined) {
+      error = new WeftError(
+        'RPC_BUSY',
+        'this node is given more transactions than the network can bring through; try again shortly',
+        { retryAfterMs },
+      );
+      this.#errors.set(retryAfterMs, error);
+    }
+    return error;
+  }
+
+  #finalAt(now: number): number {
+    return this.#final * Math.exp((this.#finalMs - now) / rateMs);
+  }
+}

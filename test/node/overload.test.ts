@@ -1,0 +1,162 @@
+// What a node takes in when it is given more than it can bring through.
+import t from 'tap';
+import { WeftError } from '../../src/codec/error.ts';
+import type { Admitted } from '../../src/node/admission.ts';
+import { LoopDelay } from '../../src/node/loopDelay.ts';
+import { Overload, overloadLimits } from '../../src/node/overload.ts';
+import { Submissions } from '../../src/node/submissions.ts';
+
+type Given = { delayMs: number; pending: number; now: number };
+
+function overloadOf(given: Given): Overload {
+  return new Overload({
+    loop: {
+      get ms() {
+        return given.delayMs;
+      },
+      get lastMs() {
+        return given.delayMs;
+      },
+    },
+    pending: () => given.pending,
+    monotonicMs: () => given.now,
+  });
+}
+
+/** Of a hundred submissions, how many are taken. */
+function taken(overload: Overload, of = 100): number {
+  let count = 0;
+  for (let i = 0; i < of; i += 1) {
+    try {
+      overload.check();
+      count += 1;
+    } catch (error) {
+      if (!(error instanceof WeftError) || error.code !== 'RPC_BUSY') throw error;
+    }
+  }
+  return count;
+}
+
+t.test('a late event loop refuses a share that grows with its delay', async (t) => {
+  const given: Given = { delayMs: 0, pending: 0, now: 0 };
+  const overload = overloadOf(given);
+  const { delayFromMs, delayToMs } = overloadLimits;
+  t.equal(taken(overload), 100);
+  given.delayMs = delayFromMs;
+  t.equal(taken(overload), 100);
+  given.delayMs = (delayFromMs + delayToMs) / 2;
+  t.equal(taken(overload), 50, 'half, spread evenly');
+  given.delayMs = delayToMs;
+  t.equal(taken(overload), 0);
+  given.delayMs = 10 * delayToMs;
+  t.equal(taken(overload), 0);
+  t.equal(overload.refused, 250);
+  t.throws(() => overload.check(), { code: 'RPC_BUSY', details: { retryAfterMs: 2000 } });
+  given.delayMs = 0;
+  t.equal(taken(overload), 100, 'and is over when the loop is');
+});
+
+t.test('what waits is held against what became final lately', async (t) => {
+  const given: Given = { delayMs: 0, pending: 0, now: 0 };
+  const overload = overloadOf(given);
+  given.pending = overloadLimits.pendingMin / 2;
+  t.equal(taken(overload), 100, 'a burst is none');
+  given.pending = overloadLimits.pendingMin;
+  t.equal(taken(overload), 0, 'a network that finalizes nothing takes no more than that');
+  // 4,000 a second for ten seconds.
+  for (; given.now < 10_000; given.now += 50) overload.finalized(200);
+  t.equal(taken(overload), 100, 'the same number is little for one that is fast');
+  given.pending = 1.5 * 4000;
+  t.ok(taken(overload) > 30 && taken(overload) < 70);
+  given.now += 20_000;
+  t.equal(taken(overload), 0, 'long ago counts no more');
+});
+
+t.test('the delay of the loop: measured while asked, long turns weigh as much as they are long', async (t) => {
+  let now = 0;
+  let run: (() => void) | undefined;
+  const delay = new LoopDelay({
+    now: () => now,
+    every: (tick) => {
+      run = tick;
+      return () => {
+        run = undefined;
+      };
+    },
+  });
+  t.equal(delay.lastMs, 0);
+  t.equal(run, undefined, 'nobody asked');
+  t.equal(delay.ms, 0);
+  const turn = (ms: number): void => {
+    now += ms;
+    run?.();
+  };
+  for (let i = 0; i < 50; i += 1) turn(20);
+  t.equal(delay.ms, 0, 'in time');
+  turn(120);
+  t.ok(delay.ms > 10 && delay.ms < 40, 'one long turn is no overload');
+  for (let i = 0; i < 20; i += 1) {
+    turn(120);
+    t.ok(delay.ms <= 100);
+  }
+  t.ok(delay.ms > 95, 'many are');
+  for (let i = 0; i < 100; i += 1) turn(20);
+  t.ok(delay.ms < 1);
+  for (let i = 0; i < 150; i += 1) turn(20);
+  t.equal(run, undefined, 'nobody asks any more');
+  t.equal(delay.lastMs, 0);
+  t.equal(delay.ms, 0);
+  t.not(run, undefined, 'begun anew');
+  delay.close();
+});
+
+t.test('own submissions go to admission in order, gathered, in small turns', async (t) => {
+  const batches: number[][] = [];
+  const turns: string[] = [];
+  const submissions = new Submissions({
+    admission: {
+      submitAll: async (envelopes) => {
+        batches.push(envelopes.map(([n]) => n ?? -1));
+        turns.push('admission');
+        return envelopes.map(([n]) =>
+          n === 3 ? new WeftError('TX_FORM', 'no') : ({ status: 'finalized', txId: String(n) } as Admitted),
+        );
+      },
+    },
+  });
+  const answers = Array.from({ length: 70 }, (_, n) => submissions.submit(Uint8Array.of(n)));
+  t.same(batches, [], 'after this turn');
+  const others = (async () => {
+    for (let i = 0; i < 3; i += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns.push('others');
+    }
+  })();
+  const settled = await Promise.allSettled(answers);
+  await others;
+  t.same(batches.flat(), [...Array(70).keys()]);
+  t.ok(Math.max(...batches.map(({ length }) => length)) <= 32);
+  t.same(turns.slice(0, 4), ['admission', 'others', 'admission', 'others'], 'others have their turns in between');
+  t.match(settled[3], { status: 'rejected', reason: { code: 'TX_FORM' } }, 'a refusal is of one');
+  t.match(settled[69], { status: 'fulfilled', value: { txId: '69' } });
+  t.equal(submissions.waiting, 0);
+});
+
+t.test('more than may wait are refused, and a failure reaches everybody', async (t) => {
+  const submissions = new Submissions({
+    admission: { submitAll: () => Promise.reject(new WeftError('NODE_STOPPED', 'x')) },
+  });
+  const all = await Promise.allSettled(Array.from({ length: 4100 }, () => submissions.submit(Uint8Array.of(1))));
+  const codes = new Map<string, number>();
+  for (const each of all) {
+    const code = each.status === 'rejected' ? String(each.reason.code) : 'ok';
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+  t.same(
+    [...codes],
+    [
+      ['NODE_STOPPED', 4096],
+      ['RPC_BUSY', 4],
+    ],
+  );
+});
