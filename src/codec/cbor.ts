@@ -14,6 +14,8 @@ export type CborLimits = {
   readonly depthMax?: number;
   /** Values of all kinds in the whole input, arrays included. Default 65,536. */
   readonly itemsMax?: number;
+  /** Byte strings are views of the input, which must not change while they are used. Default: copies. */
+  readonly views?: boolean;
 };
 
 const UNSIGNED = 0;
@@ -141,7 +143,7 @@ function putHead(writer: Writer, major: number, argument: number): void {
 }
 
 /**
- * The value of its one encoding; nothing may follow it. Byte strings are copies, never views of the input.
+ * The value of its one encoding; nothing may follow it. Byte strings are copies, never views of the input, unless `views` asks for them.
  * Refusals: `CBOR_TOO_LARGE` (a bound of `limits`), `CBOR_TRUNCATED` (ends too early), `CBOR_NOT_CANONICAL` (longer
  * form than needed, indefinite length, bytes after the value), `CBOR_UNSUPPORTED` (map, tag, float, big integer),
  * `UTF8_INVALID`.
@@ -153,7 +155,7 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits): Cbor {
       bytesMax: limits.bytesMax,
     });
   }
-  const reader: Reader = { bytes, at: 0, itemsLeft: limits.itemsMax ?? 65_536 };
+  const reader: Reader = { bytes, at: 0, itemsLeft: limits.itemsMax ?? 65_536, views: limits.views === true };
   const value = read(reader, limits.depthMax ?? 16);
   if (reader.at !== bytes.length) {
     throw new WeftError('CBOR_NOT_CANONICAL', `${bytes.length - reader.at} bytes follow the CBOR value.`, {
@@ -163,7 +165,7 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits): Cbor {
   return value;
 }
 
-type Reader = { readonly bytes: Uint8Array; at: number; itemsLeft: number };
+type Reader = { readonly bytes: Uint8Array; at: number; itemsLeft: number; readonly views: boolean };
 
 function read(reader: Reader, depthLeft: number): Cbor {
   reader.itemsLeft -= 1;
@@ -200,7 +202,8 @@ function read(reader: Reader, depthLeft: number): Cbor {
   const end = reader.at + argument;
   const content = reader.bytes.subarray(reader.at, end);
   reader.at = end;
-  return major === BYTES ? new Uint8Array(content) : decodeUtf8(content);
+  if (major === TEXT) return decodeUtf8(content);
+  return reader.views ? content : new Uint8Array(content);
 }
 
 function readArray(reader: Reader, length: number, depthLeft: number): Cbor[] {

@@ -16,10 +16,13 @@ export function encodeBody(envelopes: readonly Uint8Array[]): Uint8Array {
   return encodeCborBytes(envelopes);
 }
 
-/** Refusals: `BLOCK_TOO_LARGE` (bytes or count), `BODY_INVALID` (no list of non-empty byte strings ≤ 48 KiB), `CBOR_*`. */
-export function decodeBody(bytes: Uint8Array, limits: BodyLimits): Uint8Array[] {
+/**
+ * The envelopes, as views of `bytes` when `views` is true. Refusals: `BLOCK_TOO_LARGE` (bytes or count), `BODY_INVALID` (no list of non-empty
+ * byte strings ≤ 48 KiB), `CBOR_*`.
+ */
+export function decodeBody(bytes: Uint8Array, limits: BodyLimits, views = false): Uint8Array[] {
   checkBodySize(bytes.length, 0, limits);
-  const value = decodeCbor(bytes, { bytesMax: limits.maxBlockBytes, depthMax: 1, itemsMax: 65_536 });
+  const value = decodeCbor(bytes, { bytesMax: limits.maxBlockBytes, depthMax: 1, itemsMax: 65_536, views });
   if (!Array.isArray(value)) throw new WeftError('BODY_INVALID', 'A block body is a CBOR array of envelopes.');
   checkBodySize(bytes.length, value.length, limits);
   for (const envelope of value) {

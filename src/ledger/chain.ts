@@ -344,7 +344,7 @@ function envelopesOf(
   body: Uint8Array,
 ): { readonly list: readonly Uint8Array[]; readonly ids: readonly string[] } | WeftError {
   try {
-    const list = decodeBody(body, looseLimits);
+    const list = decodeBody(body, looseLimits, true);
     const ids = list.map(envelopeIdOf);
     if (txRootOf(ids) === header.txRoot) return { list, ids };
     return new WeftError('TX_ROOT_MISMATCH', 'The body is not the one that the header names: ask another peer.');

@@ -1,6 +1,6 @@
 import { decodeTransaction } from '../../contracts/transaction.ts';
 import { WeftError } from '../codec/error.ts';
-import { sha256Hex } from '../crypto/hash.ts';
+import { envelopeIdOf } from '../crypto/digests.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PreparedTx } from '../ledger/types.ts';
 import type { Mempool } from './mempool.ts';
@@ -26,10 +26,12 @@ export type Admitted =
   | { readonly status: 'new' | 'pending'; readonly prepared: PreparedTx }
   | { readonly status: 'finalized'; readonly txId: string };
 
+type Answer = Admitted | WeftError;
+
 export class Admission {
   readonly #modules: AdmissionModules;
-  /** Envelopes that are being verified right now: the same one from several peers is verified once. */
-  readonly #underWay = new Map<string, Promise<Admitted>>();
+  /** Envelopes that are being verified right now, and who else waits for the answer: the same one from several peers is verified once. */
+  readonly #underWay = new Map<string, ((answer: Answer) => void)[]>();
   /**
    * Batches of peers. One of 256 KiB holds at most 1,800 signatures, so that all that are verified at a time leave room in the
    * verifier (16,384) for blocks and for own clients; a peer that floods waits for itself.
@@ -68,78 +70,105 @@ export class Admission {
     this.#batches.close();
   }
 
-  async #admit(envelopes: readonly Uint8Array[], own: boolean): Promise<(Admitted | WeftError)[]> {
-    const { ledger, mempool } = this.#modules;
-    this.#modules.checkTakes?.();
-    const answers: (Promise<Admitted | WeftError> | Admitted)[] = [];
-    const fresh: { id: string; envelope: Uint8Array }[] = [];
-    const resolvers: ((answer: Admitted) => void)[] = [];
-    const rejecters: ((error: WeftError) => void)[] = [];
-    for (const envelope of envelopes) {
-      const id = sha256Hex(envelope);
+  /** An answer for each, in order. @throws WeftError NODE_STOPPED and the like (checkTakes) */
+  async #admit(envelopes: readonly Uint8Array[], own: boolean): Promise<Answer[]> {
+    const { mempool, checkTakes } = this.#modules;
+    checkTakes?.();
+    const answers: Answer[] = [];
+    const fresh: Fresh = { ids: [], envelopes: [], places: [] };
+    let others: Promise<void>[] | undefined;
+    for (let i = 0; i < envelopes.length; i += 1) {
+      const envelope = envelopes[i];
+      if (envelope === undefined) continue;
+      const id = envelopeIdOf(envelope);
       const held = mempool.get(id);
-      const waiting = this.#underWay.get(id);
-      if (held !== undefined) answers.push({ status: 'pending', prepared: held.prepared });
-      else if (waiting !== undefined) answers.push(waiting.catch(asWeftError));
-      else {
-        fresh.push({ id, envelope });
-        const promise = new Promise<Admitted>((resolve, reject) => {
-          resolvers.push(resolve);
-          rejecters.push(reject);
-        });
-        this.#underWay.set(id, promise);
-        answers.push(promise.catch(asWeftError));
-      }
-    }
-    if (fresh.length > 0) {
-      try {
-        const prepared = await ledger.prepare(
-          fresh.map(({ envelope }) => envelope),
-          'admission',
+      const waiting = held === undefined ? this.#underWay.get(id) : undefined;
+      if (held !== undefined) answers[i] = { status: 'pending', prepared: held.prepared };
+      else if (waiting !== undefined) {
+        others ??= [];
+        others.push(
+          new Promise((resolve) =>
+            waiting.push((answer) => {
+              answers[i] = answer;
+              resolve();
+            }),
+          ),
         );
-        for (const [i, answer] of prepared.entries()) {
-          try {
-            if (answer instanceof WeftError) resolvers[i]?.(this.#finalizedBefore(fresh[i]?.envelope, answer));
-            else resolvers[i]?.(this.#enter(answer, own));
-          } catch (error) {
-            this.refused += 1;
-            rejecters[i]?.(asWeftError(error));
-          }
-        }
-      } catch (error) {
-        for (const reject of rejecters) reject(asWeftError(error));
-      } finally {
-        for (const { id } of fresh) this.#underWay.delete(id);
+      } else {
+        this.#underWay.set(id, []);
+        fresh.ids.push(id);
+        fresh.envelopes.push(envelope);
+        fresh.places.push(i);
       }
     }
-    return Promise.all(answers);
+    if (fresh.ids.length > 0) await this.#admitFresh(fresh, own, answers);
+    if (others !== undefined) await Promise.all(others);
+    return answers;
+  }
+
+  async #admitFresh({ ids, envelopes, places }: Fresh, own: boolean, answers: Answer[]): Promise<void> {
+    const { ledger, wallMs, monotonicMs } = this.#modules;
+    let prepared: readonly (PreparedTx | WeftError)[] | WeftError;
+    try {
+      prepared = await ledger.prepare(envelopes, 'admission', undefined, ids);
+    } catch (error) {
+      prepared = asWeftError(error);
+    }
+    const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
+    const nowMs = monotonicMs();
+    for (let i = 0; i < ids.length; i += 1) {
+      const each = prepared instanceof WeftError ? prepared : prepared[i];
+      const answer = this.#answer(envelopes[i], each, { own, time, nowMs });
+      answers[places[i] ?? 0] = answer;
+      const id = ids[i] ?? '';
+      const waiting = this.#underWay.get(id);
+      this.#underWay.delete(id);
+      if (waiting !== undefined) for (const told of waiting) told(answer);
+    }
+  }
+
+  #answer(envelope: Uint8Array | undefined, prepared: PreparedTx | WeftError | undefined, entry: Entry): Answer {
+    try {
+      if (prepared === undefined) return asWeftError('no answer');
+      const answer =
+        prepared instanceof WeftError ? this.#finalizedBefore(envelope, prepared) : this.#enter(prepared, entry);
+      if (answer instanceof WeftError) this.refused += 1;
+      return answer;
+    } catch (error) {
+      this.refused += 1;
+      return asWeftError(error);
+    }
   }
 
   /**
    * Sent again after it took effect: a rotation whose key it took away itself must not look refused to the sender who never
-   * got the answer. @throws `refusal` when the transaction is not finalized
+   * got the answer.
    */
-  #finalizedBefore(envelope: Uint8Array | undefined, refusal: WeftError): Admitted {
-    if (envelope === undefined || !stateCodes.has(refusal.code)) throw refusal;
+  #finalizedBefore(envelope: Uint8Array | undefined, refusal: WeftError): Answer {
+    if (envelope === undefined || !stateCodes.has(refusal.code)) return refusal;
     const { txId } = decodeTransaction(envelope, { chain: this.#modules.ledger.genesis.chain });
-    if (!this.#modules.ledger.seen(txId)) throw refusal;
-    return { status: 'finalized', txId };
+    return this.#modules.ledger.seen(txId) ? { status: 'finalized', txId } : refusal;
   }
 
-  #enter(prepared: PreparedTx, own: boolean): Admitted {
-    const { ledger, mempool, wallMs, monotonicMs } = this.#modules;
+  /** @throws WeftError MEMPOOL_* */
+  #enter(prepared: PreparedTx, { own, time, nowMs }: Entry): Answer {
+    const { ledger, mempool } = this.#modules;
     const { txId } = prepared.tx;
-    const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
     const code = ledger.admissible(prepared, time);
     // Whatever else stands against it by now: what is finalized is finalized.
     if (code === 'TX_DUPLICATE' || (code !== undefined && ledger.seen(txId))) return { status: 'finalized', txId };
     if (code !== undefined)
-      throw new WeftError(code, refusals[code] ?? 'the transaction cannot enter a block', { txId });
-    if (!mempool.add(prepared, monotonicMs(), own)) return { status: 'pending', prepared };
+      return new WeftError(code, refusals[code] ?? 'the transaction cannot enter a block', { txId });
+    if (!mempool.add(prepared, nowMs, own)) return { status: 'pending', prepared };
     this.#modules.admitted(prepared, own);
     return { status: 'new', prepared };
   }
 }
+
+type Fresh = { readonly ids: string[]; readonly envelopes: Uint8Array[]; readonly places: number[] };
+
+/** `time`: of the earliest block that could take it. */
+type Entry = { readonly own: boolean; readonly time: number; readonly nowMs: number };
 
 /** Refusals that come from what the state is now, not from the envelope. */
 const stateCodes: ReadonlySet<string> = new Set(['ACCOUNT_INACTIVE', 'KEY_INACTIVE']);

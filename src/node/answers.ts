@@ -41,7 +41,8 @@ export type AnswersModules = {
 
 /** A batch of transactions, as it comes. */
 export const batchBytesMax = 256 * 1024;
-const batchTransactionsMax = 2048;
+const batchLimits = { bytesMax: batchBytesMax, countMax: 2048, views: true } as const;
+const taken = new Uint8Array();
 /** What is read for one answer, at most; headers of a long run between two finalizations, and one body, may be above it. */
 const runBytesMax = 512 * 1024;
 /** Empty blocks are small: it is their number that takes time, on both sides. Reading so many takes about ten milliseconds. */
@@ -82,11 +83,10 @@ export class Answers {
     const { admission, log } = this.#modules;
     switch (kind) {
       case requestKinds.transactions: {
-        await admission.receive(
-          peer,
-          decodeEnvelopes(payload, { bytesMax: batchBytesMax, countMax: batchTransactionsMax }),
-        );
-        return new Uint8Array();
+        if (payload.length > batchBytesMax) return undefined;
+        // One copy of all: what is taken in has one of its own, and most of what comes twice is not.
+        await admission.receive(peer, decodeEnvelopes(payload.slice(), batchLimits));
+        return taken;
       }
       case requestKinds.block: {
         return this.#reads.take(peer, async () => {

@@ -123,7 +123,7 @@ export class BlockPool {
     let envelopes: Uint8Array[];
     try {
       header = decodeHeader(headerBytes);
-      envelopes = decodeBody(body, epoch.consensus);
+      envelopes = decodeBody(body, epoch.consensus, true);
     } catch {
       return undefined;
     }

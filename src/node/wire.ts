@@ -168,9 +168,13 @@ export function encodeEnvelopes(envelopes: readonly Uint8Array[]): Uint8Array {
   return encodeCbor(envelopes);
 }
 
-/** @throws WeftError MESSAGE_MALFORMED, CBOR_* */
-export function decodeEnvelopes(payload: Uint8Array, limits: { bytesMax: number; countMax: number }): Uint8Array[] {
-  const rows = decodeCbor(payload, { bytesMax: limits.bytesMax, itemsMax: limits.countMax + 1 });
+/** `views`: of the payload. @throws WeftError MESSAGE_MALFORMED, CBOR_* */
+export function decodeEnvelopes(
+  payload: Uint8Array,
+  limits: { readonly bytesMax: number; readonly countMax: number; readonly views?: boolean },
+): Uint8Array[] {
+  const { bytesMax, countMax, views = false } = limits;
+  const rows = decodeCbor(payload, { bytesMax, itemsMax: countMax + 1, views });
   if (!Array.isArray(rows)) throw malformed('list of envelopes');
   return rows.map((row: Cbor) => bytes(row, 'list of envelopes'));
 }

@@ -4,6 +4,9 @@ import { Admission, type AdmissionModules } from '../../src/node/admission.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const clocks = { wallMs: () => 0, monotonicMs: () => 0 };
+const finalized = { header: { time: 0 } };
+
 t.test('a peer that floods has two batches verified at a time, and others have theirs', async (t) => {
   const verifying: { who: number; end: () => void }[] = [];
   const admission = new Admission({
@@ -15,8 +18,10 @@ t.test('a peer that floods has two batches verified at a time, and others have t
             end: () => resolve([new WeftError('TX_FORM', 'no transaction')]),
           }),
         ),
+      finalized,
     },
     mempool: { get: () => undefined },
+    ...clocks,
   } as unknown as AdmissionModules);
   const batch = (who: number, n: number): Uint8Array[] => [Uint8Array.of(who, n)];
   const flood = Array.from({ length: 10 }, (_, n) => admission.receive('flooder', batch(1, n)));
@@ -45,4 +50,56 @@ t.test('batches that wait when the node stops are let go', { timeout: 2000 }, as
   admission.close();
   await batches[2];
   t.pass();
+});
+
+t.test('what comes together is looked at together, and each gets its own answer', async (t) => {
+  const calls: { readonly count: number; readonly end: () => void }[] = [];
+  const admission = new Admission({
+    ledger: {
+      finalized,
+      prepare: (envelopes: readonly Uint8Array[]) =>
+        new Promise((resolve, reject) =>
+          calls.push({
+            count: envelopes.length,
+            end: () =>
+              envelopes.some(([first]) => first === 0)
+                ? reject(new WeftError('VERIFY_QUEUE_FULL', 'later'))
+                : resolve(envelopes.map(([first]) => new WeftError(`CODE_${first}`, 'no transaction'))),
+          }),
+        ),
+    },
+    mempool: { get: () => undefined },
+    ...clocks,
+  } as unknown as AdmissionModules);
+  const codes = async (numbers: readonly number[]) =>
+    (await admission.submitAll(numbers.map((n) => Uint8Array.of(n)))).map((answer) => (answer as WeftError).code);
+  const first = codes([1, 2, 2, 3]);
+  await turn();
+  t.same(
+    calls.map(({ count }) => count),
+    [3],
+    'one call, and the one that came twice once',
+  );
+  const again = codes([3]);
+  const batch = admission.receive('peer', [Uint8Array.of(2), Uint8Array.of(4)]);
+  await turn();
+  t.same(
+    calls.map(({ count }) => count),
+    [3, 1],
+    'what is under way is waited for',
+  );
+  for (const { end } of calls) end();
+  t.same(await first, ['CODE_1', 'CODE_2', 'CODE_2', 'CODE_3']);
+  t.same(await again, ['CODE_3']);
+  await batch;
+  t.equal(admission.refused, 4);
+
+  const full = codes([0, 5]);
+  await turn();
+  calls.at(-1)?.end();
+  t.same(await full, ['VERIFY_QUEUE_FULL', 'VERIFY_QUEUE_FULL'], 'what was not looked at says so');
+  const after = codes([5]);
+  await turn();
+  calls.at(-1)?.end();
+  t.same(await after, ['CODE_5'], 'and nothing of it is left under way');
 });
