@@ -17,7 +17,7 @@ import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
 import { checkRecent } from './selfCheck.ts';
 import { lifetimeMax } from './snapshotWrite.ts';
-import { StateWrites } from './stateValue.ts';
+import { freeze, StateWrites } from './stateValue.ts';
 import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
 import { UsedIds } from './usedIds.ts';
@@ -91,9 +91,11 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
   const state = new CommittedState();
   const values = new Map<string, Json>();
   const hashes: [Uint8Array, Uint8Array][] = [];
-  for await (const [path, value, canonical] of store.state()) {
-    values.set(path, value);
-    hashes.push([stateKey(sha256, path), sha256(canonical)]);
+  for await (const run of store.state()) {
+    for (const [path, canonical] of run) {
+      values.set(path, freeze(JSON.parse(canonical) as Json));
+      hashes.push([stateKey(sha256, path), sha256(canonical)]);
+    }
   }
   state.apply(values);
   const tree = StateTree.empty(sha256).update(hashes);

@@ -1,4 +1,3 @@
-import type { Json } from '../../contracts/types.ts';
 import { type Cbor, decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { toHex } from '../codec/hex.ts';
@@ -11,7 +10,7 @@ import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
 import { envelopeOfLeaf, type Leaf } from './leaves.ts';
 import type { Executed } from './overlay.ts';
-import { freeze, type StateWrites } from './stateValue.ts';
+import type { StateWrites } from './stateValue.ts';
 import {
   accountKey,
   audienceKey,
@@ -231,9 +230,14 @@ export class Store {
     return value === undefined ? undefined : readNumber(value);
   }
 
-  async *state(): AsyncGenerator<readonly [path: string, value: Json, canonical: Uint8Array]> {
+  /** All of it, in runs: path and canonical JSON. */
+  async *state(): AsyncGenerator<readonly (readonly [path: string, canonical: string])[]> {
+    if (this.#database.texts !== undefined) {
+      for await (const run of this.#database.texts('s', 't')) yield run.map(([key, value]) => [key.slice(1), value]);
+      return;
+    }
     for await (const [key, value] of this.#database.range(...prefixRange('s'))) {
-      yield [decodeUtf8(key.subarray(1)), freeze(JSON.parse(decodeUtf8(value)) as Json), value];
+      yield [[decodeUtf8(key.subarray(1)), decodeUtf8(value)]];
     }
   }
 

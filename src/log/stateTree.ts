@@ -17,7 +17,8 @@ type Leaf = { readonly key: Uint8Array; readonly valueHash: Uint8Array; hash?: U
 type Branch = { readonly left: Node; readonly right: Node; hash?: Uint8Array };
 type Node = Leaf | Branch | undefined;
 
-type Change = { readonly key: Uint8Array; readonly valueHash: Uint8Array | null };
+/** `prefix`: the first four bytes of the key as a number, by which almost all comparisons are decided. */
+type Change = { readonly key: Uint8Array; readonly valueHash: Uint8Array | null; readonly prefix: number };
 
 export type StateLeaf = { readonly key: Uint8Array; readonly valueHash: Uint8Array };
 
@@ -99,9 +100,9 @@ export class StateTree {
       if (key.length !== hashBytes || (valueHash !== null && valueHash.length !== hashBytes)) {
         throw new WeftError('STATE_KEY_INVALID', 'Keys and value hashes of the state tree have 32 bytes.');
       }
-      sorted.push({ key, valueHash });
+      sorted.push({ key, valueHash, prefix: prefixOf(key) });
     }
-    sorted.sort((a, b) => compareBytes(a.key, b.key));
+    sorted.sort((a, b) => a.prefix - b.prefix || compareBytes(a.key, b.key));
     const unique = sorted.filter((change, position) => {
       const next = sorted[position + 1];
       return next === undefined || !equalBytes(change.key, next.key);
@@ -200,6 +201,10 @@ function firstRight(changes: readonly Change[], from: number, to: number, depth:
     else high = middle;
   }
   return low;
+}
+
+function prefixOf(key: Uint8Array): number {
+  return (((key[0] ?? 0) << 24) | ((key[1] ?? 0) << 16) | ((key[2] ?? 0) << 8) | (key[3] ?? 0)) >>> 0;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -105,8 +105,8 @@ export function tokenOf(ledger: Ledger, which: TokenWanted, checkpoint: string |
       : 'intent' in which
         ? grantIndex(ledger, which.intent)
         : recordIndex(ledger, which.tx, which.record);
-  const entry = entryOf(ledger, index);
-  if (entry === undefined) {
+  const leaf = ledger.leaf(index) ?? entryOf(ledger, index)?.leaf;
+  if (leaf === undefined) {
     throw new WeftError(
       'ENTRY_ABSENT',
       `the log has no entry ${index} here; it ends at ${ledger.finalized.header.logSize - 1}`,
@@ -119,7 +119,7 @@ export function tokenOf(ledger: Ledger, which: TokenWanted, checkpoint: string |
       { retryAfterMs: 100 },
     );
   }
-  return encodeToken({ leaf: entry.leaf, index, hashes: proofOf(ledger, index, size), checkpoint });
+  return encodeToken({ leaf, index, hashes: proofOf(ledger, index, size), checkpoint });
 }
 
 /** What was before a snapshot has no proof here: only the log's edge came with it. */
