@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WeftError } from '../codec/error.ts';
 import { HttpConnections, type TlsOptions } from './http.ts';
 
@@ -35,16 +36,22 @@ function folder(dir: string): LogSource {
   };
 }
 
+/** How often a server may say "later" to one file, and the longest such wait, in seconds. */
+const patience = 30;
+const retryAfterMax = 30;
+
 function server(base: string, tls: TlsOptions): LogSource {
   const connections = new HttpConnections(tls);
   return {
     read: async (path, bytesMax) => {
-      const { status, body } = await connections.ask({
-        url: `${base}/${path}`,
-        method: 'GET',
-        timeoutMs: 20_000,
-        bytesMax,
-      });
+      const ask = { url: `${base}/${path}`, method: 'GET', timeoutMs: 20_000, bytesMax } as const;
+      let { status, body, headers } = await connections.ask(ask);
+      // Who reads a whole log asks for more than a server gives one client at a time.
+      for (let tried = 0; status === 429 && tried < patience; tried += 1) {
+        const seconds = Number(headers['retry-after'] ?? 1);
+        await sleep(1000 * Math.min(retryAfterMax, seconds >= 0 ? seconds : 1));
+        ({ status, body, headers } = await connections.ask(ask));
+      }
       if (status === 404) return undefined;
       if (status === 200) return body;
       throw new WeftError('LOG_SOURCE_UNREADABLE', `${base}/${path} answered with HTTP status ${status}`);

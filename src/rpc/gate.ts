@@ -51,8 +51,20 @@ export class Gate {
       },
       call: (method, params) => this.#call(address, method, params),
       answersMax: this.#config.bufferedBytesMax,
-      answered: (characters) => this.#addresses.charge(address, Math.floor(characters / answerBytesOfOne)),
+      answered: (characters) => this.chargeBytes(address, characters),
     };
+  }
+
+  /** A file or a page, which is no method: 0, or how many milliseconds this client has to wait for it. */
+  takeFile(address: string, weight: number): number {
+    const waitMs = this.#addresses.take(address, weight);
+    if (waitMs > 0) this.#modules.metrics.limited.inc({ by: 'address' });
+    return waitMs;
+  }
+
+  /** Bytes that were given to this client for it. */
+  chargeBytes(address: string, bytes: number): void {
+    this.#addresses.charge(address, Math.floor(bytes / answerBytesOfOne));
   }
 
   /** Ends what is pending with RPC_SHUTTING_DOWN and refuses what comes. */

@@ -50,6 +50,33 @@ export function guardHttp(app: FastifyInstance, config: RpcConfig, logger: Logge
   });
 }
 
+/** What costs nothing and is asked by who must know that the node lives; a WebSocket is bounded by itself. */
+const unlimited: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/ws']);
+/** Making the text takes about as long as so many small answers. */
+const metricsWeight = 20;
+
+/** Files and pages count against the rate of their client's address, as methods do: by number and by bytes. Before any route. */
+export function limitFiles(app: FastifyInstance, gate: Gate): void {
+  const counts = ({ method, url }: FastifyRequest): boolean =>
+    (method === 'GET' || method === 'HEAD') && !unlimited.has(url.split('?', 1)[0] ?? '');
+  app.addHook('onRequest', async (request, reply) => {
+    if (!counts(request)) return;
+    const weight = request.url.startsWith('/metrics') ? metricsWeight : 1;
+    const waitMs = gate.takeFile(clientKey(request.ip), weight);
+    if (waitMs === 0) return;
+    reply.header('retry-after', String(Math.ceil(waitMs / 1000)));
+    const message = `too many requests of this address; wait ${waitMs} ms`;
+    return refuse(reply, 429, new WeftError('RPC_RATE_LIMITED', message, { by: 'address', retryAfterMs: waitMs }));
+  });
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (!counts(request)) return payload;
+    if (typeof payload === 'string' || payload instanceof Uint8Array) {
+      gate.chargeBytes(clientKey(request.ip), payload.length);
+    }
+    return payload;
+  });
+}
+
 /** JSON-RPC on POST, a word for people, and what operators' tools ask. */
 export function serveHttp(app: FastifyInstance, { api, gate, intake, metrics }: HttpModules): void {
   const onPost = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {

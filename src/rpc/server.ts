@@ -6,7 +6,7 @@ import { messageOf, WeftError } from '../codec/error.ts';
 import type { NodeApi } from '../node/api.ts';
 import type { RpcConfig } from '../node/config.ts';
 import { Gate } from './gate.ts';
-import { guardHttp, originAllowed, originRefused, refuse, serveHttp } from './http.ts';
+import { guardHttp, limitFiles, originAllowed, originRefused, refuse, serveHttp } from './http.ts';
 import { Intake } from './intake.ts';
 import { clientKey } from './limits.ts';
 import { serveLogFiles } from './logFiles.ts';
@@ -53,6 +53,7 @@ export async function createRpcServer({ api, config, logger = silentLogger }: Rp
   const hub = new SubscriptionHub(api);
   const intake = new Intake();
   guardHttp(app, config, logger);
+  limitFiles(app, gate);
   serveHttp(app, { api, gate, intake, logger, metrics });
   serveLogFiles(app, api);
   servePages(app, config);

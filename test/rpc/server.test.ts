@@ -169,6 +169,27 @@ t.test('limits: body, content type, origin, rate by address, rate by account', a
   t.equal((await rpc(wide.url, 'node.status')).error?.data.code, 'RPC_RATE_LIMITED', 'answers count by their size');
 });
 
+t.test('files and pages count against the rate of an address, by number and by bytes', async (t) => {
+  const server = await createRpcServer({
+    api: fakeNode(),
+    config: rpcConfig({ port: 0, requestsPerSecond: 1, requestsBurst: 30 }),
+  });
+  t.teardown(() => server.close());
+  const get = (path: string): Promise<Response> => fetch(`${server.url}${path}`);
+  t.equal((await get('/metrics')).status, 200);
+  t.equal((await get('/checkpoint')).status, 200);
+  const refused = await get('/metrics');
+  t.equal(refused.status, 429, 'twenty more are not there');
+  t.ok(Number(refused.headers.get('retry-after')) > 5);
+  t.equal(((await refused.json()) as any).error.data.code, 'RPC_RATE_LIMITED');
+  for (let i = 0; i < 40; i += 1) t.equal((await get('/healthz')).status, 200, 'who asks for life is always answered');
+  let pages = 0;
+  while ((await get('/pages/nothing')).status !== 429) pages += 1;
+  t.ok(pages < 12, `${pages} more`);
+  t.equal((await rpc(server.url, 'node.status')).error?.data.code, 'RPC_RATE_LIMITED', 'one rate for all');
+  t.match(await (await get('/readyz')).text(), /ready/);
+});
+
 t.test('token buckets refill, allow a debt once, and forget the longest idle', async (t) => {
   let now = 0;
   const limit = new RateLimit({ perSecond: 10, burst: 5, keysMax: 2, now: () => now });
