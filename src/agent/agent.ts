@@ -8,13 +8,15 @@ import { createExecutor, type Executor } from '../executor/index.ts';
 import { nodeFiles } from '../ledger/files.ts';
 import { parseTrust } from '../token/trust.ts';
 import { Alerts } from './alerts.ts';
+import { capabilities } from './bpf/capabilities.ts';
 import { cgroupRoot } from './bpf/cgroup.ts';
 import { bootNsAt, Gate } from './bpf/gate.ts';
 import type { GateEvent, GateMaps, GateMode, GuardedPort } from './bpf/gateMaps.ts';
 import { Kernel } from './bpf/kernel.ts';
+import { explain } from './bpf/load.ts';
 import { OutgoingGate } from './bpf/outgoing.ts';
 import type { ProbeEvent } from './bpf/probeEvent.ts';
-import { Probe } from './bpf/probes.ts';
+import { Probe, type ProbeName } from './bpf/probes.ts';
 import type { Usage } from './bpf/usage.ts';
 import type { AgentConfig, LedgerConfig } from './config.ts';
 import { Feed } from './feed.ts';
@@ -91,6 +93,7 @@ type OpenGate = {
 const lossEveryMs = 1000;
 const reportEveryMs = 10_000;
 const procEveryMs = 1000;
+const complainEveryMs = 60_000;
 const never: readonly GuardedPort[] = [{ port: 22, protocol: 'tcp' }];
 
 /** The sidecar of a host: probes, gates, the routes that the ledger granted, and what is told of all that. */
@@ -105,6 +108,7 @@ export class Agent {
   readonly #told = new Map<string, { lost: bigint; limited: bigint }>();
   readonly #refused = new Map<string, bigint>();
   readonly #modes = new Map<string, GateMode>();
+  readonly #complainedMs = new Map<string, number>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
@@ -129,7 +133,7 @@ export class Agent {
       reportEveryMs,
       wallMs: Date.now,
       monotonicMs: () => performance.now(),
-      failed: (sink, error) => modules.say('warn', `${sink} takes nothing at the moment: ${messageOf(error)}`),
+      failed: (sink, error) => this.#sinkFailed(sink, error),
     });
   }
 
@@ -384,14 +388,21 @@ export class Agent {
     const { probes, telemetry } = this.#config;
     const kernel = this.#kernel;
     if (kernel === undefined) return;
+    /** Mostly all of them fail for one reason. */
+    const failed = new Map<string, ProbeName[]>();
+    const rights = capabilities();
     for (const name of probes)
       try {
         const probe = new Probe(kernel, name, { eventsPerSecond: telemetry.kernelPerSecond });
         this.#probes.push(probe);
         if (name !== 'drops') probe.watch((event) => this.#onProbe(event));
       } catch (error) {
-        this.#missing(`probe ${name}`, error);
+        const why = explain(error, rights);
+        failed.set(why, [...(failed.get(why) ?? []), name]);
+        this.#unavailable.push({ part: `probe ${name}`, why });
       }
+    for (const [why, names] of failed)
+      this.#modules.say('warn', `${names.length === 1 ? 'probe' : 'probes'} ${names.join(', ')} unavailable: ${why}`);
   }
 
   /** /proc in the place of the probes that say who begins and ends. */
@@ -499,8 +510,16 @@ export class Agent {
     }
   }
 
+  /** Every try that fails would be a line each few seconds, for as long as somebody's collector is away. */
+  #sinkFailed(sink: string, error: unknown): void {
+    const now = performance.now();
+    if (now - (this.#complainedMs.get(sink) ?? Number.NEGATIVE_INFINITY) < complainEveryMs) return;
+    this.#complainedMs.set(sink, now);
+    this.#modules.say('warn', `${sink} takes nothing at the moment: ${messageOf(error)}`);
+  }
+
   #missing(part: string, error: unknown): void {
-    const why = messageOf(error);
+    const why = explain(error, capabilities());
     this.#unavailable.push({ part, why });
     this.#modules.say(part.includes('gate') ? 'error' : 'warn', `${part} is unavailable: ${why}`);
   }

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, messageOf, WeftError } from '../codec/error.ts';
 import { lockFolder } from '../ledger/folderLock.ts';
 import type { Kernel } from './bpf/kernel.ts';
 import { errnoName } from './bpf/native.ts';
@@ -8,9 +8,18 @@ import { makePinFolder } from './bpf/pins.ts';
 // Two agents on one host would each make the kernel's table what its own book says: routes would open and close in turns. Both locks are the
 // operating system's, so that they go with the process, however it dies; no stale file stands in the way of the next one.
 
-/** One agent on one state folder. @throws WeftError AGENT_LOCKED, DATA_DAMAGED, DATA_UNREADABLE, DISK_* */
-export function lockState(folder: string): Promise<() => Promise<void>> {
-  return lockFolder(folder, () => locked(folder, `stop it, or give this one a folder of its own ('state')`));
+/** One agent on one state folder. @throws WeftError AGENT_LOCKED, AGENT_STATE_UNUSABLE, DATA_DAMAGED, DISK_* */
+export async function lockState(folder: string): Promise<() => Promise<void>> {
+  try {
+    return await lockFolder(folder, () => locked(folder, `stop it, or give this one a folder of its own ('state')`));
+  } catch (error) {
+    if (codeOf(error) !== 'DATA_UNREADABLE') throw error;
+    throw new WeftError(
+      'AGENT_STATE_UNUSABLE',
+      `the state folder ${folder} cannot be used (${messageOf(error)}): give it to the user of the agent, or name another ('state')`,
+      { folder },
+    );
+  }
 }
 
 /**
@@ -20,7 +29,12 @@ export function lockState(folder: string): Promise<() => Promise<void>> {
  */
 export function lockPins(kernel: Kernel, root: string): () => void {
   makePinFolder(root);
-  const fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  let fd: number;
+  try {
+    fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    throw new WeftError('BPF_NO_PINS', `the folder of pins ${root} cannot be used: ${messageOf(error)}`);
+  }
   const result = kernel.native.lock(fd);
   if (result === 0) return () => closeSync(fd);
   closeSync(fd);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import type { AgentStatus } from '../agent/agent.ts';
 import type { GateMaps } from '../agent/bpf/gateMaps.ts';
 import { WeftError } from '../codec/error.ts';
 import { passphraseOf } from './home.ts';
@@ -78,10 +79,14 @@ async function run(options: { config: string; failOpen?: boolean; json?: boolean
       ['agent', good(`${config.host} is watched`)],
       ...status.gates.map(({ name, mode: how, guarded, interfaces }): [string, string] => [
         `gate ${name}`,
-        `${how === 'enforce' ? good('enforces') : 'observes'} ${guarded.map(({ port, protocol }) => `${protocol}/${port}`).join(' ')} ${interfaces.map(({ interface: at, mode: by }) => `on ${at} (${by})`).join(' ')}`,
+        `${how === 'enforce' ? good('enforces') : 'observes'} ${guarded.map(({ port, protocol }) => `${protocol}/${port}`).join(' ')} ${whereOf(name, interfaces)}`,
       ]),
+      [
+        'missing',
+        status.unavailable.length === 0 ? undefined : bad(status.unavailable.map(({ part }) => part).join(', ')),
+      ],
       ['routes', `${status.routes.open} open`],
-      ['probes', status.programs.map(({ name }) => name).join(' ') || 'none'],
+      ['probes', probesOf(status) || 'none'],
       ['metrics', agent.metricsUrl ?? 'off'],
     ]);
   await stopSignal();
@@ -89,13 +94,31 @@ async function run(options: { config: string; failOpen?: boolean; json?: boolean
   process.exit(exitCodes.holds);
 }
 
+function whereOf(
+  gate: 'in' | 'out',
+  interfaces: readonly { readonly interface: string; readonly mode: string }[],
+): string {
+  if (gate === 'out') return '';
+  if (interfaces.length === 0) return bad('on no interface');
+  return interfaces.map(({ interface: at, mode: by }) => `on ${at} (${by})`).join(' ');
+}
+
+function probesOf({ programs, gates }: AgentStatus): string {
+  const names = new Set(gates.map(({ name }) => `gate ${name}`));
+  return programs
+    .filter(({ name }) => !names.has(name))
+    .map(({ name }) => name)
+    .join(' ');
+}
+
 /** Both gates as they are pinned, for the time of `use`. */
 async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowNs: bigint) => T): Promise<T> {
-  const [{ loadAgentConfig }, { Gate }, { OutgoingGate }, { Kernel }] = await Promise.all([
+  const [{ loadAgentConfig }, { Gate }, { OutgoingGate }, { Kernel }, { hasPins }] = await Promise.all([
     import('../agent/config.ts'),
     import('../agent/bpf/gate.ts'),
     import('../agent/bpf/outgoing.ts'),
     import('../agent/bpf/kernel.ts'),
+    import('../agent/bpf/pins.ts'),
   ]);
   const { gate, outgoing } = loadAgentConfig(path);
   if (gate === undefined || gate.failOpen)
@@ -103,10 +126,18 @@ async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowN
       'AGENT_NO_GATE',
       `${path} configures no gate that stays in the kernel: set gate, and failOpen false`,
     );
+  // Opening what is not there would make it.
+  if (!hasPins(gate.pins, 'gate'))
+    throw new WeftError(
+      'AGENT_NO_GATE',
+      `nothing is pinned under ${gate.pins}: no agent has run here with this configuration, or the gate was released`,
+    );
   const kernel = await Kernel.open();
   const open = [
     new Gate(kernel, { pins: gate.pins }),
-    ...(outgoing === undefined ? [] : [new OutgoingGate(kernel, { pins: gate.pins })]),
+    ...(outgoing === undefined || !hasPins(gate.pins, 'outgoing')
+      ? []
+      : [new OutgoingGate(kernel, { pins: gate.pins })]),
   ];
   try {
     return use(
@@ -133,6 +164,7 @@ async function mode(wanted: string, options: { config: string }): Promise<void> 
 async function routes(options: { config: string; json?: boolean }): Promise<void> {
   const found = await withGates(options.config, (gates, nowNs) => gates.flatMap((gate) => gate.grants.held(nowNs)));
   if (options.json) return printJson({ routes: found });
+  if (found.length === 0) return print('No route is open.');
   printTable(
     ['grant', 'from', 'to', 'port', 'packets', 'ends in'],
     found.map(({ id, source, destination, port, protocol, packets, endsInMs }) => [
@@ -163,5 +195,15 @@ async function release(options: { pins: string; json?: boolean }): Promise<void>
   const { removePins } = await import('../agent/bpf/pins.ts');
   const released = { gate: removePins(options.pins, 'gate'), outgoing: removePins(options.pins, 'outgoing') };
   if (options.json) return printJson({ released });
-  print(`Released: the gate on ${released.gate} interfaces, ${released.outgoing} links of the one for what goes out.`);
+  const parts = [
+    ...(released.gate === 0
+      ? []
+      : [`the gate is off ${released.gate === 1 ? 'its interface' : `${released.gate} interfaces`}`]),
+    ...(released.outgoing === 0 ? [] : ['the one for what goes out is off, too']),
+  ];
+  print(
+    parts.length === 0
+      ? `Nothing is pinned under ${options.pins}: there is no gate to release.`
+      : `Released: ${parts.join('; ')}.`,
+  );
 }

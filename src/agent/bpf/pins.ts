@@ -125,10 +125,24 @@ export function dropUnusedBuilds(folder: string): void {
     }
 }
 
-/** Takes away every pin of a part, of every build: what only pins held up is off at once. @returns how many links there were */
+/** Whether anything of a part is pinned. @throws BPF_NO_PINS: this user may not see it */
+export function hasPins(root: string, part: 'gate' | 'outgoing'): boolean {
+  try {
+    return readdirSync(join(root, part)).length > 0;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw new WeftError(
+      'BPF_NO_PINS',
+      `this user may not look into ${root} (${code}): run this as the user of the agent, or as root`,
+    );
+  }
+}
+
+/** Takes away every pin of a part, of every build: what only pins held up is off at once. @returns how many links there were @throws BPF_NO_PINS: this user may not */
 export function removePins(root: string, part: 'gate' | 'outgoing'): number {
   const parent = join(root, part);
-  if (!existsSync(parent)) return 0;
+  if (!hasPins(root, part)) return 0;
   let links = 0;
   for (const name of readdirSync(parent)) {
     const folder = join(parent, name);

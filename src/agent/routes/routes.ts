@@ -267,16 +267,18 @@ export class Routes {
     { stays = false }: { readonly stays?: boolean } = {},
   ): Promise<void> {
     const { tables, book, wallMs } = this.#modules;
-    for (const route of routes) {
+    // Two may have asked about it at a time, and both been told.
+    const open = routes.filter(({ grant }) => book.get(grant) !== undefined);
+    for (const route of open) {
       if (!stays) for (const table of tables) table.remove(route.grant);
       this.#finish(route.grant);
       this.#counts.closed += 1;
       this.#tell('grant.close', route, reason, detail);
     }
-    if (stays) return book.remove(routes.map(({ grant }) => grant));
+    if (stays) return book.remove(open.map(({ grant }) => grant));
     const { maxClockSkewMs } = this.#options;
     return book.close(
-      routes.map(({ grant, expires }) => ({ grant, until: expires + maxClockSkewMs })),
+      open.map(({ grant, expires }) => ({ grant, until: expires + maxClockSkewMs })),
       wallMs(),
     );
   }

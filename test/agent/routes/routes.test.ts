@@ -382,7 +382,7 @@ t.test('what was closed stays closed after a restart, also while its grant has u
 t.test('one route is asked about at once', async (t) => {
   const world = new World();
   const table = new Table();
-  const { routes } = await setUp(t, world, [table]);
+  const { routes, events } = await setUp(t, world, [table]);
   await routes.restore();
   for (const n of [1, 2]) {
     world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
@@ -397,6 +397,10 @@ t.test('one route is asked about at once', async (t) => {
   t.equal(await routes.recheck(idOf(7)), false, 'none of ours');
   t.equal(world.asked, asked + 3, 'and about no other');
   t.same(table.ids(), [idOf(2)]);
+  world.grants.set(idOf(2), { expires: world.nowMs + 60_000, against: 'STATUS_PAUSED' });
+  await Promise.all([routes.renew(), routes.recheck(idOf(2))]);
+  t.equal(events.filter(({ kind }) => kind === 'grant.close').length, 2, 'each is told once');
+  t.equal(routes.counts.closed, 2);
 });
 
 t.test('a node that makes an effect up keeps nobody from looking at the true one', async (t) => {
