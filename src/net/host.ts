@@ -10,9 +10,10 @@ import { createLibp2p } from 'libp2p';
 import { WeftError } from '../codec/error.ts';
 import { socketTls } from './encryption.ts';
 import type { GossipService } from './gossip.ts';
-import { safeYamux } from './muxer.ts';
+
 import type { KnownPeer } from './peers.ts';
 import type { Lane } from './types.ts';
+import { weftYamux } from './yamux/muxer.ts';
 
 /** libp2p, reduced to what the lanes and gossip need. Nothing else of the network touches it. */
 export type HostOptions = {
@@ -59,7 +60,7 @@ export class Host {
       addresses: { listen: [...options.listen] },
       transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
       connectionEncrypters: [socketTls(), noise()],
-      streamMuxers: [safeYamux(32)],
+      streamMuxers: [weftYamux(32)],
       connectionGater: {
         denyDialPeer: denies('outbound'),
         denyDialMultiaddr: () => false,

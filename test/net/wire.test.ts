@@ -12,7 +12,7 @@ import { laneProtocol } from '../../src/net/host.ts';
 import { bytes, chain, closeAll, entry, orderedSeeds, startMember, until } from './harness.ts';
 
 // Rubbish below the lanes: on the socket, and inside the encrypted connection of a permitted peer. Also peers that hang
-// up at any moment, which is what once ended the process from within the muxer (src/net/muxer.ts).
+// up at any moment, which is what once ended the process from within the muxer.
 t.test('rubbish and hang-ups below the lanes do not end the process', async (t) => {
   const [evilSeed, ...seeds] = orderedSeeds(3);
   const [a, b] = await Promise.all([
