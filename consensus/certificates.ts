@@ -2,12 +2,13 @@
 import { castFinalize } from './ballot.ts';
 import { enterView } from './enter.ts';
 import { checkCertificate } from './evidence.ts';
+import { hold, releaseHeld } from './held.ts';
 import { markFailed, markNotarized } from './leaders.ts';
 import { askBlock, askViews, retireAsks, settleView } from './resolver.ts';
 import { checkOwnInCertificate, rememberNewest } from './signOnce.ts';
 import { broadcast, closesEpoch, emit, halt, journal, learnBlock, type State, store, viewOf } from './state.ts';
 import { sameSubject } from './tally.ts';
-import type { BlockFacts, Certificate, Finalization, Notarization } from './types.ts';
+import type { BlockFacts, Certificate, Finalization, Notarization, Vote } from './types.ts';
 import type { ViewRecord } from './view.ts';
 
 /** Would this certificate tell anything new? */
@@ -24,7 +25,17 @@ function heldOf(record: ViewRecord, kind: Certificate['kind']): Certificate | un
   return kind === 'notarize' ? record.notarization : kind === 'nullify' ? record.nullification : record.finalization;
 }
 
-/** S3: each certificate is kept, journaled and broadcast once. */
+/**
+ * The certificate of what this vote is for is held: it can decide nothing any more. It is still counted, for answers (W11) and comparisons
+ * (W12), and who reports evidence verifies both votes of it.
+ */
+export function isDecided(state: State, vote: Vote): boolean {
+  const record = state.views.get(vote.subject.view);
+  const held = record === undefined ? undefined : heldOf(record, vote.kind);
+  return held !== undefined && sameSubject(held.subject, vote.subject);
+}
+
+/** S3: each certificate is kept, journaled, and sent once to who may lack it. */
 export function onCertificate(state: State, certificate: Certificate): void {
   const { view } = certificate.subject;
   if (conflicts(state, certificate) || checkOwnInCertificate(state, certificate)) return;
@@ -35,7 +46,9 @@ export function onCertificate(state: State, certificate: Certificate): void {
   else if (certificate.kind === 'nullify') record.nullification = certificate;
   else record.finalization = certificate;
   journal(state, { kind: 'certificate', certificate });
-  broadcast(state, { type: 'certificate', certificate });
+  // What ends a view without a block is rare, and nobody may wait for it: W7 and every proposal after it depend on it.
+  if (certificate.kind === 'nullify') broadcast(state, { type: 'certificate', certificate });
+  else hold(state, certificate);
   settleView(state, view, certificate.kind);
   state.dirty = true;
   if (certificate.kind === 'finalize') finalize(state, certificate);
@@ -193,6 +206,8 @@ export function checkEnd(state: State, block: BlockFacts): void {
     return;
   state.ended = true;
   state.voting = false;
+  // No timer runs any more.
+  releaseHeld(state, true);
   emit(state, { type: 'epochEnded', certificate: state.finalization, block });
 }
 

@@ -11,6 +11,7 @@ import {
   tryCertify,
 } from './certificates.ts';
 import { beginView } from './enter.ts';
+import { showFinalHeight, showHello } from './held.ts';
 import { hear, hearAll } from './leaders.ts';
 import { advanceProposal, learnProposed, onVerified } from './proposals.ts';
 import { advanceOwn, onBuilt } from './propose.ts';
@@ -32,6 +33,7 @@ import {
 } from './types.ts';
 import { countVote, inWindow, joinNullify, onVote, voteIsNeeded } from './votes.ts';
 
+export { isDecided } from './certificates.ts';
 export { checkConfig, faultsOf, leaderOf, quorumOf } from './config.ts';
 export { liveRecords, replay, viewOfRecord } from './journal.ts';
 export { packRecord, unpackRecord } from './records.ts';
@@ -48,6 +50,8 @@ export function step(state: State, event: Event): Effect[] {
   state.out = out;
   assert(state.started || event.type === 'tick' || event.type === 'start', 'the first events are tick and start');
   handle(state, event);
+  // Nothing follows from it now.
+  if (event.type === 'cosigned') return out;
   if (state.started) settle(state);
   return out;
 }
@@ -95,7 +99,11 @@ function handle(state: State, event: Event): void {
       return;
     case 'connected':
       hear(state.presence, event.peer, state.nowMs);
+      showHello(state, event.peer, event.finalizedView);
       resendTo(state, event.peer, event.finalizedView);
+      return;
+    case 'cosigned':
+      showFinalHeight(state, event.peer, event.height);
       return;
     case 'request':
       for (const certificate of answerView(state, event.view)) {

@@ -1,5 +1,6 @@
 // The whole state of one engine, and the few ways in which every part touches it: find a view, emit an effect, journal.
 import { checkConfig, faultsOf, leaderOf } from './config.ts';
+import { createShown, type Held, type Shown } from './held.ts';
 import { createPresence, type Presence } from './leaders.ts';
 import { type Rules, rules as ruleBook } from './rules.ts';
 import type {
@@ -74,6 +75,9 @@ export type State = {
   timerBaseMs: number | undefined;
   nullifyRetryAtMs: number | undefined;
   finalizeRetryAtMs: number | undefined;
+  /** Certificates that others may lack, in the order in which they are due. */
+  held: Held[];
+  readonly shown: Shown;
   views: Map<number, ViewRecord>;
   /** Lowest retained view. */
   viewsFrom: number;
@@ -150,6 +154,8 @@ export function createState(config: Config, modules: Modules): State {
     timerBaseMs: undefined,
     nullifyRetryAtMs: undefined,
     finalizeRetryAtMs: undefined,
+    held: [],
+    shown: createShown(config.validators),
     views: new Map(),
     viewsFrom: floor.view + 1,
     newestVotes: new Map(),

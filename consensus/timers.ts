@@ -2,6 +2,7 @@
 // late tick does the same as a punctual one.
 
 import { castNullify } from './ballot.ts';
+import { heldAtMs, releaseHeld } from './held.ts';
 import { silentSinceMs } from './leaders.ts';
 import { timelyAtWallMs } from './proposals.ts';
 import { hasWork, ownProposalAtMs } from './propose.ts';
@@ -68,6 +69,7 @@ export function runTimers(state: State): void {
     broadcastEntry(state);
   }
   repeatFinalize(state, retryMs);
+  releaseHeld(state);
   askAgain(state, record);
   retryAsks(state);
 }
@@ -125,6 +127,7 @@ export function nextWakeAtMs(state: State): number | undefined {
   consider(nextTimeout(state)?.atMs);
   if (record.ownNullify !== undefined && state.voting) consider(state.nullifyRetryAtMs);
   consider(state.finalizeRetryAtMs);
+  consider(heldAtMs(state));
   consider(ownProposalAtMs(state));
   const atWall = (wallMs: number | undefined): void => {
     if (wallMs !== undefined) consider(state.nowMs + Math.max(1, wallMs - state.wallMs));

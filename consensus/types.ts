@@ -97,7 +97,8 @@ export type Sign = (kind: VoteKind, subject: Proposal | Round) => Uint8Array;
 export type Verdict = 'valid' | 'invalid' | { pending: true; retryAtWallMs?: number };
 
 /**
- * What enters `step`. **Votes, certificates and proposals are given only after the shell verified them**: signatures by the
+ * What enters `step`. One exception to what follows: a vote that `isDecided`, from the lane of its signer, may come unverified.
+ * **Votes, certificates and proposals are given only after the shell verified them**: signatures by the
  * named signers' vote keys of this epoch under the right domain tag, certificates with exactly q ascending distinct signers,
  * indices < n, epoch = the engine's, lane owner = signer (except inside a relay), and `block.id` is the hash of the header
  * whose facts are given. The engine assumes no order and tolerates repetition.
@@ -130,6 +131,8 @@ export type Event =
   | { type: 'work'; pending: boolean; full?: boolean }
   /** A lane to a validator was (re)connected; `finalizedView` from its hello. It is sent our votes above and our best certificates. */
   | { type: 'connected'; peer: ValidatorIndex; finalizedView: number }
+  /** A validator has signed the log as it stood after the block of this height: it knows that block to be final (S3). May come outside of any batch; causes no effect. */
+  | { type: 'cosigned'; peer: ValidatorIndex; height: number }
   /** A validator fetches a view (S8): answered by `send`. For observers the shell calls `answerView`. */
   | { type: 'request'; peer: ValidatorIndex; view: number }
   /** A starting validator asks for its own newest votes (W11): answered by `send` with `yourVotes`. */

@@ -2,6 +2,7 @@
 import { castNullify, joinThreshold } from './ballot.ts';
 import { countTurn, onCertificate } from './certificates.ts';
 import { checkAgainstCertificates, checkNullifyFinalize, reportDouble } from './evidence.ts';
+import { showVote } from './held.ts';
 import { fillSlot } from './proposals.ts';
 import { helpOut, mayHelp } from './resolver.ts';
 import { checkOwnVote } from './signOnce.ts';
@@ -25,6 +26,7 @@ export function onVote(state: State, vote: Vote): void {
     checkOwnVote(state, vote);
     return;
   }
+  showVote(state, vote);
   if (!inWindow(state, vote.subject.view)) {
     state.counters.votesOutOfWindow += 1;
     if (vote.subject.view < state.view) helpOut(state, vote.signer, vote.subject.view);
@@ -38,6 +40,7 @@ export function countVote(state: State, vote: Vote): void {
   const record = viewOf(state, view);
   const added = addVote(record.tally, vote);
   if (added.outcome === 'conflict') {
+    checkAgainstCertificates(state, record, vote);
     reportDouble(state, record, added.other, vote);
     state.dirty = true;
     return;
@@ -46,8 +49,9 @@ export function countVote(state: State, vote: Vote): void {
     if (leftBehind(state, view)) helpOut(state, vote.signer, view);
     return;
   }
-  checkNullifyFinalize(state, record, vote);
+  // What a certificate holds is verified; the vote beside it may have come too late for that.
   checkAgainstCertificates(state, record, vote);
+  checkNullifyFinalize(state, record, vote);
   if (vote.kind === 'notarize') fillSlot(state, record, vote);
   if (lagging(state, view)) helpOut(state, vote.signer, view);
   if (view <= state.finalizedView) return;

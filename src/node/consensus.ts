@@ -18,7 +18,7 @@ import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
-import { encodeVote, voteBytes } from '../ledger/votes.ts';
+import { encodeVote, verifyVote, voteBytes } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, Network, RelayVerdict } from '../net/types.ts';
 import { BlockChecks } from './blockChecks.ts';
 import type { BlockPool } from './blocks.ts';
@@ -270,6 +270,11 @@ export class Consensus {
     if (peer !== undefined && peer !== this.#options.me) this.#shell.handle({ type: 'heard', peer });
   }
 
+  /** This validator has cosigned the log as it stood after the block of this height: it has it as final. */
+  cosigned(peer: number, height: number): void {
+    if (peer !== this.#options.me) this.#shell.tell({ type: 'cosigned', peer, height });
+  }
+
   /** Call after anything that may change whether the mempool holds work. */
   workChanged(): void {
     this.#work.changed();
@@ -415,9 +420,16 @@ export class Consensus {
         this.#modules.log.info({ height: effect.block.height }, 'epoch ended');
         break;
       case 'evidence':
-        this.#hooks.evidence(encodeVote(effect.a), encodeVote(effect.b));
+        this.#evidence(effect.a, effect.b);
         break;
     }
+  }
+
+  /** A vote that came after its quorum was counted unverified (inbox.ts); what accuses somebody is not. */
+  #evidence(a: Vote, b: Vote): void {
+    const { genesisHash, epoch } = this.#options;
+    if (![a, b].every((vote) => verifyVote(vote, genesisHash, epoch.validators))) return;
+    this.#hooks.evidence(encodeVote(a), encodeVote(b));
   }
 
   #afterCommit(committed: readonly CommittedBlock[]): void {

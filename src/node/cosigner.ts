@@ -49,6 +49,8 @@ export type CosignerModules = {
    */
   readonly remember: (size: number, root: string) => Promise<boolean>;
   readonly send: (cosignature: Cosignature) => void;
+  /** The cosigner at this place of the policy has the block of this height as final. */
+  readonly shown: (index: number, height: number) => void;
   /** There is a newer checkpoint: `published` says which. */
   readonly published: () => void;
   /** What to sign could not be made durable: nothing was signed. */
@@ -96,8 +98,8 @@ const futureMsMax = 2000;
  */
 const waitingMax = 4;
 
-/** `root`: of the block executed here; undefined while that has not happened. */
-type Collected = { root: string | undefined; readonly lines: Map<string, Cosignature> };
+/** `root`: of the block executed here; undefined while that has not happened. `height`: of the first block after which the log has this size. */
+type Collected = { root: string | undefined; height: number; readonly lines: Map<string, Cosignature> };
 
 export class Cosigner {
   readonly #options: CosignerOptions;
@@ -167,7 +169,7 @@ export class Cosigner {
     const { cosignEveryBlocks, recosignMs } = this.#options;
     const follows = cosignEveryBlocks === 1 && sameStretch(this.#newest, block);
     this.#newest = block;
-    this.#execute(block.logSize, block.logRoot);
+    this.#execute(block);
     const chosen =
       (block.height % cosignEveryBlocks === 0 && !follows) ||
       block.closing ||
@@ -228,6 +230,7 @@ export class Cosigner {
     if (known !== undefined && timeOf(known.line) >= timeS) return 'dropped';
     collected.lines.set(key.name, cosignature);
     if (collected.root === undefined) this.#boundAhead(key.name);
+    else this.#shows(key.name, collected.height);
     this.#publish(size);
     return 'new';
   }
@@ -336,18 +339,22 @@ export class Cosigner {
   #collected(size: number): Collected {
     let collected = this.#bySize.get(size);
     if (collected === undefined) {
-      collected = { root: undefined, lines: new Map() };
+      collected = { root: undefined, height: 0, lines: new Map() };
       this.#bySize.set(size, collected);
     }
     return collected;
   }
 
   /** The root of `size` is known from now on. The oldest executed size makes room, and what no block can end at any more goes. */
-  #execute(size: number, root: string): void {
+  #execute({ height, logSize: size, logRoot: root }: CosignedBlock): void {
     const collected = this.#collected(size);
+    if (collected.root === undefined) collected.height = height;
     collected.root = root;
     for (const [name, cosignature] of collected.lines) {
-      if (cosignature.root === root) continue;
+      if (cosignature.root === root) {
+        this.#shows(name, collected.height);
+        continue;
+      }
       collected.lines.delete(name);
       this.#stray(name, cosignature);
     }
@@ -357,6 +364,11 @@ export class Cosigner {
     for (const [other, { root: known }] of this.#bySize) {
       if (other <= oldest || (known === undefined && other < size)) this.#bySize.delete(other);
     }
+  }
+
+  #shows(name: string, height: number): void {
+    const index = this.#options.policy.findIndex((key) => key.name === name);
+    if (index >= 0) this.#modules.shown(index, height);
   }
 
   #boundAhead(name: string): void {

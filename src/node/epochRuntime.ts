@@ -211,6 +211,7 @@ export class EpochRuntime {
         verify: verifyFast,
         remember: (size, root) => ledger.rememberCheckpoint(size, root),
         send: (cosignature) => this.sendCosignature(cosignature),
+        shown: (index, height) => this.#consensus.cosigned(index, height),
         published: () => this.#hooks.published(this.cosigner),
         later: (ms, run) => {
           const timer = setTimeout(run, ms);

@@ -103,6 +103,13 @@ export class ConsensusShell {
     if (!this.#stopped) this.#modules.turned?.();
   }
 
+  /** An event that causes no effect and needs no time: it costs no turn. What peers show before the engine runs they show again. */
+  tell(event: Event): void {
+    if (this.#stopped || !this.#begun) return;
+    if (this.#running) this.#events.push(event);
+    else this.#apply(event);
+  }
+
   /** No more events, no more releases. Resolves when a sync that is under way has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;

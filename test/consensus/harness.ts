@@ -199,6 +199,13 @@ export function certificatesIn(effects: readonly Effect[]): string[] {
   return found;
 }
 
+/** "kind view" of every certificate that is kept now, formed here or received. */
+export function certificatesKept(effects: readonly Effect[]): string[] {
+  return of(effects, 'journal').flatMap(({ record }) =>
+    record.kind === 'certificate' ? [`${record.certificate.kind} ${record.certificate.subject.view}`] : [],
+  );
+}
+
 /** View 1 notarized, certified and finalized by the others and us; we stand in view 2. */
 export function afterFirstBlock(config: Config = configOf()): Bench & { first: BlockFacts } {
   const made = bench(config);

@@ -24,6 +24,7 @@ function setUp(own: number, cosignEveryBlocks = 10) {
     behind: 0,
     /** Of each validator: since when it is not heard. */
     silent: [0, 0, 0, 0],
+    shown: [] as [number, number][],
     later: [] as { ms: number; run: () => void }[],
   };
   const sent: Cosignature[] = [];
@@ -50,6 +51,7 @@ function setUp(own: number, cosignEveryBlocks = 10) {
         return true;
       },
       send: (cosignature) => sent.push(cosignature),
+      shown: (index, height) => world.shown.push([index, height]),
       published: () => {
         const { published: note, publishedSize: size } = cosigner;
         if (note !== undefined && note !== notes.at(-1)?.note) notes.push({ note, size });
@@ -176,6 +178,24 @@ t.test('a collected cosignature waits for the block that it is about', async (t)
   a.cosigner.committed(block(10, 5000, 30));
   await a.cosigner.settle();
   t.equal(a.notes.length, 1);
+});
+
+t.test('who has cosigned has the block: the first one with a log of that size, once it is executed here', async (t) => {
+  const a = setUp(0, 1);
+  const signed: Cosignature[] = [];
+  for (const own of [1, 2]) {
+    const other = setUp(own, 1);
+    other.cosigner.committed(block(7, 6000, 30));
+    await other.cosigner.settle();
+    signed.push(other.sent[0]!);
+  }
+  a.cosigner.receive(signed[0]!);
+  t.same(a.world.shown, [], 'which block it is about is not known yet');
+  a.cosigner.committed(block(7, 6000, 30));
+  t.same(a.world.shown, [[1, 7]]);
+  a.cosigner.committed(block(8, 6100, 30)); // empty: the log has not grown
+  a.cosigner.receive(signed[1]!);
+  t.same(a.world.shown.at(-1), [2, 7]);
 });
 
 t.test('two roots of one size by one key are evidence, whichever comes first', async (t) => {

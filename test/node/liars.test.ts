@@ -159,3 +159,35 @@ t.test('W11: an answer that comes after the quorum of answers still counts again
   t.equal(victim.consensus.voting, false);
   await victim.close();
 });
+
+t.test('a vote after its quorum is not verified, and accuses nobody before it is', async (t) => {
+  for (const forged of [false, true]) {
+    const victim = await makeVictim(neutral);
+    const first = await firstBlock();
+    const subject = { epoch: 1, view: 1, parentView: 0, blockId: first.blockId };
+    const [one, two, late] = victim.others as [number, number, number];
+    victim.frame(leader(1), frameKinds.proposal, proposalOf(first.header, 1, 0, [], []));
+    await pause(50);
+    const notarization = certificate('notarize', subject, victim.others);
+    victim.frame(one, frameKinds.certificate, encodeCertificate(notarization, 4));
+    await pause(100);
+    // With our own vote, and without that of the late one.
+    const finalization = certificate('finalize', subject, [one, two, neutral].sort());
+    const before = victim.consensus.invalidSignatures;
+    const vain = { ...vote('finalize', subject, late), signature: new Uint8Array(64).fill(7) };
+    t.equal(victim.frame(late, frameKinds.finalize, encodeVote(vain)), 'invalid', 'before, it is');
+    t.equal(victim.consensus.invalidSignatures, before + 1);
+    victim.frame(one, frameKinds.certificate, encodeCertificate(finalization, 4));
+    t.equal(victim.consensus.status().finalizedView, 1);
+    const other = { ...vain, subject: { ...subject, blockId: '00'.repeat(32) } };
+    t.equal(victim.frame(late, frameKinds.finalize, encodeVote(other)), 'invalid', 'another subject is verified');
+    const said = forged ? vain : vote('finalize', subject, late);
+    t.equal(victim.frame(late, frameKinds.finalize, encodeVote(said)), undefined);
+    t.equal(victim.consensus.invalidSignatures, before + 2, 'not even looked at');
+    victim.frame(late, frameKinds.nullify, encodeVote(vote('nullify', { epoch: 1, view: 1 }, late)));
+    await pause(20);
+    t.same(victim.accused, forged ? [] : ['finalize nullify']);
+    t.same(victim.halted, []);
+    await victim.close();
+  }
+});

@@ -1,6 +1,7 @@
 import type { Finalization, Notarization, Proposal, Round, Vote, VoteKind } from '../../consensus/types.ts';
 import { ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { leaderOf } from '../../src/ledger/validatorSet.ts';
+import { decodeVote } from '../../src/ledger/votes.ts';
 import type { FrameVerdict, Network } from '../../src/net/types.ts';
 import { BlockPool } from '../../src/node/blocks.ts';
 import { Consensus } from '../../src/node/consensus.ts';
@@ -38,6 +39,7 @@ export async function makeVictim(me: number, { answered = true } = {}) {
   const mempool = new Mempool();
   const halted: string[] = [];
   const apart: string[] = [];
+  const accused: string[] = [];
   let nonce: Uint8Array = new Uint8Array(16);
   const sent: { readonly to: string; readonly kind: number; readonly payload: Uint8Array }[] = [];
   const network = {
@@ -88,7 +90,7 @@ export async function makeVictim(me: number, { answered = true } = {}) {
       behind: () => {},
       voting: () => {},
       halted: (code) => halted.push(code),
-      evidence: () => {},
+      evidence: (a, b) => accused.push(`${decodeVote(a).kind} ${decodeVote(b).kind}`),
       otherEpoch: (peer, other) => apart.push(`${peer} ${other}`),
     },
   );
@@ -110,5 +112,5 @@ export async function makeVictim(me: number, { answered = true } = {}) {
     blocks.clear();
     await ledger.close();
   };
-  return { ledger, mempool, blocks, consensus, others, frame, answer, sent, halted, apart, close };
+  return { ledger, mempool, blocks, consensus, others, frame, answer, sent, halted, apart, accused, close };
 }
