@@ -172,7 +172,7 @@ export type HaltCode =
 
 /**
  * What `step` returns, in order. `journal` and `store` go into the shell's write queue at once. **Outward** effects
- * (`broadcast`, `send`, `fetch`, `finalized`, `epochEnded`, `evidence`) leave in order, each only when every `journal` and
+ * (`broadcast`, `send`, `fetch`, `epochEnded`, `evidence`) leave in order, each only when every `journal` and
  * `store` returned before it, in this or an earlier step, is durable (W1). All others are for the shell itself, at once.
  */
 export type Effect =

@@ -336,6 +336,10 @@ export class Consensus {
       case 'certify':
         void this.#certify(effect.view, effect.block);
         break;
+      case 'finalized':
+        // The commit makes block and certificate durable before anybody is told.
+        this.#commits.finalize(effect.certificate);
+        break;
       case 'voting':
         this.#voting = true;
         this.#question.stop();
@@ -412,9 +416,6 @@ export class Consensus {
       }
       case 'fetch':
         this.#fetches.fetch(effect);
-        break;
-      case 'finalized':
-        this.#commits.finalize(effect.certificate);
         break;
       case 'epochEnded':
         this.#modules.log.info({ height: effect.block.height }, 'epoch ended');

@@ -445,9 +445,9 @@ export class WeftNode {
       setInterval(() => {
         this.#runtime.cosigner.tick();
         this.#closing.tick();
-        void this.#published.keep();
       }, 250),
       setInterval(() => {
+        void this.#published.keep();
         this.#neighbours.tell();
         this.#neighbours.apply();
         this.#duties.tick();

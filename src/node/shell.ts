@@ -3,15 +3,13 @@ import type { Effect, Event, JournalRecord } from '../../consensus/types.ts';
 /**
  * The engine's shell: gives it time and events, one at a time, and lets what it says out in the right order.
  *
- * W1: journal records and blocks are appended at once; everything outward (messages, fetches, finality, evidence) waits in
+ * W1: journal records and blocks are appended at once; everything outward (messages, fetches, evidence) waits in
  * one FIFO until what was appended before it is durable. One sync is under way at a time; what comes meanwhile shares the next.
+ * Certificates and floors alone start none: they are made durable before the next thing that leaves.
  */
 
-export type OutwardEffect = Extract<
-  Effect,
-  { type: 'broadcast' | 'send' | 'fetch' | 'finalized' | 'epochEnded' | 'evidence' }
->;
-export type InwardEffect = Extract<Effect, { type: 'build' | 'verify' | 'certify' | 'voting' | 'halt' }>;
+export type OutwardEffect = Extract<Effect, { type: 'broadcast' | 'send' | 'fetch' | 'epochEnded' | 'evidence' }>;
+export type InwardEffect = Extract<Effect, { type: 'build' | 'verify' | 'certify' | 'finalized' | 'voting' | 'halt' }>;
 
 export type ShellModules = {
   /** The engine's `step`, bound to its state. */
@@ -54,7 +52,9 @@ export class ConsensusShell {
   #running = false;
   #lettingOut = false;
   #syncing = false;
+  /** Something was appended since the last sync began; `#urgent`: something that does not wait for company. */
   #dirty = false;
+  #urgent = false;
   #stopped = false;
   #lastSeq = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -126,6 +126,7 @@ export class ConsensusShell {
           this.#modules.appendRecord(effect.record);
           this.#lastSeq = effect.seq;
           this.#dirty = true;
+          if (!mayWait(effect.record)) this.#urgent = true;
           break;
         case 'store':
           this.#modules.appendBlock(effect.block.id);
@@ -137,6 +138,7 @@ export class ConsensusShell {
         case 'build':
         case 'verify':
         case 'certify':
+        case 'finalized':
         case 'voting':
         case 'halt':
           this.#modules.inward(effect);
@@ -164,9 +166,13 @@ export class ConsensusShell {
     }, delay);
   }
 
+  get #mustSync(): boolean {
+    return this.#urgent || (this.#dirty && this.#held.length > 0);
+  }
+
   #release(): void {
     if (this.#syncing || this.#stopped) return;
-    if (!this.#dirty) {
+    if (!this.#mustSync) {
       this.#letOut(this.#heldNext);
       return;
     }
@@ -176,8 +182,9 @@ export class ConsensusShell {
 
   async #syncLoop(): Promise<void> {
     try {
-      while (this.#dirty && !this.#stopped) {
+      while (this.#mustSync && !this.#stopped) {
         this.#dirty = false;
+        this.#urgent = false;
         const upTo = this.#heldNext;
         const seq = this.#lastSeq;
         await this.#modules.sync();
@@ -192,7 +199,7 @@ export class ConsensusShell {
       this.#syncing = false;
       for (const resolve of this.#idle.splice(0)) resolve();
     }
-    if (!this.#dirty && this.#held.length > 0 && !this.#stopped) this.#release();
+    if (this.#held.length > 0 && !this.#stopped) this.#release();
   }
 
   #letOut(upTo: number): void {
@@ -220,4 +227,9 @@ export class ConsensusShell {
     this.#events.length = 0;
     this.#modules.failed(error);
   }
+}
+
+/** Nothing rests on when it is durable: who loses it hears it again, and what is committed is in the store. */
+function mayWait({ kind }: JournalRecord): boolean {
+  return kind === 'certificate' || kind === 'floor';
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { BlockFacts, Effect } from '../../consensus/types.ts';
+import type { BlockFacts } from '../../consensus/types.ts';
 import {
   afterFirstBlock,
   type Bench,
@@ -35,10 +35,6 @@ function leading(
   }
   made.sync();
   return Object.assign(made, { tip: parent });
-}
-
-function wakeOf(effects: readonly Effect[]): number | undefined {
-  return of(effects, 'wake').at(-1)?.atMs;
 }
 
 t.test('W4: invalid is nullified, pending waits, with a time it is asked again', async (t) => {

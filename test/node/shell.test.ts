@@ -171,3 +171,57 @@ t.test('a disk that hangs: what peers can repeat is dropped above a bound, what 
   t.same([shell.held, seen.filter((each) => each === 'broadcast').length], [0, 2]);
   await shell.stop();
 });
+
+t.test(
+  'certificates and floors are made durable before what leaves after them, and start no sync by themselves',
+  async (t) => {
+    const certificate = {
+      kind: 'nullify',
+      subject: { epoch: 1, view: 1 },
+      signers: [],
+      signatures: [],
+    } as const;
+    const { shell, seen, syncs } = setUp((event) => {
+      if (event.type === 'heard' && event.peer === 0)
+        return [{ type: 'journal', seq: 1, record: { kind: 'certificate', certificate } }];
+      if (event.type === 'heard' && event.peer === 2) return [send(12)];
+      if (event.type === 'heard' && event.peer === 3)
+        return [
+          { type: 'journal', seq: 2, record: { kind: 'certification', view: 1, block: {} as never, valid: false } },
+        ];
+      return [];
+    });
+    shell.handle({ type: 'heard', peer: 0 });
+    await turn();
+    t.equal(syncs.length, 0);
+    shell.handle({ type: 'heard', peer: 2 });
+    t.equal(syncs.length, 1);
+    t.same(seen, ['append certificate']);
+    syncs.shift()?.();
+    await turn();
+    t.same(seen, ['append certificate', 'send 12']);
+    shell.handle({ type: 'heard', peer: 3 });
+    t.equal(syncs.length, 1, 'a divergence waits for nobody: a restart must know of it');
+    syncs.shift()?.();
+    await shell.stop();
+  },
+);
+
+t.test('an event that is told takes no turn, and waits for the one that runs', async (t) => {
+  const given: string[] = [];
+  let shell: ConsensusShell | undefined;
+  const made = setUp((event) => {
+    given.push(event.type);
+    if (event.type === 'heard') shell?.tell({ type: 'cosigned', peer: 1, height: 1 });
+    return [];
+  });
+  shell = made.shell;
+  given.length = 0;
+  shell.tell({ type: 'cosigned', peer: 1, height: 1 });
+  t.same(given, ['cosigned'], 'without the time');
+  shell.handle({ type: 'heard', peer: 1 });
+  t.same(given, ['cosigned', 'tick', 'heard', 'cosigned']);
+  await shell.stop();
+  shell.tell({ type: 'cosigned', peer: 1, height: 1 });
+  t.equal(given.length, 4);
+});
