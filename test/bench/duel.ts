@@ -8,6 +8,8 @@ export type Open = () => Promise<Engine>;
 export type DuelOptions = {
   readonly engines: readonly [Open, Open];
   readonly points: readonly Point[];
+  /** Only in the first round, and in no table: they make the curve of a chart whole. */
+  readonly curve?: readonly Point[];
   /** Of alternation: each point and each ramp is run so often by each. */
   readonly rounds: number;
   readonly warmUpSeconds: number;
@@ -29,6 +31,7 @@ export type DuelResult = {
   readonly names: readonly string[];
   readonly versions: readonly string[];
   readonly points: readonly DuelPoint[];
+  readonly curve: readonly DuelPoint[];
   readonly ramps: readonly DuelRamp[];
 };
 
@@ -37,6 +40,7 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
   const names: string[] = [];
   const versions: string[] = [];
   const results: PointResult[][][] = options.points.map(() => [[], []]);
+  const curve: PointResult[][][] = (options.curve ?? []).map(() => [[], []]);
   const ramps: Ramp[][][] = options.ramps.map(() => [[], []]);
   for (let round = 1; round <= rounds; round += 1) {
     for (const which of [0, 1] as const) {
@@ -49,6 +53,10 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
         for (const [i, point] of options.points.entries()) {
           progress(`${engine.name}: ${point.rate} tx/s × ${point.records}, ${point.seconds} s (round ${round})`);
           results[i]?.[which]?.push(await engine.run(point));
+        }
+        for (const [i, point] of (round === 1 ? (options.curve ?? []) : []).entries()) {
+          progress(`${engine.name}: ${point.rate} tx/s × ${point.records}, ${point.seconds} s`);
+          curve[i]?.[which]?.push(await engine.run(point));
         }
         for (const [i, { records, from }] of options.ramps.entries()) {
           // A later round only looks around what the one before has found.
@@ -65,6 +73,7 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
     names,
     versions,
     points: options.points.map((point, i) => ({ point, results: results[i] ?? [] })),
+    curve: (options.curve ?? []).map((point, i) => ({ point, results: curve[i] ?? [] })),
     ramps: options.ramps.map(({ records }, i) => {
       const found = ramps[i] ?? [];
       return { records, ramps: found, sustained: found.map((each) => median(each.map(({ sustained }) => sustained))) };

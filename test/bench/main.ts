@@ -220,6 +220,15 @@ async function against(rival: string): Promise<void> {
             { rate: 50, records: 1, seconds },
             { rate: 1000, records: 1, seconds },
           ],
+      curve:
+        chosen || quick
+          ? []
+          : [
+              { rate: 200, records: 1, seconds: 6 },
+              { rate: 500, records: 1, seconds: 6 },
+              { rate: 25, records: 100, seconds: 6 },
+              { rate: 100, records: 100, seconds: 6 },
+            ],
       rounds,
       warmUpSeconds: 3,
       ramps: values['no-ramp']

@@ -1,6 +1,7 @@
-// `node test/bench/wan.ts [--sizes 4,7,…] [--delay MS] [--jitter 0.2] [--blocks N] [--json]`: proposal to finalization in units of the
+// `node test/bench/wan.ts [--sizes 4,7,…] [--delay MS] [--jitter 0.2] [--blocks N] [--json] [--out FILE]`: proposal to finalization in units of the
 // one-way delay, in the simulator: the real engine, virtual time, every message under way for the same time, everything else taking none.
 // So it says what the protocol needs, and nothing of any machine.
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { consensusDefaults } from '../../src/ledger/consensusDefaults.ts';
 import { createCluster } from '../sim/cluster.ts';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     jitter: { type: 'string', default: '0' },
     blocks: { type: 'string', default: '100' },
     json: { type: 'boolean', default: false },
+    out: { type: 'string' },
   },
 });
 const delayMs = Number(values.delay);
@@ -147,4 +149,6 @@ for (const validators of values.sizes.split(',').map(Number)) {
     `| ${validators} | ${toFinal.p50.toFixed(2)} | ${toFinal.p99.toFixed(2)} | ${dueToFinal.p50.toFixed(2)} | ${dueToFinal.p99.toFixed(2)} | ${toFinal.p50 <= limit ? 'holds' : '**above the limit**'} |\n`,
   );
 }
-if (values.json) process.stdout.write(`${JSON.stringify({ delayMs, jitter, limit, results })}\n`);
+const text = `${JSON.stringify({ delayMs, jitter, limit, results })}\n`;
+if (values.json) process.stdout.write(text);
+if (values.out !== undefined) writeFileSync(values.out, text);
