@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { makeTestnet, type Testnet } from '../../src/cli/testnet.ts';
+import { openLevel } from '../../src/ledger/keyValue.ts';
 import { freeBase } from '../e2e/network.ts';
 import { GrowthChain } from './growthChain.ts';
 import { folderBytes } from './processes.ts';
@@ -70,7 +71,10 @@ export async function grow(
     const started = performance.now();
     const chainDir = join(dir, 'chain');
     const chain = await GrowthChain.open(net, chainDir, kept.time);
-    if (chain.entries > size) throw new Error(`the chain in ${dir} is past ${size} entries: take another folder`);
+    if (chain.entries > size) {
+      await chain.close();
+      throw new Error(`the chain in ${dir} is past ${size} entries: take another folder`);
+    }
     await chain.prepareRoutes();
     if (size !== sizes[0])
       await chain.growState(
@@ -85,6 +89,8 @@ export async function grow(
     const stateKeys = await chain.stateKeys();
     await chain.close();
     share(join(chainDir, 'store'), storeAt(dir, size));
+    // What the quick database left in its log becomes tables, so that no copy begins with that.
+    await (await openLevel(storeAt(dir, size))).close();
     kept.sizes.push({
       size,
       entries: finalized.header.logSize,
