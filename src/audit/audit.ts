@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
+import { VerifyPool } from '../crypto/verifyPool.ts';
 import {
   type ArchiveIndex,
   type ArchiveItem,
@@ -13,17 +15,26 @@ import { Chain } from '../ledger/chain.ts';
 import { checkpointBlocksMax } from '../ledger/exportArchive.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
 import { isClosing } from '../ledger/header.ts';
-import { inlineVerifier } from '../ledger/prepare.ts';
+import { inlineVerifier, signatureInvalid } from '../ledger/prepare.ts';
 import { genesisPosition } from '../ledger/restart.ts';
 import { decodeRun, verifyRunEnd } from '../ledger/runs.ts';
 import type { Run, SignatureVerifier } from '../ledger/types.ts';
 import { type Boundary, type CheckedCheckpoint, checkCheckpoint } from './checkpoint.ts';
+import { LaterVerifier } from './laterVerifier.ts';
+import { UsedExactly } from './usedExactly.ts';
+
+/** Of an archive that is checked before threads have started. */
+const smallBytes = 256 * 1024;
 
 export type AuditOptions = {
   /** Bytes of the genesis document that the archive must begin with. Without, it is the archive's word what network this is. */
   readonly genesis?: Uint8Array;
-  /** Default: on this thread. */
+  /** Default: threads of its own, or this thread for a small archive. */
   readonly verifier?: SignatureVerifier;
+  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: one for each core. */
+  readonly threads?: number;
+  /** Those threads, when somebody has them already (and closes them). */
+  readonly pool?: VerifyPool;
   /** Seam for tests. Default: the rulesets of this build. */
   readonly rulesets?: RulesetSource;
   /** After each run: the height reached, bytes read and of how many. */
@@ -68,28 +79,74 @@ export type AuditReport = {
  * Never rejects for what is in the file; codes are those of the ledger, or ARCHIVE_*, GENESIS_OTHER, CHECKPOINT_*, INDEX_WRONG.
  */
 export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
-  const replay = new Replay(options);
   const size = typeof file === 'string' ? (await stat(file)).size : file.length;
+  const threads = options.threads ?? (size < smallBytes ? 0 : availableParallelism());
+  const own = options.pool === undefined && options.verifier === undefined && threads > 0;
+  const pool = own ? new VerifyPool({ workers: threads, inlineMax: 0 }) : options.pool;
+  const later =
+    pool === undefined
+      ? undefined
+      : new LaterVerifier({ pool, threads, failure: () => replay.report(errorAt(replay, signatureInvalid())) });
+  const replay: Replay = new Replay(later === undefined ? options : { ...options, verifier: later });
+  const hash = new HashPass(file, size);
   try {
-    // First, so that a damaged file is called that, and not a liar.
-    await checkArchiveHash(archivePieces(file), size);
+    // What is at hand is hashed in a moment. A file is hashed while the replay begins, which ends when the hash is found wrong.
+    if (typeof file !== 'string') await hash.ended;
+    const ended = await replayAll(file, size, replay, hash, options);
+    const bad = await later?.settled();
+    await hash.ended;
+    // A damaged file is called that, and not a liar, whatever else was found in it.
+    if (hash.failed instanceof WeftError) return new Replay(options).report(errorAt(undefined, hash.failed));
+    if (hash.failed !== undefined) throw hash.failed;
+    if (bad !== undefined) return bad;
+    if (ended === undefined) return replay.report();
+    if (!(ended.error instanceof WeftError)) throw ended.error;
+    return replay.report(errorAt(replay, ended.error));
+  } finally {
+    if (own) await pool?.close();
+  }
+}
+
+/** What ended it before its end. */
+async function replayAll(
+  file: string | Uint8Array,
+  size: number,
+  replay: Replay,
+  hash: HashPass,
+  options: AuditOptions,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
     for await (const item of readArchive(archivePieces(file))) {
+      if (hash.failed !== undefined) return undefined;
       await replay.take(item);
       if (item.kind === 'run') options.onProgress?.({ height: replay.height, bytes: item.offset, of: size });
     }
+    return undefined;
   } catch (error) {
-    if (!(error instanceof WeftError)) throw error;
-    return replay.report({ code: codeOf(error), message: error.message, where: replay.where });
+    return { error };
   }
-  return replay.report();
+}
+
+/** The hash at the end of the file, beside whatever else is done. */
+class HashPass {
+  failed: unknown;
+  readonly ended: Promise<void>;
+
+  constructor(file: string | Uint8Array, size: number) {
+    this.ended = checkArchiveHash(archivePieces(file), size).catch((error: unknown) => {
+      this.failed = error;
+    });
+  }
+}
+
+function errorAt(replay: Replay | undefined, error: WeftError): AuditError {
+  return { code: codeOf(error), message: error.message, where: replay?.where ?? 'file' };
 }
 
 class Replay {
   readonly #options: AuditOptions;
   #genesis: Genesis | undefined;
   #chain: Chain | undefined;
-  /** Used ids that a block could still hold again, with their expiry. */
-  readonly #window = new Map<string, number>();
   readonly #boundaries = new Map<number, Boundary>();
   readonly #runs: { height: number; offset: number }[] = [];
   #checkpoint: CheckedCheckpoint | undefined;
@@ -97,7 +154,6 @@ class Replay {
   #transactions = 0;
   #refused = 0;
   #records = 0;
-  #prunedAt = 0;
   where = 'file';
 
   constructor(options: AuditOptions) {
@@ -173,7 +229,9 @@ class Replay {
     this.#chain = new Chain({
       genesis,
       verifier: this.#options.verifier ?? inlineVerifier,
-      tip: genesisPosition(genesis, (txId) => this.#window.has(txId)),
+      // Whatever the filter does not deny was used.
+      tip: genesisPosition(genesis, () => true, new UsedExactly()),
+      remembered: 0,
       ...(this.#options.rulesets === undefined ? {} : { rulesets: this.#options.rulesets }),
     });
     this.#records = 1;
@@ -203,14 +261,12 @@ class Replay {
       const block = chain.executed(blockId);
       if (block === undefined) throw new WeftError('BLOCK_UNKNOWN', 'The block was not kept: a defect of the audit.');
       chain.settle(block);
-      for (const { tx } of block.transactions) this.#window.set(tx.txId, tx.expires);
       this.#transactions += block.transactions.length;
       this.#refused += block.outcomes.filter(({ refused }) => refused !== undefined).length;
       this.#records += block.leaves.length - block.transactions.length;
       this.#boundaries.set(header.logSize, { root: header.logRoot, epoch: block.epoch, next: block.nextEpoch });
       const oldest = this.#boundaries.keys().next();
       if (this.#boundaries.size > checkpointBlocksMax && !oldest.done) this.#boundaries.delete(oldest.value);
-      this.#forget(header.time);
     }
     this.where = 'file';
   }
@@ -226,13 +282,6 @@ class Replay {
     checkCheckpoint(note, this.#needGenesis(), new Map([[header.logSize, ended]]));
     this.#closings += 1;
     this.where = 'file';
-  }
-
-  /** What has expired can enter no block any more, so nobody asks whether it was there. */
-  #forget(time: number): void {
-    if (time < this.#prunedAt + 60_000) return;
-    this.#prunedAt = time;
-    for (const [txId, expires] of this.#window) if (expires <= time) this.#window.delete(txId);
   }
 
   #compareIndex(index: ArchiveIndex): void {

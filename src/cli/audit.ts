@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { AuditReport } from '../audit/audit.ts';
 import { WeftError } from '../codec/error.ts';
+import { startAnew } from './nodeFlags.ts';
 import { bad, good, note, print, printFields, printJson, when } from './output.ts';
 import { progress } from './progress.ts';
 
@@ -16,14 +17,18 @@ export function auditCommand(program: Command): void {
       '--genesis <file>',
       'the genesis document that the archive must begin with; else it is its own word which network it is',
     )
+    .option('--threads <n>', 'threads that check signatures (default: one for each core)', threadCount)
     .option('--json', 'print the report as one line of JSON')
     .addHelpText('after', '\nExample: weft audit chain.weft --genesis genesis.json')
-    .action(async (file: string, options: { genesis?: string; json?: boolean }) => {
+    .action(async (file: string, options: { genesis?: string; threads?: number; json?: boolean }) => {
       const genesis = options.genesis === undefined ? undefined : read(options.genesis);
+      // An audit takes as little memory as a node.
+      startAnew();
       const { auditArchive } = await import('../audit/audit.ts');
       const bar = progress('bytes');
       const report = await auditArchive(file, {
         ...(genesis === undefined ? {} : { genesis }),
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
         onProgress: ({ bytes, of }) => bar.show(bytes, of),
       })
         .catch((error: unknown) => {
@@ -36,6 +41,12 @@ export function auditCommand(program: Command): void {
       if (error !== undefined)
         throw new WeftError(error.code, `${error.where}: ${error.message}`, { where: error.where });
     });
+}
+
+function threadCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 0 && count <= 256) return count;
+  throw new InvalidArgumentError('A number from 0 to 256; 0: this thread checks them, too.');
 }
 
 function printReport(report: AuditReport): void {

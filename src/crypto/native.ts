@@ -30,8 +30,9 @@ export function nativeFile(): string {
   return join(import.meta.dirname, ...root, 'build', 'native', `weft-ed25519-${process.platform}-${process.arch}.so`);
 }
 
-/** The library, or why it is not used: not built, no koffi, of other sources, or it fails its own test. */
+/** The library, or why it is not used: not built, no koffi, of other sources, it fails its own test, or WEFT_NATIVE=0. */
 export function loadNative(file: string = nativeFile()): NativeEd25519 | string {
+  if (process.env['WEFT_NATIVE'] === '0') return 'WEFT_NATIVE=0';
   if (!existsSync(file)) return 'not built';
   try {
     const native = open(file);

@@ -29,6 +29,8 @@ export type ChainOptions = {
   readonly rulesets?: RulesetSource;
   /** For whoever replays: sees or gives the answer to each policy question. Default: the policy set that is current in state. */
   readonly decider?: Decider;
+  /** Envelopes whose reading is remembered (PreparerOptions). Whoever replays sees each one once. */
+  readonly remembered?: number;
   /** What is known of policy sets. Default: what the process knows. */
   readonly verdicts?: PolicyVerdicts;
 };
@@ -48,11 +50,23 @@ export class Chain {
   readonly states: RecentStates;
   #tip: Position;
 
-  constructor({ genesis, verifier, tip, rulesets = ruleset, decider, verdicts = policyVerdicts }: ChainOptions) {
+  constructor({
+    genesis,
+    verifier,
+    tip,
+    rulesets = ruleset,
+    decider,
+    remembered,
+    verdicts = policyVerdicts,
+  }: ChainOptions) {
     this.#genesis = genesis;
     this.#tip = tip;
     this.states = new RecentStates(tip.layer.ground.state, tip);
-    this.#preparer = new Preparer({ chain: genesis.chain, verifier });
+    this.#preparer = new Preparer({
+      chain: genesis.chain,
+      verifier,
+      ...(remembered === undefined ? {} : { entriesMax: remembered }),
+    });
     const { chain, genesisHash } = genesis;
     this.#modules = { chain, genesisHash, rulesets, verdicts, ...(decider === undefined ? {} : { decider }) };
     this.#verdicts = verdicts;

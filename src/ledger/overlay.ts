@@ -5,7 +5,7 @@ import type { Header } from './header.ts';
 import type { Leaf } from './leaves.ts';
 import type { StateWrites } from './stateValue.ts';
 import type { ExecutedBlock } from './types.ts';
-import type { UsedIds } from './usedIds.ts';
+import type { UsedFilter } from './usedIds.ts';
 import type { Epoch } from './validatorSet.ts';
 
 /** Finalized state in memory: path → value. State is small by design (packets live in the log only). */
@@ -43,7 +43,7 @@ export type Ground = {
   height: number;
   hasTx(txId: string, upToHeight: number): boolean;
   /** What spares most of those questions; follows `height`. */
-  readonly used?: UsedIds;
+  readonly used?: UsedFilter;
 };
 
 /**

@@ -132,7 +132,7 @@ export class Preparer {
     // In slices: a verifier bounds what waits in it, and a block of many signatures must not be above that bound for ever.
     for (let at = 0; at < plan.jobs.length; at += verifiedAtOnce) {
       if (!(await this.#verifier.verifyAll(plan.jobs.slice(at, at + verifiedAtOnce)))) {
-        throw new WeftError('SIGNATURE_INVALID', 'A signature of a transaction in the block does not verify.');
+        throw signatureInvalid();
       }
     }
     for (const owner of plan.owners) verified(owner);
@@ -220,6 +220,11 @@ export class Preparer {
     }
     return fresh;
   }
+}
+
+/** Of a block. */
+export function signatureInvalid(): WeftError {
+  return new WeftError('SIGNATURE_INVALID', 'A signature of a transaction in the block does not verify.');
 }
 
 /** Signatures to verify, and for each whose it is. */

@@ -20,7 +20,7 @@ import { lifetimeMax } from './snapshotWrite.ts';
 import { freeze, StateWrites } from './stateValue.ts';
 import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
-import { UsedIds } from './usedIds.ts';
+import { type UsedFilter, UsedIds } from './usedIds.ts';
 
 export type OpenedStore = {
   readonly store: Store;
@@ -34,7 +34,7 @@ export type OpenedStore = {
 export function genesisPosition(
   genesis: Genesis,
   hasTx: (txId: string, upToHeight: number) => boolean,
-  used?: UsedIds,
+  used?: UsedFilter,
 ): Position {
   const state = new CommittedState();
   const writes = new StateWrites().add(genesis.changes);

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
+/** What a ground is asked before its store, and told with each final block. */
+export type UsedFilter = Pick<UsedIds, 'add' | 'passed' | 'mayHold'>;
+
 /**
  * Ids of finalized transactions that could still come a second time, in memory: the common question, "was this used?" of one that was
  * not, never touches the database. "No" is exact, "maybe" asks the store. A txId binds its expiry, so ids lie in tables by that:

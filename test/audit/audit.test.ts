@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import t from 'tap';
-import { auditArchive } from '../../src/audit/audit.ts';
+import { type AuditOptions, type AuditReport, auditArchive as audit } from '../../src/audit/audit.ts';
 import { compareChains } from '../../src/audit/compare.ts';
 import { concat } from '../../src/codec/utf8.ts';
 import { envelopeIdOf } from '../../src/crypto/digests.ts';
+import { VerifyPool } from '../../src/crypto/verifyPool.ts';
 import { inPieces, readArchive } from '../../src/ledger/archive.ts';
 import { decodeBody, encodeBody, txRootOf } from '../../src/ledger/body.ts';
 import { encodeCertificate } from '../../src/ledger/certificate.ts';
@@ -20,6 +21,18 @@ import { archiveOf, checkpointOf, type Item, itemsOf, sampleChain, sealBytes, se
 const ledger = await sampleChain();
 const { genesis, epoch } = ledger;
 const archive = archiveOf(ledger);
+const pool = new VerifyPool({ workers: 2, inlineMax: 0 });
+t.teardown(() => pool.close());
+
+/** On one thread and on several: the report is the same. */
+async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
+  const report = await audit(file, { ...options, threads: 0 });
+  const { onProgress: _, ...rest } = options;
+  const threaded = await audit(file, { ...rest, pool, threads: 2 });
+  if (JSON.stringify(threaded) !== JSON.stringify(report)) t.same(threaded, report, 'several threads say otherwise');
+  return report;
+}
+
 const limits = { maxBlockBytes: 1 << 20, maxBlockTxs: 4096 };
 
 t.test('an honest archive', async (t) => {
