@@ -1,31 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ed25519TransactionSigner } from '../client/index.ts';
-import { codeOf, messageOf, WeftError } from '../codec/error.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { readKeyFile } from '../crypto/keyfile.ts';
-import { createExecutor, type Executor } from '../executor/index.ts';
-import { nodeFiles } from '../ledger/files.ts';
-import { parseTrust } from '../token/trust.ts';
-import { Alerts } from './alerts.ts';
+import { codeOf, messageOf } from '../codec/error.ts';
 import { capabilities } from './bpf/capabilities.ts';
 import { cgroupRoot } from './bpf/cgroup.ts';
-import { bootNsAt, Gate } from './bpf/gate.ts';
-import type { GateEvent, GateMaps, GateMode, GuardedPort } from './bpf/gateMaps.ts';
+import { bootNsAt } from './bpf/gate.ts';
+import type { GateEvent, GateMode, GuardedPort } from './bpf/gateMaps.ts';
 import { Kernel } from './bpf/kernel.ts';
 import { explain } from './bpf/load.ts';
-import { OutgoingGate } from './bpf/outgoing.ts';
 import type { ProbeEvent } from './bpf/probeEvent.ts';
 import { Probe, type ProbeName } from './bpf/probes.ts';
 import type { Usage } from './bpf/usage.ts';
 import type { AgentConfig, LedgerConfig } from './config.ts';
-import { Feed } from './feed.ts';
+import { LedgerLink } from './ledgerLink.ts';
 import { lockPins, lockState } from './lock.ts';
 import { AgentMetrics } from './metrics.ts';
+import { type OpenGate, openGateIn, openGateOut } from './openGates.ts';
 import { ProcWatch } from './procWatch.ts';
-import { Rechecks } from './routes/rechecks.ts';
-import { RouteBook } from './routes/routeBook.ts';
-import { type RouteCounts, type RouteEvent, Routes } from './routes/routes.ts';
+import type { RouteCounts, RouteEvent } from './routes/routes.ts';
 import { sinksOf } from './sinks.ts';
 import { Attributor } from './telemetry/attribution.ts';
 import { type AgentEvent, type Attribution, gateEvent, probeEvent } from './telemetry/event.ts';
@@ -79,17 +70,6 @@ export type AgentModules = {
   readonly sinks?: readonly Sink[];
 };
 
-type OpenGate = {
-  readonly name: 'in' | 'out';
-  readonly maps: GateMaps;
-  readonly adopted: boolean;
-  readonly interfaces: () => readonly { readonly interface: string; readonly mode: string }[];
-  readonly usage: () => Usage;
-  /** Where the configuration says. @throws WeftError BPF_* */
-  readonly attach: () => void;
-  readonly close: () => void;
-};
-
 const lossEveryMs = 1000;
 const reportEveryMs = 10_000;
 const procEveryMs = 1000;
@@ -113,11 +93,7 @@ export class Agent {
   readonly #locks: (() => void | Promise<void>)[] = [];
   #kernel: Kernel | undefined;
   #proc: ProcWatch | undefined;
-  #executor: Executor | undefined;
-  #routes: Routes | undefined;
-  #rechecks: Rechecks | undefined;
-  #feed: Feed | undefined;
-  #alerts: Alerts | undefined;
+  #ledger: LedgerLink | undefined;
   #metrics: AgentMetrics | undefined;
   #interfaces: ReadonlyMap<number, string> = new Map();
 
@@ -168,7 +144,7 @@ export class Agent {
     // Nobody grants anything any more: what an adopted gate still holds must not outlive that.
     else for (const { maps } of this.#gates) maps.grants.reconcile([]);
     this.#guard();
-    if (ledger !== undefined) this.#follow(ledger);
+    this.#ledger?.follow();
     this.#openProbes();
     await this.#fallBack();
     if (metrics !== undefined)
@@ -204,7 +180,7 @@ export class Agent {
         guarded: maps.guarded(),
         counters: numbers(maps.counters()),
       })),
-      routes: this.#routes?.counts ?? { open: 0, opened: 0, closed: 0, refused: 0 },
+      routes: this.#ledger?.routes.counts ?? { open: 0, opened: 0, closed: 0, refused: 0 },
       programs: [
         ...this.#probes.map((probe) => {
           const { seen, lost, limited: held } = probe.counters();
@@ -224,8 +200,8 @@ export class Agent {
       events: Object.fromEntries(events),
       limited,
       sinks,
-      alerts: this.#alerts?.raised ?? 0,
-      hintsDropped: this.#feed?.dropped ?? 0,
+      alerts: this.#ledger?.alerts.raised ?? 0,
+      hintsDropped: this.#ledger?.hintsDropped ?? 0,
     };
   }
 
@@ -233,11 +209,8 @@ export class Agent {
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#proc?.stop();
-    this.#feed?.close();
-    this.#rechecks?.close();
     for (const probe of this.#probes) probe.close();
-    await this.#executor?.close(2000);
-    await this.#alerts?.close();
+    await this.#ledger?.close();
     for (const gate of this.#gates) gate.close();
     await this.#metrics?.close();
     await this.#telemetry.close();
@@ -246,41 +219,20 @@ export class Agent {
 
   #openGates(kernel: Kernel): void {
     const { gate, outgoing } = this.#config;
+    const pins = gate === undefined || gate.failOpen ? undefined : gate.pins;
     if (gate !== undefined)
       try {
-        if (!gate.failOpen) this.#locks.push(lockPins(kernel, gate.pins));
-        const opened = new Gate(kernel, gate.failOpen ? {} : { pins: gate.pins });
-        this.#gates.push({
-          name: 'in',
-          maps: opened.maps,
-          adopted: opened.adopted,
-          interfaces: () => opened.interfaces(),
-          usage: () => opened.usage(),
-          attach: () => {
-            for (const name of gate.interfaces) {
-              const attached = opened.attach(name);
-              this.#modules.say('info', `${name} is guarded (${attached.mode} XDP)`, attached);
-            }
-          },
-          close: () => opened.close(),
-        });
+        if (pins !== undefined) this.#locks.push(lockPins(kernel, pins));
+        const attached = (name: string, mode: string): void =>
+          this.#modules.say('info', `${name} is guarded (${mode} XDP)`, { interface: name, mode });
+        this.#gates.push(openGateIn(kernel, gate, attached));
       } catch (error) {
         if (codeOf(error) === 'AGENT_LOCKED') throw error;
         this.#missing('gate', error);
       }
     if (outgoing !== undefined)
       try {
-        const pins = gate === undefined || gate.failOpen ? undefined : gate.pins;
-        const opened = new OutgoingGate(kernel, pins === undefined ? {} : { pins });
-        this.#gates.push({
-          name: 'out',
-          maps: opened.maps,
-          adopted: opened.adopted,
-          interfaces: () => [],
-          usage: () => opened.usage(),
-          attach: () => opened.attach(outgoing.cgroup),
-          close: () => opened.close(),
-        });
+        this.#gates.push(openGateOut(kernel, outgoing.cgroup, pins));
       } catch (error) {
         this.#missing('outgoing gate', error);
       }
@@ -310,78 +262,22 @@ export class Agent {
   }
 
   async #openLedger(ledger: LedgerConfig): Promise<void> {
-    const { host, state, alerts } = this.#config;
-    const { account, maxStalenessMs, maxClockSkewMs, leaseMs, rpc } = ledger;
-    const seed = (await readKeyFile(ledger.keys, this.#modules.passphrase)).find(({ name }) => name === 'account');
-    if (seed === undefined) throw new WeftError('KEY_FILE_WRONG', `${ledger.keys} holds no account key`);
-    const signers = [ed25519TransactionSigner(seed.secret)];
-    const executor = await createExecutor({
-      account,
-      signers,
-      trust: ledger.trust,
-      rpc,
-      stateDir: join(state, 'executor'),
-      maxStalenessMs,
-      maxClockSkewMs,
-    });
-    this.#executor = executor;
+    const { passphrase, say } = this.#modules;
     const kernel = this.#kernel;
-    const routes = new Routes(
-      { host, account, leaseMs, maxClockSkewMs },
-      {
-        executor,
-        book: await RouteBook.open(nodeFiles, join(state, 'routes.json')),
-        tables: this.#gates.map(({ maps }) => maps.grants),
-        bootNsAt: (unixMs) => (kernel === undefined ? 0n : bootNsAt(kernel, unixMs)),
-        wallMs: Date.now,
-        happened: (event) => this.#onRoute(event),
+    const link = await LedgerLink.open(this.#config, ledger, {
+      passphrase,
+      say,
+      tables: this.#gates.map(({ maps }) => maps.grants),
+      bootNsAt: (unixMs) => (kernel === undefined ? 0n : bootNsAt(kernel, unixMs)),
+      routeHappened: (event) => this.#onRoute(event),
+      alertRaised: (alert, count) => {
+        const detail = `${count} refused packets are on the ledger`;
+        this.#emit({ kind: 'alert.raised', reason: alert, count, detail });
       },
-    );
-    this.#routes = routes;
-    const { chain } = parseTrust(sha256, readFileSync(ledger.trust, 'utf8'));
-    this.#alerts = new Alerts({
-      chain,
-      account,
-      host,
-      signers,
-      rpc,
-      ...alerts,
-      wallMs: Date.now,
-      raised: (alert, count) =>
-        this.#emit({
-          kind: 'alert.raised',
-          reason: alert,
-          count,
-          detail: `${count} refused packets are on the ledger`,
-        }),
-      failed: (error) => this.#modules.say('warn', `an alert could not be raised: ${messageOf(error)}`),
     });
-    const [reconciled] = await routes.restore();
-    if (reconciled !== undefined) this.#modules.say('info', 'the kernel holds the routes that were open', reconciled);
-  }
-
-  /** News of the ledger from here on, and leases renewed. Nothing here is waited for: nodes may be away for hours. */
-  #follow({ account, rpc, leaseMs }: LedgerConfig): void {
-    const [executor, routes] = [this.#executor, this.#routes];
-    if (executor === undefined || routes === undefined) return;
-    // A disk that is full, a table that the kernel refuses: what is leased ends by itself, and all else of this process goes on.
-    const renew = (): void => {
-      routes.renew().catch((error: unknown) => {
-        this.#modules.say('error', `routes were not renewed and close when their leases end: ${messageOf(error)}`);
-      });
-    };
-    executor.resume().catch((error: unknown) => {
-      this.#modules.say('warn', `what an earlier run left is taken care of with the next: ${messageOf(error)}`);
-    });
-    const rechecks = new Rechecks({ one: (grant) => routes.recheck(grant), all: renew });
-    this.#rechecks = rechecks;
-    this.#feed = new Feed(rpc, account, {
-      intent: (intent) => routes.consider(intent),
-      changed: (grant) => (grant === undefined ? rechecks.all() : rechecks.one(grant)),
-      lost: (node, error) => this.#modules.say('warn', `${node} is not heard: ${error.message}`),
-    });
-    renew();
-    this.#every(Math.max(250, Math.floor(leaseMs / 3)), renew);
+    this.#ledger = link;
+    const reconciled = await link.restore();
+    if (reconciled !== undefined) say('info', 'the kernel holds the routes that were open', reconciled);
   }
 
   #openProbes(): void {
@@ -438,8 +334,8 @@ export class Agent {
     const source = name === 'in' ? event.source : String(event.cgroup);
     const held = this.#telemetry.holds(event.refused ? 'gate.drop' : 'gate.observe', source);
     // Of a flood all that is left to do is to count.
-    if (held && !(event.refused && this.#alerts?.wants === true)) return;
-    const route = event.grant === undefined ? undefined : this.#routes?.of(event.grant.id);
+    if (held && !(event.refused && this.#ledger?.alerts.wants === true)) return;
+    const route = event.grant === undefined ? undefined : this.#ledger?.routes.of(event.grant.id);
     const ledger =
       event.grant === undefined
         ? undefined
@@ -454,7 +350,7 @@ export class Agent {
       ...(interfaceName === undefined ? {} : { interface: interfaceName }),
       ...(ledger === undefined ? {} : { ledger }),
     });
-    if (event.refused) this.#alerts?.saw(told);
+    if (event.refused) this.#ledger?.alerts.saw(told);
     if (!held) this.#telemetry.emit(told);
   }
 
@@ -497,7 +393,7 @@ export class Agent {
       ...this.#probes.map((probe) => ({ name: `probe ${probe.name}`, ...probe.counters() })),
       ...this.#gates.map(({ name, maps }) => {
         const { eventsLost, eventsLimited, refused } = maps.counters();
-        this.#alerts?.refused(Number(refused - (this.#refused.get(name) ?? refused)));
+        this.#ledger?.alerts.refused(Number(refused - (this.#refused.get(name) ?? refused)));
         this.#refused.set(name, refused);
         return { name: `gate ${name}`, lost: eventsLost, limited: eventsLimited };
       }),

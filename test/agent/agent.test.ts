@@ -12,6 +12,7 @@ import { checkAgentConfig, loadAgentConfig } from '../../src/agent/config.ts';
 import { ProcWatch } from '../../src/agent/procWatch.ts';
 import type { AgentEvent } from '../../src/agent/telemetry/event.ts';
 import type { Sink } from '../../src/agent/telemetry/sink.ts';
+import { run, skipWithoutNamespaces } from './bpf/peers.ts';
 import { skipUnless } from './bpf/rights.ts';
 
 function folder(t: { teardown(work: () => void): void }): string {
@@ -127,6 +128,25 @@ t.test(
     });
     t.match(await (await fetch(`${agent.metricsUrl}/metrics`)).text(), /^weft_agent_hints_dropped_total 0$/m);
     t.equal((await fetch(`${agent.metricsUrl}/other`)).status, 404);
+  },
+);
+
+t.test(
+  'an interface that is not there is told of by name, and leaves no other unguarded',
+  { skip: skipUnless('gate') || skipWithoutNamespaces() },
+  async (t) => {
+    const device = `weft-i${process.pid % 100_000}`;
+    run(`ip link add ${device} type veth peer name ${device}p`);
+    t.teardown(() => run(`ip link del ${device}`));
+    const guarded = [{ port: 8443, protocol: 'tcp' }];
+    const gate = { interfaces: ['nowhere0', device, 'nowhere1'], guarded, failOpen: true };
+    const config = checkAgentConfig({ host: 'web-3', gate, probes: [], fallback: false }, join(folder(t), 'c.yaml'));
+    const agent = await Agent.start(config, modules(memory().sink));
+    t.teardown(() => agent.close());
+    t.match(agent.status(), {
+      unavailable: [{ part: 'gate', why: /'nowhere0'.*'nowhere1'/ }],
+      gates: [{ interfaces: [{ interface: device }] }],
+    });
   },
 );
 
