@@ -52,6 +52,10 @@ export function* tilesOfSize(size: number): Generator<TileId> {
 /** Root of the perfect subtree over `count` (a power of two) hashes of `bytes` from hash number `first` on. */
 function subtreeRoot(hasher: TreeHasher, bytes: Uint8Array, first: number, count: number): Uint8Array {
   if (count === 1) return bytes.slice(first * hashBytes, (first + 1) * hashBytes);
+  if (count === 2) {
+    const at = first * hashBytes;
+    return hasher.nodeHash(bytes.subarray(at, at + hashBytes), bytes.subarray(at + hashBytes, at + 2 * hashBytes));
+  }
   const middle = count / 2;
   return hasher.nodeHash(subtreeRoot(hasher, bytes, first, middle), subtreeRoot(hasher, bytes, first + middle, middle));
 }
@@ -96,7 +100,14 @@ export function tileNodeReader(
 
 /** The node reader over a store, for any size up to what the store holds. */
 export function storeNodeReader(hasher: TreeHasher, store: TileStore, size: number): NodeReader {
-  return tileNodeReader(hasher, (id) => readTile(store, id), size);
+  // A proof asks for up to eight nodes of one tile, one after the other: it is read once.
+  let last: { readonly id: TileId; readonly bytes: Uint8Array | undefined } | undefined;
+  const read = (id: TileId): Uint8Array | undefined => {
+    if (last === undefined || last.id.level !== id.level || last.id.n !== id.n || last.id.width !== id.width)
+      last = { id, bytes: readTile(store, id) };
+    return last.bytes;
+  };
+  return tileNodeReader(hasher, read, size);
 }
 
 /** The frontier of the tree of `size` leaves, from its tiles. */
