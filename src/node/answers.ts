@@ -10,7 +10,6 @@ import { encodeBodies, encodePruned, encodeRun, runAnswerBytesMax } from './runA
 import type { Snapshots } from './snapshots.ts';
 import { Turns } from './turns.ts';
 import {
-  decodeEnvelopes,
   decodeEnvelopesRequest,
   decodeNumbers,
   encodeBlock,
@@ -27,7 +26,7 @@ import {
 export type AnswersModules = {
   readonly ledger: Pick<Ledger, 'blockBytes' | 'exportRunPart' | 'bodies' | 'floor'>;
   readonly blocks: Pick<BlockPool, 'get' | 'bodyNow'>;
-  readonly admission: Pick<Admission, 'receive' | 'submit'>;
+  readonly admission: Pick<Admission, 'submit'>;
   readonly snapshots: Pick<Snapshots, 'offers' | 'part'>;
   /** The newest checkpoint that was published here. */
   readonly checkpoint: () => string | undefined;
@@ -39,10 +38,8 @@ export type AnswersModules = {
   readonly log: Log;
 };
 
-/** A batch of transactions, as it comes. */
-export const batchBytesMax = 256 * 1024;
-const batchLimits = { bytesMax: batchBytesMax, countMax: 2048, views: true } as const;
-const taken = new Uint8Array();
+/** Of a question: a transaction to submit, or the positions of many envelopes. */
+export const questionBytesMax = 128 * 1024;
 /** What is read for one answer, at most; headers of a long run between two finalizations, and one body, may be above it. */
 const runBytesMax = 512 * 1024;
 /** Empty blocks are small: it is their number that takes time, on both sides. Reading so many takes about ten milliseconds. */
@@ -82,12 +79,6 @@ export class Answers {
   async #answer(peer: string, kind: number, payload: Uint8Array): Promise<Uint8Array | undefined> {
     const { admission, log } = this.#modules;
     switch (kind) {
-      case requestKinds.transactions: {
-        if (payload.length > batchBytesMax) return undefined;
-        // One copy of all: what is taken in has one of its own, and most of what comes twice is not.
-        await admission.receive(peer, decodeEnvelopes(payload.slice(), batchLimits));
-        return taken;
-      }
       case requestKinds.block: {
         return this.#reads.take(peer, async () => {
           const found = this.#blockBytes(toHex(payload.subarray(0, 32)));

@@ -6,9 +6,11 @@ import { decodeSentCosignature, encodeSentCosignature, type SentCosignature } fr
 import type { Frame, FrameVerdict, GossipTopic, GossipVerdict, Network, NetworkHandlers } from '../net/types.ts';
 import type { Admission } from './admission.ts';
 import type { Answers } from './answers.ts';
+import { type Batches, decodeTaken } from './batches.ts';
 import type { Closing } from './closing.ts';
 import type { Duties } from './duties.ts';
 import type { EpochRuntime } from './epochRuntime.ts';
+import type { Spread } from './spread.ts';
 import type { Sync } from './sync.ts';
 import { decodeBlock, decodeHello, decodeNumbers, encodeHello, encodeNumbers, frameKinds, isFormCode } from './wire.ts';
 
@@ -18,6 +20,8 @@ export type GatewayModules = {
   readonly sync: Sync;
   readonly answers: Answers;
   readonly admission: Admission;
+  readonly batches: Batches;
+  readonly spread: Spread;
   readonly duties: Duties;
   readonly closing: Closing;
   readonly runtime: () => EpochRuntime;
@@ -37,7 +41,7 @@ export class Gateway {
   }
 
   handlers(): NetworkHandlers {
-    const { answers, sync, runtime } = this.#modules;
+    const { answers, batches, spread, sync, runtime } = this.#modules;
     return {
       hello: () => this.#hello(),
       onHello: (peer, payload) => this.#onHello(peer, payload),
@@ -47,6 +51,8 @@ export class Gateway {
       onUp: (peer) => this.#onUp(peer),
       onDown: (peer) => {
         this.#toldMs.delete(peer);
+        batches.forget(peer);
+        spread.lost(peer);
         sync.forget(peer);
       },
       onHeard: (validator) => runtime().consensus.heard(validator),
@@ -108,9 +114,15 @@ export class Gateway {
   }
 
   #onFrame(frame: Frame): FrameVerdict {
-    const { runtime, sync, duties } = this.#modules;
+    const { batches, spread, runtime, sync, duties } = this.#modules;
     try {
       switch (frame.kind) {
+        case frameKinds.transactions:
+          batches.receive(frame.peer, frame.payload);
+          return undefined;
+        case frameKinds.taken:
+          spread.taken(frame.peer, decodeTaken(frame.payload));
+          return undefined;
         case frameKinds.evidence:
           return duties.evidence.receive(frame.payload);
         case frameKinds.cosignature:

@@ -8,12 +8,14 @@ import { VerifyPool } from '../crypto/verifyPool.ts';
 import { type Files, nodeFiles } from '../ledger/files.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
+import { leaderOf } from '../ledger/validatorSet.ts';
 import { encodeSentCosignature } from '../log/sentCosignature.ts';
 import { createNetwork } from '../net/network.ts';
 import type { CreateNetwork, Network } from '../net/types.ts';
 import { Admission } from './admission.ts';
-import { Answers, batchBytesMax } from './answers.ts';
+import { Answers, questionBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
+import { Batches } from './batches.ts';
 import { Clients } from './clients.ts';
 import { Closing } from './closing.ts';
 import type { Config } from './config.ts';
@@ -52,6 +54,7 @@ import { Subscribers } from './subscribers.ts';
 import { Sync } from './sync.ts';
 import { Telling } from './telling.ts';
 import { VoteKey } from './voteKey.ts';
+import { encodeEnvelopes, frameKinds } from './wire.ts';
 
 /** Wires ledger, network, engine and the rest into one running node. No protocol rule lives here. */
 
@@ -105,6 +108,7 @@ export class WeftNode {
   readonly #admission: Admission;
   readonly #spread: Spread;
   readonly #answers: Answers;
+  readonly #batches: Batches;
   readonly #sync: Sync;
   readonly #snapshots: Snapshots;
   readonly #pruner: Pruner;
@@ -194,7 +198,14 @@ export class WeftNode {
     const mempool = options.kept?.mempool ?? new Mempool(config.mempool);
     this.#mempool = mempool;
     this.#published = new Published(ledger, log);
-    this.#spread = new Spread({ monotonicMs, send: (peer, envelopes) => requests.transactions(peer, envelopes) });
+    this.#spread = new Spread({
+      monotonicMs,
+      nextLeader: () => this.#nextLeader(),
+      send: (peer, envelopes) => {
+        const batch = encodeEnvelopes(envelopes);
+        return network().send(peer, 'bulk', frameKinds.transactions, batch, { class: 'other' }) && batch.length;
+      },
+    });
     this.#admission = new Admission({
       ledger,
       mempool,
@@ -203,6 +214,7 @@ export class WeftNode {
       wallMs,
       admitted: (prepared, own) => this.#admitted(prepared, own),
     });
+    this.#batches = new Batches({ admission: this.#admission, network });
     this.#snapshots = new Snapshots(
       { folder: join(config.data, 'snapshots'), everyBlocks: config.snapshotEveryBlocks },
       {
@@ -408,6 +420,8 @@ export class WeftNode {
       sync: this.#sync,
       answers: this.#answers,
       admission: this.#admission,
+      batches: this.#batches,
+      spread: this.#spread,
       duties: this.#duties,
       closing: this.#closing,
       runtime: () => this.#runtime,
@@ -423,7 +437,7 @@ export class WeftNode {
         listen: config.peer.listen,
         peers: this.#neighbours.peers(),
         limits: {
-          requestBytesMax: batchBytesMax,
+          requestBytesMax: questionBytesMax,
           answerBytesMax: runAnswerBytesMax,
           messageBytesMax: runAnswerBytesMax + 1024,
           queueBytesMax: runAnswerBytesMax + 4 * 1024 * 1024,
@@ -474,6 +488,7 @@ export class WeftNode {
     this.#duties.stop();
     this.#spread.close();
     this.#answers.close();
+    this.#batches.close();
     // Before the ledger closes, from which one may be being made.
     const maintenance = [this.#pruner.stop(), this.#snapshotCatchUp.stop(), this.#snapshots.close()];
     this.#admission.close();
@@ -556,6 +571,12 @@ export class WeftNode {
 
   #isValidator(peer: string): boolean {
     return this.#ledger.epoch.validators.some(({ name }) => name === peer);
+  }
+
+  /** While a view is under way its block is on its way, too: what comes now is for the one after. */
+  #nextLeader(): string | undefined {
+    const { epoch } = this.#ledger;
+    return epoch.validators[leaderOf(epoch, this.#runtime.consensus.status().view + 1)]?.name;
   }
 
   #otherValidators(): string[] {

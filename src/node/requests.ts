@@ -8,7 +8,6 @@ import {
   decodeBlock,
   decodeEnvelopes,
   decodeSubmitAnswer,
-  encodeEnvelopes,
   encodeEnvelopesRequest,
   encodeNumbers,
   requestKinds,
@@ -87,14 +86,6 @@ export class Requests {
   /** A validator's word on a transaction. */
   async submit(peer: string, envelope: Uint8Array): Promise<SubmitAnswer | undefined> {
     return decoded(await this.#ask(peer, requestKinds.submit, envelope), decodeSubmitAnswer);
-  }
-
-  /** A batch of transactions; resolves once the peer has taken it in. Rejects as `Network.request` does. */
-  async transactions(peer: string, envelopes: readonly Uint8Array[]): Promise<void> {
-    const { network } = this.#modules;
-    await network().request(peer, requestKinds.transactions, encodeEnvelopes(envelopes), {
-      timeoutMs: requestTimeoutMs,
-    });
   }
 
   async #ask(

@@ -1,25 +1,33 @@
 import type { Mempool } from './mempool.ts';
 
 /**
- * Brings transactions to the other validators (4-node, "Life of a transaction"): at once when nothing is on its way to that
- * peer, else when the batch before has arrived or 64 KiB are waiting. Batches to one peer keep a small distance: what a
- * message costs both sides is that of ten transactions, and under load it is the batch's size that should grow. A batch is a request, so the peer's answer is the
- * back-pressure. What stays pending is sent again: after 300 ms to the leader, after a second to all (W5).
+ * Brings transactions to the other validators (4-node, "Life of a transaction"): at once when little happens, else in batches that keep a
+ * distance which grows with the load: what a message costs both sides is that of ten transactions. Who will soon lead hears of them first.
+ * A batch is a frame and has no answer of its own; the peer tells now and then how many bytes it has looked at (batches.ts), and no
+ * more than a window of them is on the way: that is the back-pressure. What stays pending is sent again: after 300 ms to the leader,
+ * after a second to all (W5).
  */
 
 export type SpreadModules = {
-  /** Sends a batch and resolves once the peer has taken it in; rejects when it could not be delivered. */
-  readonly send: (peer: string, envelopes: readonly Uint8Array[]) => Promise<void>;
+  /** Sends a batch; false when there is no lane to that peer. @returns its bytes as they travel */
+  readonly send: (peer: string, envelopes: readonly Uint8Array[]) => number | false;
+  /** Who is to propose next, if it is another one. */
+  readonly nextLeader: () => string | undefined;
   readonly monotonicMs: () => number;
 };
 
 export const spreadLimits = {
   batchBytes: 64 * 1024,
   batchTransactionsMax: 1024,
-  /** From one batch to the next to the same peer, unless a full one is waiting. */
-  gatherMs: 12,
-  /** Batches on their way to one peer. */
-  inFlightMax: 4,
+  /** From one batch to the next to the same peer, unless a full one is waiting: that long under load, to who leads soon and to the others. */
+  gatherLeaderMs: 4,
+  gatherMs: 10,
+  /** Load at which the distance is a whole one: transactions of the last tenth of a second. Below it is shorter in proportion. */
+  gatherFully: 25,
+  /** On their way to one peer and not told of: four full batches. */
+  windowBytes: 256 * 1024,
+  /** After one of these, or two, what was not told of counts as lost: else each batch that a lane drops would keep the window smaller. */
+  windowMs: 3000,
   /** Waiting for one peer; the oldest go first when it is full, and sending again repairs it. */
   waitingBytesMax: 8 * 1024 * 1024,
   leaderAgainMs: 300,
@@ -32,12 +40,18 @@ export const spreadLimits = {
   againBytesMax: 256 * 1024,
 } as const;
 
+/** What came longer ago counts for less. */
+const loadMs = 100;
+
 const never = Number.NEGATIVE_INFINITY;
 
 type Outbox = {
   readonly waiting: Map<string, Uint8Array>;
   bytes: number;
-  inFlight: number;
+  /** Bytes on their way: sent since `turnedMs`, and in the window before it. */
+  newer: number;
+  older: number;
+  turnedMs: number;
   sentMs: number;
   timer: NodeJS.Timeout | undefined;
 };
@@ -47,6 +61,8 @@ export class Spread {
   readonly #outboxes = new Map<string, Outbox>();
   /** envelopeId → when it was last sent again, to whom, and how much longer the next wait is than the first. */
   readonly #again = new Map<string, { leaderMs: number; allMs: number; factor: number }>();
+  #load = 0;
+  #loadMs = 0;
   #scheduled = false;
   #dropped = 0;
   #closed = false;
@@ -59,11 +75,30 @@ export class Spread {
     return this.#dropped;
   }
 
+  /** The peer has looked at so many bytes more of what was sent. */
+  taken(peer: string, bytes: number): void {
+    const outbox = this.#outboxes.get(peer);
+    if (outbox === undefined) return;
+    const old = Math.min(outbox.older, bytes);
+    outbox.older -= old;
+    outbox.newer = Math.max(0, outbox.newer - (bytes - old));
+    this.#flush(peer, outbox);
+  }
+
+  /** The lane to the peer broke: what was on its way is lost, or will be told of. */
+  lost(peer: string): void {
+    const outbox = this.#outboxes.get(peer);
+    if (outbox === undefined) return;
+    outbox.newer = 0;
+    outbox.older = 0;
+  }
+
   push(peers: readonly string[], envelopeId: string, envelope: Uint8Array): void {
+    this.#count();
     for (const peer of peers) {
       let outbox = this.#outboxes.get(peer);
       if (outbox === undefined) {
-        outbox = { waiting: new Map(), bytes: 0, inFlight: 0, sentMs: Number.NEGATIVE_INFINITY, timer: undefined };
+        outbox = { waiting: new Map(), bytes: 0, newer: 0, older: 0, turnedMs: never, sentMs: never, timer: undefined };
         this.#outboxes.set(peer, outbox);
       }
       if (outbox.waiting.has(envelopeId)) continue;
@@ -124,37 +159,61 @@ export class Spread {
     });
   }
 
+  #count(): void {
+    const now = this.#modules.monotonicMs();
+    this.#load = this.#load * Math.exp((this.#loadMs - now) / loadMs) + 1;
+    this.#loadMs = now;
+  }
+
+  /** From one batch to the next. */
+  #gatherMs(peer: string): number {
+    const { gatherLeaderMs, gatherMs, gatherFully } = spreadLimits;
+    const whole = peer === this.#modules.nextLeader() ? gatherLeaderMs : gatherMs;
+    return whole * Math.min(1, this.#load / gatherFully);
+  }
+
   #flush(peer: string, outbox: Outbox): void {
     while (!this.#closed && outbox.waiting.size > 0) {
-      const full = outbox.bytes >= spreadLimits.batchBytes;
-      if (outbox.inFlight >= (full ? spreadLimits.inFlightMax : 1)) return;
       const nowMs = this.#modules.monotonicMs();
-      const waitMs = outbox.sentMs + spreadLimits.gatherMs - nowMs;
-      if (!full && waitMs > 0) {
+      if (isFull(outbox, nowMs)) return;
+      const waitMs = outbox.bytes >= spreadLimits.batchBytes ? 0 : outbox.sentMs + this.#gatherMs(peer) - nowMs;
+      if (waitMs > 0) {
         outbox.timer ??= setTimeout(() => {
           outbox.timer = undefined;
           this.#flush(peer, outbox);
         }, waitMs);
         return;
       }
+      // A batch that does not arrive is not lost: its transactions are in our mempool and go out again.
+      const sent = this.#modules.send(peer, takeBatch(outbox));
       outbox.sentMs = nowMs;
-      const batch: Uint8Array[] = [];
-      let bytes = 0;
-      for (const [envelopeId, envelope] of outbox.waiting) {
-        if (batch.length > 0 && bytes + envelope.length > spreadLimits.batchBytes) break;
-        outbox.waiting.delete(envelopeId);
-        outbox.bytes -= envelope.length;
-        batch.push(envelope);
-        bytes += envelope.length;
-        if (batch.length === spreadLimits.batchTransactionsMax) break;
-      }
-      outbox.inFlight += 1;
-      const done = (): void => {
-        outbox.inFlight -= 1;
-        this.#flush(peer, outbox);
-      };
-      // A batch that did not arrive is not lost: its transactions are in our mempool and go out again.
-      this.#modules.send(peer, batch).then(done, done);
+      if (sent === false) continue;
+      outbox.newer += sent;
     }
   }
+}
+
+function isFull(outbox: Outbox, nowMs: number): boolean {
+  const { windowMs, windowBytes } = spreadLimits;
+  const passedMs = nowMs - outbox.turnedMs;
+  if (passedMs >= windowMs) {
+    outbox.older = passedMs < 2 * windowMs ? outbox.newer : 0;
+    outbox.newer = 0;
+    outbox.turnedMs = nowMs;
+  }
+  return outbox.newer + outbox.older >= windowBytes;
+}
+
+function takeBatch(outbox: Outbox): Uint8Array[] {
+  const batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (const [envelopeId, envelope] of outbox.waiting) {
+    if (batch.length > 0 && bytes + envelope.length > spreadLimits.batchBytes) break;
+    outbox.waiting.delete(envelopeId);
+    outbox.bytes -= envelope.length;
+    batch.push(envelope);
+    bytes += envelope.length;
+    if (batch.length === spreadLimits.batchTransactionsMax) break;
+  }
+  return batch;
 }

@@ -26,11 +26,14 @@ export const frameKinds = {
   finalizedHeight: 10,
   /** Two messages that no honest validator signs (W12). */
   evidence: 11,
+  /** A batch of transactions: envelopes. No answer of its own. */
+  transactions: 12,
+  /** [bytes]: so many of the batches that came from the other one have been looked at, since it was told last. */
+  taken: 13,
 } as const;
 
 /** Requests: answered on the same bulk lane. */
 export const requestKinds = {
-  transactions: 32,
   block: 33,
   envelopes: 34,
   run: 35,

@@ -10,18 +10,21 @@ function transaction(n: number): PreparedTx {
   return { tx, keys: [] } as unknown as PreparedTx;
 }
 
-function sut() {
-  const sent: { peer: string; count: number; atMs: number }[] = [];
+function sut(peers: readonly string[] = ['b']) {
+  const sent: { peer: string; count: number; bytes: number; atMs: number }[] = [];
   const clock = { nowMs: 1000 };
   const spread = new Spread({
     monotonicMs: () => clock.nowMs,
-    send: async (peer, envelopes) => {
-      sent.push({ peer, count: envelopes.length, atMs: clock.nowMs });
+    nextLeader: () => 'leader',
+    send: (peer, envelopes) => {
+      const bytes = envelopes.reduce((sum, { length }) => sum + length, 0);
+      sent.push({ peer, count: envelopes.length, bytes, atMs: clock.nowMs });
+      return bytes;
     },
   });
   const push = (n: number): void => {
     const { tx } = transaction(n);
-    spread.push(['b'], tx.envelopeId, tx.envelope);
+    spread.push(peers, tx.envelopeId, tx.envelope);
   };
   return { sent, clock, spread, push };
 }
@@ -29,30 +32,110 @@ function sut() {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-t.test('the first transaction goes at once; those that follow closely share one batch', async (t) => {
+t.test('where little happens each transaction goes at once', async (t) => {
   const { sent, clock, spread, push } = sut();
-  push(1);
+  for (let n = 0; n < 5; n += 1) {
+    push(n);
+    await turn();
+    clock.nowMs += 20;
+  }
+  t.same(
+    sent.map(({ count, atMs }) => [count, atMs]),
+    [0, 1, 2, 3, 4].map((n) => [1, 1000 + 20 * n]),
+  );
+  spread.close();
+});
+
+t.test('under load batches keep a distance, and who leads next hears of them first', async (t) => {
+  const { sent, clock, spread, push } = sut(['leader', 'b']);
+  for (let n = 0; n < 40; n += 1) push(n);
   await turn();
-  t.same(sent, [{ peer: 'b', count: 1, atMs: 1000 }]);
+  t.same(
+    sent.map(({ peer, count }) => [peer, count]),
+    [
+      ['leader', 40],
+      ['b', 40],
+    ],
+  );
   clock.nowMs += 1;
-  for (const n of [2, 3, 4]) {
+  for (const n of [102, 103, 104]) {
     push(n);
     await turn();
   }
-  t.equal(sent.length, 1, 'they wait for each other');
-  clock.nowMs += spreadLimits.gatherMs;
-  for (let tries = 0; sent.length < 2 && tries < 200; tries++) await pause(5);
-  t.equal(sent[1]?.count, 3);
+  t.equal(sent.length, 2, 'they wait for each other');
+  const passed = async (ms: number, batches: number): Promise<void> => {
+    clock.nowMs += ms;
+    for (let tries = 0; sent.length < batches && tries < 200; tries += 1) await pause(5);
+  };
+  await passed(spreadLimits.gatherLeaderMs - 1, 3);
+  t.match(sent.slice(2), [{ peer: 'leader', count: 3 }]);
+  await pause(20);
+  t.equal(sent.length, 3);
+  await passed(spreadLimits.gatherMs - spreadLimits.gatherLeaderMs, 4);
+  t.match(sent.slice(3), [{ peer: 'b', count: 3 }]);
+  clock.nowMs += 1000;
+  push(200);
+  await turn();
+  t.equal(sent.length, 6, 'and no more when it is over');
   spread.close();
 });
 
 t.test('a full batch does not wait', async (t) => {
   const { sent, spread, push } = sut();
-  push(0);
+  for (let n = 0; n < 100; n += 1) push(n);
   await turn();
-  for (let n = 1; n <= 700; n++) push(n);
+  for (let n = 101; n <= 800; n += 1) push(n);
   await turn();
   t.ok(sent.length >= 2 && (sent[1]?.count ?? 0) > 600, 'as many as fit into 64 KiB left at once');
+  spread.close();
+});
+
+t.test('a peer that does not look at what it gets is sent no more than a window', async (t) => {
+  const { sent, clock, spread, push } = sut();
+  const bytes = (): number => sent.reduce((sum, each) => sum + each.bytes, 0);
+  for (let n = 0; n < 10_000; n += 1) push(n);
+  await turn();
+  const { windowBytes, windowMs, batchBytes } = spreadLimits;
+  t.ok(bytes() >= windowBytes && bytes() < windowBytes + batchBytes, `${bytes()} on the way`);
+  const before = bytes();
+  spread.taken('b', 2 * batchBytes);
+  t.ok(bytes() > before && bytes() <= before + 3 * batchBytes, 'as much again as it has looked at');
+  spread.taken('nobody', 1);
+  spread.taken('b', Number.MAX_SAFE_INTEGER);
+  const more = bytes();
+  t.ok(more <= before + 3 * batchBytes + windowBytes + batchBytes, 'a liar gets a window');
+  clock.nowMs += windowMs;
+  push(20_000);
+  await turn();
+  t.equal(bytes(), more, 'it may be slow');
+  clock.nowMs += windowMs;
+  push(20_001);
+  await turn();
+  t.ok(bytes() > more, 'what was not told of for so long counts as lost');
+  spread.lost('b');
+  clock.nowMs += 100;
+  const lost = bytes();
+  push(20_002);
+  await turn();
+  t.ok(bytes() > lost);
+  spread.close();
+});
+
+t.test('what cannot be sent is left to sending again', async (t) => {
+  let tries = 0;
+  const spread = new Spread({
+    monotonicMs: () => 1000,
+    nextLeader: () => undefined,
+    send: () => {
+      tries += 1;
+      return false;
+    },
+  });
+  const { tx } = transaction(1);
+  spread.push(['b'], tx.envelopeId, tx.envelope);
+  await turn();
+  await turn();
+  t.equal(tries, 1);
   spread.close();
 });
 
