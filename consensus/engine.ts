@@ -27,6 +27,7 @@ import {
   type Certificate,
   type Effect,
   type Event,
+  type Moment,
   type NotarizeVote,
   type Verdict,
   type Vote,
@@ -43,12 +44,16 @@ export { createState, type Modules, type State } from './state.ts';
 /** A step that does not come to rest is a bug, not a load. */
 const roundsMax = 10_000;
 
-/** Applies `event` to `state` in place. Deterministic: the same state and event give the same effects. After a halt: none. */
-export function step(state: State, event: Event): Effect[] {
+/**
+ * Applies `event` to `state` in place. Deterministic: the same state and event give the same effects. After a halt: none.
+ * `at`: the tick that goes before it, in the same step: deadlines are looked at once, with what the event says.
+ */
+export function step(state: State, event: Event, at?: Moment): Effect[] {
   if (state.halted !== undefined) return event.type === 'start' && !state.started ? restoredHalt(state) : [];
   const out: Effect[] = [];
   state.out = out;
   assert(state.started || event.type === 'tick' || event.type === 'start', 'the first events are tick and start');
+  if (at !== undefined) advance(state, at);
   handle(state, event);
   // Nothing follows from it now.
   if (event.type === 'cosigned') return out;
@@ -56,12 +61,16 @@ export function step(state: State, event: Event): Effect[] {
   return out;
 }
 
+function advance(state: State, { monotonicMs, wallMs }: Moment): void {
+  assert(monotonicMs >= state.nowMs, 'the monotonic clock never goes back');
+  state.nowMs = monotonicMs;
+  state.wallMs = wallMs;
+}
+
 function handle(state: State, event: Event): void {
   switch (event.type) {
     case 'tick':
-      assert(event.monotonicMs >= state.nowMs, 'the monotonic clock never goes back');
-      state.nowMs = event.monotonicMs;
-      state.wallMs = event.wallMs;
+      advance(state, event);
       return;
     case 'start':
       start(state);

@@ -96,6 +96,9 @@ export type Sign = (kind: VoteKind, subject: Proposal | Round) => Uint8Array;
 /** `pending`: not yet known. With `retryAtWallMs` the engine asks again at that wall time; without, the shell answers again by itself. */
 export type Verdict = 'valid' | 'invalid' | { pending: true; retryAtWallMs?: number };
 
+/** A reading of both clocks, in milliseconds; the wall clock is UTC. */
+export type Moment = { monotonicMs: number; wallMs: number };
+
 /**
  * What enters `step`. One exception to what follows: a vote that `isDecided`, from the lane of its signer, may come unverified.
  * **Votes, certificates and proposals are given only after the shell verified them**: signatures by the
@@ -103,14 +106,14 @@ export type Verdict = 'valid' | 'invalid' | { pending: true; retryAtWallMs?: num
  * indices < n, epoch = the engine's, lane owner = signer (except inside a relay), and `block.id` is the hash of the header
  * whose facts are given. The engine assumes no order and tolerates repetition.
  *
- * Time: only `tick` carries it. The shell gives a tick before `start`, at each `wake`, and before a batch of other events;
+ * Time: only `tick` carries it, or the moment that goes along with another event and stands for a tick before it. The shell gives it before `start`, at each `wake`, and before a batch of other events;
  * events without one happen at the last tick's time.
  */
 export type Event =
   /** Once, after the first tick: enters the current view, sends again what replay restored, asks W11's question. */
   | { type: 'start' }
   /** Monotonic clock (never goes back) for all timers; wall clock (UTC) for W4's check of block times only. */
-  | { type: 'tick'; monotonicMs: number; wallMs: number }
+  | ({ type: 'tick' } & Moment)
   | { type: 'vote'; vote: Vote }
   | { type: 'certificate'; certificate: Certificate }
   /** The leader's notarize vote with the facts of its block (`vote.subject.blockId` = `block.id`). The body may still be on its way: then `verify` is answered with pending. */

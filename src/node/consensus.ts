@@ -135,7 +135,7 @@ export class Consensus {
     // The journal is the memory of a vote key: who does not vote has nothing to remember, and writes none.
     const votes = options.me !== undefined;
     this.#shell = new ConsensusShell({
-      step: (event: Event): readonly Effect[] => step(this.#state, event),
+      step: (event, at): readonly Effect[] => step(this.#state, event, at),
       appendRecord: (record) => {
         if (!votes) return;
         if (modules.ledger.journal.epoch !== epoch.epoch)

@@ -1,4 +1,4 @@
-import type { Effect, Event, JournalRecord } from '../../consensus/types.ts';
+import type { Effect, Event, JournalRecord, Moment } from '../../consensus/types.ts';
 
 /**
  * The engine's shell: gives it time and events, one at a time, and lets what it says out in the right order.
@@ -13,7 +13,7 @@ export type InwardEffect = Extract<Effect, { type: 'build' | 'verify' | 'certify
 
 export type ShellModules = {
   /** The engine's `step`, bound to its state. */
-  readonly step: (event: Event) => readonly Effect[];
+  readonly step: (event: Event, at?: Moment) => readonly Effect[];
   readonly appendRecord: (record: JournalRecord) => void;
   /** Appends header and body of a block that the shell's owner holds. */
   readonly appendBlock: (blockId: string) => void;
@@ -89,7 +89,10 @@ export class ConsensusShell {
     this.#running = true;
     try {
       this.#tickedMs = this.#modules.monotonicMs();
-      this.#apply({ type: 'tick', monotonicMs: this.#tickedMs, wallMs: this.#modules.wallMs() });
+      const at = { monotonicMs: this.#tickedMs, wallMs: this.#modules.wallMs() };
+      const first = this.#events.shift();
+      if (first === undefined) this.#apply({ type: 'tick', ...at });
+      else this.#apply(first, at);
       for (let next = this.#events.shift(); next !== undefined && !this.#stopped; next = this.#events.shift()) {
         this.#apply(next);
       }
@@ -119,8 +122,8 @@ export class ConsensusShell {
     if (this.#syncing) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #apply(event: Event): void {
-    for (const effect of this.#modules.step(event)) {
+  #apply(event: Event, at?: Moment): void {
+    for (const effect of this.#modules.step(event, at)) {
       switch (effect.type) {
         case 'journal':
           this.#modules.appendRecord(effect.record);
