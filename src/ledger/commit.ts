@@ -17,6 +17,8 @@ export type CommitTarget = {
   readonly writes: Writes;
   /** The last record of the journal that is on the disk. */
   readonly journalRecords: number | undefined;
+  /** What is remembered of the checkpoint after the last block, if this node is about to cosign it. */
+  readonly cosigned: Uint8Array | undefined;
 };
 
 /**
@@ -25,7 +27,7 @@ export type CommitTarget = {
  * @throws WeftError CERTIFICATE_INVALID, DISK_FULL, DISK_FAILED
  */
 export async function commitPath(
-  { chain, store, log, writes, journalRecords }: CommitTarget,
+  { chain, store, log, writes, journalRecords, cosigned }: CommitTarget,
   blocks: readonly Executed[],
   last: Executed,
   certificate: Finalization,
@@ -39,7 +41,7 @@ export async function commitPath(
   const tiles: Tile[] = [];
   await inTurns(blocks, leavesOf, (block) => void tiles.push(...log.append(block)));
   const encoded = encodeCertificate(certificate, last.epoch.validators.length);
-  await writes.disk(() => store.commit(blocks, encoded, tiles, journalRecords));
+  await writes.disk(() => store.commit(blocks, encoded, tiles, journalRecords, cosigned));
   log.committed(last.header.logSize);
   const path = new Set(blocks.map(({ blockId }) => blockId));
   let first = true;

@@ -258,14 +258,15 @@ export class Ledger {
 
   /**
    * Finalizes the block and its unfinalized ancestors in one durable batch and drops what conflicts. Resolves in the order of
-   * calls; [] when it was finalized before. The caller has verified the certificate.
+   * calls; [] when it was finalized before. The caller has verified the certificate. `cosigns`: it is about to cosign the log as it then
+   * stands: that is remembered in the same batch (`rememberCheckpoint`).
    * Rejects with BLOCK_UNKNOWN, FINALITY_CONFLICT, CERTIFICATE_INVALID, DISK_FULL, DISK_FAILED (then for ever).
    */
-  commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
-    return this.#writes.add(() => this.#commit(blockId, certificate));
+  commit(blockId: string, certificate: Finalization, cosigns = false): Promise<CommittedBlock[]> {
+    return this.#writes.add(() => this.#commit(blockId, certificate, cosigns));
   }
 
-  async #commit(blockId: string, certificate: Finalization): Promise<CommittedBlock[]> {
+  async #commit(blockId: string, certificate: Finalization, cosigns: boolean): Promise<CommittedBlock[]> {
     if (certificate.subject.blockId !== blockId) {
       throw new WeftError('CERTIFICATE_INVALID', 'The certificate is of another block.');
     }
@@ -284,6 +285,7 @@ export class Ledger {
       log: this.#log,
       writes: this.#writes,
       journalRecords: this.#journal?.durable,
+      cosigned: cosigns ? this.#cosignedAfter(last.header) : undefined,
     };
     const committed = await commitPath(target, blocks, last, certificate);
     this.#finalized = { blockId, header: last.header, facts: last.facts, certificate };
@@ -453,15 +455,23 @@ export class Ledger {
    */
   rememberCheckpoint(size: number, root: string): Promise<boolean> {
     return this.#writes.add(async () => {
-      const before = this.#store.meta('cosigned');
-      if (before !== undefined) {
-        const [oldSize, oldRoot] = decodeCbor(before, { bytesMax: 128 }) as [number, string];
-        if (size < oldSize || (size === oldSize && root !== oldRoot)) return false;
-        if (size === oldSize) return true;
-      }
+      const [oldSize, oldRoot] = this.#cosigned();
+      if (size < oldSize || (size === oldSize && root !== oldRoot)) return false;
+      if (size === oldSize) return true;
       await this.#writes.disk(() => this.#store.putMeta('cosigned', encodeCbor([size, root])));
       return true;
     });
+  }
+
+  /** Size and root of the last that was, or was about to be, signed. */
+  #cosigned(): readonly [size: number, root: string] {
+    const kept = this.#store.meta('cosigned');
+    return kept === undefined ? [-1, ''] : (decodeCbor(kept, { bytesMax: 128 }) as [number, string]);
+  }
+
+  /** The same write as the block's instead of one of its own; never back to less. */
+  #cosignedAfter({ logSize, logRoot }: Header): Uint8Array | undefined {
+    return logSize > this.#cosigned()[0] ? encodeCbor([logSize, logRoot]) : undefined;
   }
 
   /** A small value of the node that must survive; durable when resolved. */

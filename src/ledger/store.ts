@@ -99,12 +99,14 @@ export class Store {
   /**
    * All blocks of one finalization with all their indexes, atomically. `certificate`: wire form, of the last block.
    * `journalRecords`: the last record of the journal that is on the disk; what the journal is held against at the next start.
+   * `cosigned`: as `rememberCheckpoint` (ledger.ts) keeps it, where the log after the last block is about to be cosigned.
    */
   async commit(
     blocks: readonly Executed[],
     certificate: Uint8Array,
     tiles: readonly Tile[],
     journalRecords = 0,
+    cosigned?: Uint8Array,
   ): Promise<void> {
     const ops: WriteOp[] = [];
     await inTurns(
@@ -117,6 +119,7 @@ export class Store {
     ops.push(put(certificateKey(last.header.height), certificate));
     for (const { level, n, bytes } of tiles) ops.push(put(tileKey(level, n), bytes));
     ops.push(put(metaKey('tip'), numberBytes(last.header.height)));
+    if (cosigned !== undefined) ops.push(put(metaKey('cosigned'), cosigned));
     if (journalRecords > 0) ops.push(put(metaKey('journal'), numberBytes(journalRecords)));
     await this.#database.write(ops);
   }

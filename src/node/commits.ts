@@ -1,5 +1,6 @@
 import type { Event, Finalization } from '../../consensus/types.ts';
 import { WeftError } from '../codec/error.ts';
+import type { Header } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock } from '../ledger/types.ts';
 import type { BlockChecks } from './blockChecks.ts';
@@ -14,6 +15,8 @@ export type CommitsModules = {
   readonly blocks: BlockPool;
   readonly checks: BlockChecks;
   readonly handle: (event: Event) => void;
+  /** The log after this block, the next one here, is about to be cosigned. */
+  readonly cosigns: (header: Header) => boolean;
   /** Durable, in height order; before the engine and anybody else is told. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
   /** After each commit, whatever it brought. */
@@ -64,7 +67,8 @@ export class Commits {
       return;
     }
     this.#pending = undefined;
-    const committed = await ledger.commit(blockId, certificate);
+    const header = ledger.executed(blockId)?.header;
+    const committed = await ledger.commit(blockId, certificate, header !== undefined && this.#modules.cosigns(header));
     const facts = committed.at(-1)?.facts ?? ledger.finalized.facts;
     if (committed.length > 0) this.#modules.committed(committed);
     if (facts.id === blockId) this.#modules.handle({ type: 'committed', view, block: facts });

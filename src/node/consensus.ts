@@ -15,6 +15,7 @@ import type {
 import { WeftError } from '../codec/error.ts';
 import type { Ed25519Signer } from '../crypto/ed25519.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
+import type { Header } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
@@ -73,6 +74,8 @@ export type ConsensusModules = {
 export type ConsensusHooks = {
   /** The journal is durable: what else must be so before the first vote. */
   readonly journalReady?: () => Promise<void>;
+  /** The log after this block, the next one to be committed, is about to be cosigned. */
+  readonly cosigns?: (header: Header) => boolean;
   /** Durable, in height order. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
   /** A finalization of a block that is not here: somebody has to fetch the blocks in between. */
@@ -192,6 +195,7 @@ export class Consensus {
       blocks,
       checks: this.#checks,
       handle,
+      cosigns: (header) => hooks.cosigns?.(header) ?? false,
       committed: (committed) => {
         this.#afterCommit(committed);
         this.#hooks.committed(committed);

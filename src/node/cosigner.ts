@@ -166,20 +166,34 @@ export class Cosigner {
   /** After each commit, in height order. */
   committed(block: CosignedBlock): void {
     if (this.#stopped || block.height < 1) return;
-    const { cosignEveryBlocks, recosignMs } = this.#options;
-    const follows = cosignEveryBlocks === 1 && sameStretch(this.#newest, block);
+    const follows = this.#follows(block);
+    const chosen = this.#isChosen(block);
     this.#newest = block;
     this.#execute(block);
-    const chosen =
-      (block.height % cosignEveryBlocks === 0 && !follows) ||
-      block.closing ||
-      block.time >= this.#chosenTime + recosignMs;
     this.#pause?.();
     this.#pause = undefined;
     if (chosen) this.#choose(block);
     else if (follows && block.logSize > this.#chosenSize)
       this.#pause = this.#modules.later(pauseMs, () => this.#choose(block));
     this.#publish(block.logSize);
+  }
+
+  /** Whether this block, if it is the next one to be committed, is signed at once. */
+  cosigns(block: CosignedBlock): boolean {
+    return this.#options.own !== undefined && !this.#stopped && this.#isChosen(block) && this.#isCurrent(block);
+  }
+
+  #follows(block: CosignedBlock): boolean {
+    return this.#options.cosignEveryBlocks === 1 && sameStretch(this.#newest, block);
+  }
+
+  #isChosen(block: CosignedBlock): boolean {
+    const { cosignEveryBlocks, recosignMs } = this.#options;
+    return (
+      (block.height % cosignEveryBlocks === 0 && !this.#follows(block)) ||
+      block.closing ||
+      block.time >= this.#chosenTime + recosignMs
+    );
   }
 
   #choose(block: CosignedBlock): void {

@@ -273,6 +273,7 @@ export class EpochRuntime {
           await this.#voteKey.begin();
           this.#parts.begun.add(toHex(this.standing.keys.vote.publicKey));
         },
+        cosigns: (header) => this.cosigner.cosigns(cosigned(header)),
         committed: (blocks) => this.#hooks.committed(blocks),
         behind: (certificate) => this.#hooks.behind(certificate),
         voting: () => {

@@ -321,6 +321,32 @@ t.test('the cosigner never goes back', async (t) => {
   t.same(again.note('checkpoint'), encodeUtf8('text'));
 });
 
+t.test(
+  'what a commit remembers of the checkpoint after it needs no write of its own, and never goes back',
+  async (t) => {
+    const { bytes, genesis } = makeGenesis(1);
+    const disk = new MemoryDisk();
+    const ledger = await openInMemory(bytes, disk);
+    const first = await buildBlock(ledger, []);
+    await ledger.commit(first.blockId, finalizationOf(genesis, ledger.epoch, first), true);
+    const { logSize, logRoot } = first.header;
+    const again = await openInMemory(bytes, disk.powerLoss());
+    t.equal(await again.rememberCheckpoint(logSize, 'bb'), false, 'durable with the block');
+    let writes = 0;
+    disk.before = () => {
+      writes += 1;
+    };
+    t.equal(await ledger.rememberCheckpoint(logSize, logRoot), true);
+    t.equal(writes, 0);
+    t.equal(await ledger.rememberCheckpoint(1000, 'aa'), true);
+    t.ok(writes > 0);
+    const second = await buildBlock(ledger, []);
+    await ledger.commit(second.blockId, finalizationOf(genesis, ledger.epoch, second), true);
+    t.equal(await ledger.rememberCheckpoint(1000, 'aa'), true);
+    t.equal(await ledger.rememberCheckpoint(999, 'aa'), false);
+  },
+);
+
 t.test('a failed disk stops all writing', async (t) => {
   const { bytes, genesis } = makeGenesis(1);
   const disk = new MemoryDisk();
