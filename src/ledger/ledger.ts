@@ -270,9 +270,10 @@ export class Ledger {
     if (certificate.subject.blockId !== blockId) {
       throw new WeftError('CERTIFICATE_INVALID', 'The certificate is of another block.');
     }
-    const known = this.#store.heightOf(blockId);
-    if (known !== undefined || blockId === this.genesis.genesisHash) return [];
     const proposed = this.#chain.executed(blockId);
+    // What is held as executed is not in the store.
+    if (proposed === undefined && (blockId === this.genesis.genesisHash || this.#store.heightOf(blockId) !== undefined))
+      return [];
     if (proposed !== undefined && proposed.header.height <= this.#finalized.header.height) {
       throw new WeftError('FINALITY_CONFLICT', `Two blocks of height ${proposed.header.height} are finalized.`);
     }

@@ -5,10 +5,10 @@ import { encodeFloor, type Floor } from './floor.ts';
 import { isClosing } from './header.ts';
 import { heightOfBlockRecord } from './history.ts';
 import type { WriteOp } from './keyValue.ts';
-import { indexOps, readEntries } from './snapshotEntries.ts';
+import { indexKeys, readEntries } from './snapshotEntries.ts';
 import { baseOf } from './snapshotWrite.ts';
 import type { Store } from './store.ts';
-import { blockIdKey, blockKey, certificateKey, leafKey, metaKey, prefixRange } from './storeKeys.ts';
+import { blockIdKey, blockKey, certificateKey, metaKey, prefixRange } from './storeKeys.ts';
 import type { StoredBlock } from './types.ts';
 
 /** What is kept at least. */
@@ -88,7 +88,7 @@ function dropBlocks(store: Store, goal: PruneGoal, ops: WriteOp[]): Floor | unde
     entries += leaves.length;
     const facts = readEntries(floor.logSize, leaves);
     const records = facts.records.filter(({ type }) => type !== 'epoch');
-    for (const op of indexOps(header.height, { ...facts, records }, true)) ops.push(op);
+    for (const key of indexKeys({ ...facts, records })) ops.push({ type: 'del', key });
     if (!isClosing(header)) {
       for (const key of [blockKey(header.height), blockIdKey(blockId), certificateKey(header.height)])
         ops.push({ type: 'del', key });
@@ -102,13 +102,12 @@ const epochPrefix = encodeUtf8('{"type":"epoch"');
 
 function dropEntries(store: Store, goal: PruneGoal, ops: WriteOp[]): Floor | undefined {
   const { floor } = store;
-  const end = Math.min(goal.entry, floor.logSize, floor.entry + sliceEntries);
+  // By whole groups, which is how they are held.
+  const until = Math.min(goal.entry, floor.logSize, floor.entry + sliceEntries);
+  const end = until - (until % tileWidth);
   if (end <= floor.entry) return undefined;
-  for (let index = Math.max(1, floor.entry); index < end; index += 1) {
-    const leaf = store.leaf(index);
-    // Whoever walks from one set of validators to the next needs the record that names it.
-    if (leaf !== undefined && !namesEpoch(leaf, store)) ops.push({ type: 'del', key: leafKey(index) });
-  }
+  // Whoever walks from one set of validators to the next needs the record that names it.
+  store.dropLeaves(ops, Math.max(1, floor.entry), end, (leaf) => namesEpoch(leaf, store));
   return { ...floor, entry: end };
 }
 
@@ -121,7 +120,7 @@ function namesEpoch(leaf: Uint8Array, store: Store): boolean {
 
 /** Gives back the disk that deleted keys still take: LevelDB does so by itself only when it happens to write there. */
 export async function compactPruned(store: Store): Promise<void> {
-  for (const prefix of ['b', 'c', 'i', 'x', 'a', 'f', 'y', 'l']) {
+  for (const prefix of ['b', 'c', 'i', 'x', 'a', 'f', 'y', 'l', 'r', 'g']) {
     const [from, to] = prefixRange(prefix);
     await store.compact(from, to);
   }

@@ -35,6 +35,7 @@ export function checkStoredBlock({ store, log, genesisHash }: CheckedStore, heig
     const { floor } = store;
     const from = height === 1 ? 1 : height === floor.height ? floor.logSize : store.header(height - 1)?.logSize;
     if (from === undefined) return 0;
+    if (height === 1) checkEntries(store, log, 0, 0, 1);
     const found = checkEntries(store, log, height, from, header.logSize);
     if (from >= floor.entry && found !== transactions)
       throw damaged(`block ${height} has ${transactions} transactions, the log has ${found} of them`);
@@ -46,6 +47,8 @@ export function checkStoredBlock({ store, log, genesisHash }: CheckedStore, heig
 
 function checkEntries(store: Store, log: LogTiles, height: number, from: number, to: number): number {
   let transactions = 0;
+  /** Of each account. */
+  const firsts = new Map<string, number>();
   for (let index = from; index < to; index += 1) {
     if (index % tileWidth === tileWidth - 1) checkTiles(log, (index + 1) / tileWidth - 1);
     if (index < store.floor.entry) continue;
@@ -61,7 +64,9 @@ function checkEntries(store: Store, log: LogTiles, height: number, from: number,
     const entry = store.tx(txId);
     if (entry?.height !== height || entry.index !== index)
       throw damaged(`transaction ${txId} of block ${height} is not found by its id`);
-    if (!store.hasIndex('account', account, index))
+    const first = firsts.get(account) ?? index;
+    firsts.set(account, first);
+    if (!store.hasIndex(account, index, first))
       throw damaged(`transaction ${txId} of block ${height} is not found by its account`);
   }
   return transactions;

@@ -3,6 +3,7 @@ import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { txIdOf } from '../crypto/digests.ts';
 import { decodeEnvelope } from '../crypto/dsse.ts';
+import { IndexLists } from './indexLists.ts';
 import type { WriteOp } from './keyValue.ts';
 import { audienceOf, envelopeOfLeaf } from './leaves.ts';
 import { accountKey, audienceKey, txKey, typeKey } from './storeKeys.ts';
@@ -60,19 +61,33 @@ export function readEntries(first: number, leaves: readonly Uint8Array[]): Entry
   return { transactions, records };
 }
 
-/** The index entries of a block: what a commit writes beside leaves and header, and what pruning removes. */
-export function indexOps(height: number, { transactions, records }: EntryFacts, remove = false): WriteOp[] {
-  const op = (key: Uint8Array, value: Uint8Array): WriteOp =>
-    remove ? { type: 'del', key } : { type: 'put', key, value };
+/** The index entries of a block: what a commit writes beside leaves and header. */
+function indexOps(height: number, { transactions, records }: EntryFacts): WriteOp[] {
+  const ops: WriteOp[] = [];
+  const types = new IndexLists(typeKey);
+  const accounts = new IndexLists(accountKey);
+  for (const { index, type, audience } of records) {
+    types.add(type, index);
+    if (audience !== '') ops.push({ type: 'put', key: audienceKey(audience, index), value: empty });
+  }
+  for (const { txId, account, expires, index, records: count, refused } of transactions) {
+    const value = encodeCbor([height, index, count, expires, refused ?? null]);
+    ops.push({ type: 'put', key: txKey(txId), value });
+    accounts.add(account, index);
+  }
+  types.push(ops);
+  accounts.push(ops);
+  return ops;
+}
+
+/** The keys of a block's index entries: what pruning removes. Of a list only the first index has one, in a store of version 1 each. */
+export function indexKeys({ transactions, records }: EntryFacts): Uint8Array[] {
   return [
     ...records.flatMap(({ index, type, audience }) => [
-      op(typeKey(type, index), empty),
-      ...(audience === '' ? [] : [op(audienceKey(audience, index), empty)]),
+      typeKey(type, index),
+      ...(audience === '' ? [] : [audienceKey(audience, index)]),
     ]),
-    ...transactions.flatMap(({ txId, account, expires, index, records: count, refused }) => [
-      op(txKey(txId), encodeCbor([height, index, count, expires, refused ?? null])),
-      op(accountKey(account, index), empty),
-    ]),
+    ...transactions.flatMap(({ txId, account, index }) => [txKey(txId), accountKey(account, index)]),
   ];
 }
 
@@ -80,7 +95,7 @@ export function factsOfEntries(
   height: number,
   first: number,
   leaves: readonly Uint8Array[],
-): { readonly ops: readonly WriteOp[]; readonly transactions: number } {
+): { readonly ops: WriteOp[]; readonly transactions: number } {
   const facts = readEntries(first, leaves);
   return { ops: indexOps(height, facts), transactions: facts.transactions.length };
 }

@@ -14,6 +14,7 @@ import { encodeFloor } from './floor.ts';
 import type { Genesis } from './genesis.ts';
 import { type Header, isClosing } from './header.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
+import { LeafRuns } from './leafRuns.ts';
 import { factsOfEntries } from './snapshotEntries.ts';
 import type { SnapshotSource } from './snapshotFile.ts';
 import {
@@ -208,6 +209,8 @@ class Loader {
       this.#put(blockKey(base.height), encodeCbor([first.bytes, 0]));
       this.#put(blockIdKey(first.blockId), numberBytes(base.height));
     }
+    // Nothing of it is there yet.
+    const runs = new LeafRuns(() => undefined);
     let index = base.logSize;
     let block = 0;
     let leaves: Uint8Array[] = [];
@@ -218,7 +221,6 @@ class Loader {
       heldBytes += leaf.length;
       if (heldBytes > snapshotLimits.blockLeavesBytesMax) throw wrongLog('the entries of a block have too many bytes');
       for (const { level, n, bytes } of writer.append([treeHasher.leafHash(leaf)])) this.#put(tileKey(level, n), bytes);
-      this.#put(leafKey(index), leaf);
       leaves.push(leaf);
       index += 1;
       await this.#flushWhenFull();
@@ -226,6 +228,7 @@ class Loader {
       if (at === undefined || at.header.logSize > index) continue;
       if (at.header.logSize !== index) throw wrongLog('a block has no entry');
       const { ops, transactions } = factsOfEntries(at.header.height, index - leaves.length, leaves);
+      runs.push(ops, index - leaves.length, leaves);
       for (const op of ops) this.#push(op);
       this.#put(blockKey(at.header.height), encodeCbor([at.bytes, transactions]));
       this.#put(blockIdKey(at.blockId), numberBytes(at.header.height));

@@ -19,7 +19,7 @@ import {
   snapshotLimits,
 } from './snapshotFormat.ts';
 import { encodeEpoch, type Store } from './store.ts';
-import { blockKey, leafKey, prefixRange } from './storeKeys.ts';
+import { blockKey, prefixRange } from './storeKeys.ts';
 import type { StoredBlock } from './types.ts';
 import type { Epoch } from './validatorSet.ts';
 
@@ -91,9 +91,7 @@ export async function writeSnapshot(
       const [bytes = null] = decodeCbor(value, { bytesMax: 4096 }) as readonly Cbor[];
       await writer.add(partKinds.headers, bytes);
     }
-    for await (const [, leaf] of store.range(leafKey(base.logSize), leafKey(header.logSize))) {
-      await writer.add(partKinds.entries, leaf);
-    }
+    for await (const leaf of store.leaves(base.logSize, header.logSize)) await writer.add(partKinds.entries, leaf);
     let items = 0;
     for await (const [key, value] of captured.state) {
       items += 1;

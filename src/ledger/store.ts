@@ -7,7 +7,9 @@ import { encodeBody } from './body.ts';
 import { damaged } from './damage.ts';
 import { decodeFloor, type Floor, wholeFloor } from './floor.ts';
 import { blockIdOfBytes, decodeHeader, type Header } from './header.ts';
+import { IndexLists, indexesOf } from './indexLists.ts';
 import type { KeyValue, WriteOp } from './keyValue.ts';
+import { decodeRun, LeafRuns } from './leafRuns.ts';
 import { envelopeOfLeaf, type Leaf } from './leaves.ts';
 import type { Executed } from './overlay.ts';
 import type { StateWrites } from './stateValue.ts';
@@ -25,6 +27,7 @@ import {
   numberBytes,
   prefixRange,
   readNumber,
+  runKey,
   stateKeyOf,
   tileKey,
   txKey,
@@ -35,7 +38,9 @@ import type { StoredBlock } from './types.ts';
 import { type ConsensusParameters, consensusParameterNames, createEpoch, type Epoch } from './validatorSet.ts';
 
 /** Layout of the data folder. Another number is refused, never guessed. */
-export const dataVersion = 1;
+export const dataVersion = 2;
+/** Its entries stand alone, its lists of indexes have one index each: read like all others. The next commit makes it a later one. */
+const dataVersionRead = 1;
 const empty = new Uint8Array(0);
 const fullTileBytes = 32 * tileWidth;
 /** Of values that we wrote ourselves. */
@@ -54,9 +59,12 @@ export class Store {
   readonly #database: KeyValue;
   readonly #genesisHash: string;
   #floor: Floor | undefined;
+  readonly #leaves: LeafRuns;
+  #version = dataVersion;
 
   constructor(database: KeyValue, genesisHash: string) {
     this.#database = database;
+    this.#leaves = new LeafRuns((key) => database.get(key));
     this.#genesisHash = genesisHash;
   }
 
@@ -68,10 +76,11 @@ export class Store {
       if (this.meta('tip') !== undefined || this.meta('genesis') !== undefined) throw damaged('its version is missing');
       return undefined;
     }
-    if (readNumber(version) !== dataVersion) {
+    this.#version = readNumber(version);
+    if (this.#version !== dataVersion && this.#version !== dataVersionRead) {
       throw new WeftError(
         'DATA_VERSION',
-        `The data folder has layout ${readNumber(version)}, this build reads ${dataVersion}.`,
+        `The data folder has layout ${this.#version}, this build reads ${dataVersionRead} to ${dataVersion}.`,
       );
     }
     if (toHex(this.#need(metaKey('genesis'))) !== this.#genesisHash) {
@@ -112,7 +121,7 @@ export class Store {
     await inTurns(
       blocks,
       ({ leaves }) => 2 * leaves.length,
-      (block) => pushBlock(ops, block),
+      (block) => pushBlock(ops, block, this.#leaves),
     );
     const last = blocks.at(-1);
     if (last === undefined) return;
@@ -121,7 +130,9 @@ export class Store {
     ops.push(put(metaKey('tip'), numberBytes(last.header.height)));
     if (cosigned !== undefined) ops.push(put(metaKey('cosigned'), cosigned));
     if (journalRecords > 0) ops.push(put(metaKey('journal'), numberBytes(journalRecords)));
+    if (this.#version !== dataVersion) ops.push(put(metaKey('version'), numberBytes(dataVersion)));
     await this.#database.write(ops);
+    this.#version = dataVersion;
   }
 
   block(height: number): StoredBlock | undefined {
@@ -160,14 +171,42 @@ export class Store {
   body(from: number, to: number): Uint8Array {
     const envelopes: Uint8Array[] = [];
     for (let index = from; index < to; index += 1) {
-      const envelope = envelopeOfLeaf(this.#need(leafKey(index)));
+      const leaf = this.leaf(index);
+      if (leaf === undefined) throw damaged(`log entry ${index} is missing`);
+      const envelope = envelopeOfLeaf(leaf);
       if (envelope !== undefined) envelopes.push(envelope);
     }
     return encodeBody(envelopes);
   }
 
+  /** A view of what was read. */
   leaf(index: number): Uint8Array | undefined {
-    return this.#database.get(leafKey(index));
+    return this.#leaves.entry(index);
+  }
+
+  /** Those of whole blocks, as they are when the first one is read. */
+  async *leaves(from: number, to: number): AsyncGenerator<Uint8Array> {
+    const alone = this.#database.range(leafKey(from), leafKey(to))[Symbol.asyncIterator]();
+    const runs = this.#database.range(runKey(from), runKey(to))[Symbol.asyncIterator]();
+    try {
+      let [one, run] = await Promise.all([alone.next(), runs.next()]);
+      while (!one.done || !run.done) {
+        if (!one.done && (run.done || indexOfKey(one.value[0]) < indexOfKey(run.value[0]))) {
+          yield one.value[1];
+          one = await alone.next();
+        } else if (!run.done) {
+          yield* decodeRun(run.value[1]);
+          run = await runs.next();
+        }
+      }
+    } finally {
+      await Promise.all([alone.return?.(), runs.return?.()]);
+    }
+  }
+
+  /** Adds what takes entries away, whole groups of them (LeafRuns.drop). */
+  dropLeaves(ops: WriteOp[], from: number, end: number, keeps: (leaf: Uint8Array) => boolean): void {
+    this.#leaves.drop(ops, from, end, keeps);
   }
 
   /** Full ones. */
@@ -194,6 +233,7 @@ export class Store {
   /** Slices of pruning and the beginning of a store write what they like, in one batch, and may move the floor with it. */
   async write(ops: readonly WriteOp[], floor?: Floor): Promise<void> {
     await this.#database.write(ops);
+    this.#leaves.forget();
     if (floor !== undefined) this.#floor = floor;
   }
 
@@ -247,8 +287,15 @@ export class Store {
   async indexes(by: 'type' | 'account', name: string, from: number, limit: number): Promise<number[]> {
     const keyOf = by === 'type' ? typeKey : accountKey;
     const found: number[] = [];
-    for await (const [key] of this.#database.range(keyOf(name, from), keyOf(name, Number.MAX_SAFE_INTEGER), limit)) {
-      found.push(indexOfKey(key));
+    const take = (key: Uint8Array, value: Uint8Array): void => {
+      for (const index of indexesOf(key, value)) if (index >= from && found.length < limit) found.push(index);
+    };
+    // The list that begins before may reach beyond.
+    for await (const [key, value] of this.#database.range(keyOf(name, 0), keyOf(name, from), 1, true)) take(key, value);
+    const behind = this.#database.range(keyOf(name, from), keyOf(name, Number.MAX_SAFE_INTEGER), limit);
+    for await (const [key, value] of behind) {
+      take(key, value);
+      if (found.length >= limit) break;
     }
     return found;
   }
@@ -258,13 +305,20 @@ export class Store {
     const found: number[] = [];
     const keyOf = by === 'type' ? typeKey : audienceKey;
     const [from, to] = [keyOf(name, 0), keyOf(name, before)];
-    for await (const [key] of this.#database.range(from, to, limit, true)) found.push(indexOfKey(key));
+    for await (const [key, value] of this.#database.range(from, to, limit, true)) {
+      for (const index of indexesOf(key, value).reverse())
+        if (index < before && found.length < limit) found.push(index);
+      if (found.length >= limit) break;
+    }
     return found;
   }
 
-  /** Is there an entry for this log index? */
-  hasIndex(by: 'type' | 'account', name: string, index: number): boolean {
-    return this.#database.get((by === 'type' ? typeKey : accountKey)(name, index)) !== undefined;
+  /** Is this tx leaf found by its account? `first`: of the account in the same block. */
+  hasIndex(account: string, index: number, first: number): boolean {
+    const key = accountKey(account, first);
+    const list = this.#database.get(key);
+    if (list !== undefined && indexesOf(key, list).includes(index)) return true;
+    return this.#database.get(accountKey(account, index)) !== undefined;
   }
 
   /** As the last commit had it; 0 without one. */
@@ -333,22 +387,30 @@ function stateOps({ canonical }: StateWrites): WriteOp[] {
   });
 }
 
-function pushBlock(ops: WriteOp[], block: Executed): void {
+function pushBlock(ops: WriteOp[], block: Executed, runs: LeafRuns): void {
   const { header, headerBytes, blockId, transactions, outcomes, leaves, firstIndex, nextEpoch, epoch } = block;
   ops.push(put(blockKey(header.height), encodeCbor([headerBytes, transactions.length])));
   ops.push(put(blockIdKey(blockId), numberBytes(header.height)));
-  for (const [i, { bytes, type, audience }] of leaves.entries()) {
+  runs.push(
+    ops,
+    firstIndex,
+    leaves.map(({ bytes }) => bytes),
+  );
+  const types = new IndexLists(typeKey);
+  const accounts = new IndexLists(accountKey);
+  for (const [i, { type, audience }] of leaves.entries()) {
     const index = firstIndex + i;
-    ops.push(put(leafKey(index), bytes));
-    if (type !== 'tx' && type !== 'block') ops.push(put(typeKey(type, index), empty));
+    if (type !== 'tx' && type !== 'block') types.add(type, index);
     if (audience !== '') ops.push(put(audienceKey(audience, index), empty));
   }
   for (const [i, { txId, index, records, refused }] of outcomes.entries()) {
     const tx = transactions[i]?.tx;
     if (tx === undefined) continue;
     ops.push(put(txKey(txId), encodeCbor([header.height, index, records, tx.expires, refused ?? null])));
-    ops.push(put(accountKey(tx.account, index), empty));
+    accounts.add(tx.account, index);
   }
+  types.push(ops);
+  accounts.push(ops);
   ops.push(...stateOps(block.writes));
   if (nextEpoch === epoch) return;
   ops.push(put(epochKey(nextEpoch.epoch), encodeEpoch(nextEpoch)));

@@ -11,12 +11,14 @@ import { encodeUtf8 } from '../codec/utf8.ts';
  * | `i` block id | height |
  * | `e` epoch | CBOR [ruleset, parameters, validators]: every epoch so far |
  * | `k` epoch | height of its closing block |
- * | `l` index | the log entry's bytes; bodies are rebuilt from tx leaves, so a transaction is stored once |
+ * | `r` index | log entries from this index on, some of one block (leafRuns.ts); bodies are rebuilt from tx leaves, so a transaction is stored once |
+ * | `g` group | 256 bits: at which entries of this group of 256 runs begin |
+ * | `l` index | the bytes of a log entry that stands alone |
  * | `t` level, number | full tile, 8,192 bytes; the unfinished ones are made from the leaves at start. Shorter: the hashes that a tile had where a store from a snapshot begins (floor.ts) |
  * | `s` path | canonical JSON of the value in finalized state |
  * | `x` txId | CBOR [height, index, records, expires, refusal code or null]; also the duplicate window |
- * | `y` type, 0, index | empty: records by type |
- * | `a` account, 0, index | empty: tx leaves by account |
+ * | `y` type, 0, index | records by type: those of one block, from this index on (indexLists.ts) |
+ * | `a` account, 0, index | tx leaves by account, in the same way |
  * | `f` account, 0, index | empty: decisions about intents by the account that they are for |
  * | `m` name | one value: `version`, `genesis`, `tip` (height), `floor` (floor.ts), `cosigned`, `note/…` |
  */
@@ -62,6 +64,8 @@ export const blockIdKey = (blockId: string): Uint8Array => withBytes('i', fromHe
 export const epochKey = (epoch: number): Uint8Array => withNumber('e', epoch);
 export const closingKey = (epoch: number): Uint8Array => withNumber('k', epoch);
 export const leafKey = (index: number): Uint8Array => withNumber('l', index);
+export const runKey = (index: number): Uint8Array => withNumber('r', index);
+export const groupKey = (group: number): Uint8Array => withNumber('g', group);
 export const stateKeyOf = (path: string): Uint8Array => withBytes('s', encodeUtf8(path));
 export const txKey = (txId: string): Uint8Array => withBytes('x', fromHex(txId, 32));
 export const metaKey = (name: string): Uint8Array => withBytes('m', encodeUtf8(name));

@@ -46,11 +46,13 @@ t.test('each single entry that is gone, or has another bit, is noticed or matter
   t.equal(await refusal(() => openInMemory(genesis, disk)), '', 'whole');
   // Records by type are an index for readers that can be made again; a certificate of a block inside an epoch is proof for others.
   const harmless = new Set(['y', 'c']);
+  // Where runs begin beyond the last entry is read by nobody: the next commit says it anew (leafRuns.test.ts).
+  const lastGroup = entries.findLast(([key]) => key[0] === 0x67)?.[0];
   const missed: string[] = [];
   let tried = 0;
   for (const [at, [key, value]] of entries.entries()) {
     const kind = String.fromCharCode(key[0] ?? 0);
-    const many = kind === 'l' || kind === 'x' || kind === 'a' || kind === 'y' || kind === 's';
+    const many = kind === 'x' || kind === 's';
     if (many && at % 29 !== 0) continue;
     const name = Buffer.from(key)
       .toString('latin1')
@@ -62,7 +64,7 @@ t.test('each single entry that is gone, or has another bit, is noticed or matter
       await disk.database.write([to === undefined ? { type: 'del', key } : { type: 'put', key, value: to }]);
       const code = await refusal(() => openInMemory(genesis, disk));
       // Of a transaction's outcome only place and count are held against the log.
-      const outcome = kind === 'x' && to !== undefined;
+      const outcome = (kind === 'x' || key === lastGroup) && to !== undefined;
       if (code === '' && !harmless.has(kind) && !outcome)
         missed.push(`${to === undefined ? 'gone' : 'changed'}: ${name}`);
       if (code !== '' && !/^DATA_/.test(code)) missed.push(`${code}: ${name}`);
@@ -79,12 +81,13 @@ t.test('an old block is checked when it is asked for', async (t) => {
   const ledger = await openInMemory(genesis, disk);
   await fill(ledger, 3);
   for (let height = 1; height <= 3; height += 1) t.equal(ledger.checkStored(height), 121);
-  const [key, value] = (await entriesOf(disk.database)).filter(([each]) => each[0] === 0x6c)[130]!;
+  const [key, value] = (await entriesOf(disk.database)).find(([each]) => each[0] === 0x72 && each[8]! === 122)!;
   const changed = value.slice();
-  changed[20]! ^= 1;
+  // Behind the lengths of 32 entries the first of them begins.
+  changed[1 + 2 * 32 + 20]! ^= 1;
   await disk.database.write([{ type: 'put', key, value: changed }]);
   t.equal(ledger.checkStored(1), 121);
-  t.throws(() => ledger.checkStored(2), { code: 'DATA_DAMAGED', message: /log entry 130 of block 2/ });
+  t.throws(() => ledger.checkStored(2), { code: 'DATA_DAMAGED', message: /log entry 122 of block 2/ });
   await ledger.close();
 });
 
