@@ -14,6 +14,7 @@ import type { GossipService } from './gossip.ts';
 import type { KnownPeer } from './peers.ts';
 import type { Lane } from './types.ts';
 import { weftYamux } from './yamux/muxer.ts';
+import { type DirectStream, YamuxStream } from './yamux/stream.ts';
 
 /** libp2p, reduced to what the lanes and gossip need. Nothing else of the network touches it. */
 export type HostOptions = {
@@ -26,7 +27,7 @@ export type HostOptions = {
 export type HostModules = {
   /** The gater: may a connection in this direction exist with this peer? Asked again for every connection. */
   readonly permits: (peerId: string, direction: 'inbound' | 'outbound') => boolean;
-  readonly onLaneStream: (lane: Lane, stream: Stream, connection: Connection) => void;
+  readonly onLaneStream: (lane: Lane, stream: DirectStream, connection: Connection) => void;
   readonly gossip: GossipService;
 };
 
@@ -91,7 +92,7 @@ export class Host {
     for (const lane of ['urgent', 'bulk'] as const) {
       await libp2p.handle(
         laneProtocol(options.chain, lane),
-        (stream, connection) => modules.onLaneStream(lane, stream, connection),
+        (stream, connection) => modules.onLaneStream(lane, direct(stream), connection),
         { maxInboundStreams: 2, maxOutboundStreams: 2 },
       );
     }
@@ -125,13 +126,13 @@ export class Host {
    * connection. Rejects when the peer cannot be reached, is somebody else, or refuses.
    * @throws WeftError NET_CUT: the connection was there and ended before it carried anything
    */
-  async dial(peer: KnownPeer, lane: Lane): Promise<{ stream: Stream; connection: Connection }> {
+  async dial(peer: KnownPeer, lane: Lane): Promise<{ stream: DirectStream; connection: Connection }> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#options.dialTimeoutMs)]);
     const connection = await this.#libp2p.dial([...peer.addresses] as Multiaddr[], { force: true, signal });
     try {
       const protocol = laneProtocol(this.#options.chain, lane);
       const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 2 });
-      return { stream, connection };
+      return { stream: direct(stream), connection };
     } catch (error) {
       connection.abort(error instanceof Error ? error : new Error('no stream'));
       const why = error instanceof Error ? error.message : String(error);
@@ -163,4 +164,10 @@ export class Host {
       oldest.abort(new Error('too many connections'));
     }
   }
+}
+
+/** Every stream is our muxer's; this only says so to the compiler. */
+function direct(stream: Stream): DirectStream {
+  if (stream instanceof YamuxStream) return stream;
+  throw new WeftError('NET_CUT', 'a stream of another muxer');
 }

@@ -1,4 +1,4 @@
-import type { Connection, Stream } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import { WeftError } from '../codec/error.ts';
 import { publicKeyOf } from '../crypto/ed25519.ts';
 import { Gossip, type GossipService, gossipService, newGossipCounters } from './gossip.ts';
@@ -39,6 +39,7 @@ import type {
   Role,
   SendHint,
 } from './types.ts';
+import type { DirectStream } from './yamux/stream.ts';
 
 /** Starts the network. See `CreateNetwork` for the errors. */
 export const createNetwork: CreateNetwork = async (options, modules) => {
@@ -305,14 +306,14 @@ class LaneNetwork implements Network {
     }
   }
 
-  #onLaneStream(lane: Lane, stream: Stream, connection: Connection): void {
+  #onLaneStream(lane: Lane, stream: DirectStream, connection: Connection): void {
     const peer = this.#peers.withId(connection.remotePeer.toString());
     const lanes = peer === undefined ? undefined : this.#lanes.get(peer.name);
     if (lanes === undefined || this.#closing !== undefined) connection.abort(new Error('not permitted'));
     else lanes.accept(lane, stream, connection);
   }
 
-  #makeLink(lanes: PeerLanes, lane: Lane, stream: Stream, connection: Connection): LaneLink {
+  #makeLink(lanes: PeerLanes, lane: Lane, stream: DirectStream, connection: Connection): LaneLink {
     const { name } = lanes.peer;
     // On every lane: a peer that is an epoch apart may take another one for the primary lane of the pair.
     let hello = this.#guard('hello', () => this.#modules.handlers.hello(name), new Uint8Array(0));
@@ -337,7 +338,7 @@ class LaneNetwork implements Network {
   #onOpen(lanes: PeerLanes, link: LaneLink, hello: Uint8Array): boolean {
     const { log, handlers } = this.#modules;
     log.debug({ peer: link.peer, lane: link.lane, encryption: link.connection.encryption }, 'lane open');
-    this.#heard(link.peer, true);
+    this.#heard(link.peer);
     if (link.lane === 'bulk') this.#gossipService.meet(link.connection);
     if (lanes.peer.primary !== link.lane) return true;
     this.#up.set(link.peer, link);
@@ -362,7 +363,7 @@ class LaneNetwork implements Network {
 
   /** False = no honest node sends this. */
   #onMessage(lanes: PeerLanes, link: LaneLink, kind: number, payload: Uint8Array): boolean {
-    this.#heard(link.peer, true);
+    this.#heard(link.peer);
     if (kind === answerKind) return this.#onAnswer(lanes, link, payload);
     const cost = kind === relayKind || kind === relayedKind ? relayCost : 1;
     if (!lanes.take(link.lane, cost)) {
@@ -380,7 +381,12 @@ class LaneNetwork implements Network {
 
   #deliver(link: LaneLink, signer: string, relayed: boolean, kind: number, payload: Uint8Array): boolean {
     const frame = { peer: link.peer, signer, relayed, lane: link.lane, kind, payload };
-    return this.#guard<FrameVerdict>('onFrame', () => this.#modules.handlers.onFrame(frame), undefined) !== 'invalid';
+    try {
+      return this.#modules.handlers.onFrame(frame) !== 'invalid';
+    } catch (error) {
+      this.#failed('onFrame', error);
+      return true;
+    }
   }
 
   #onPing(link: LaneLink, payload: Uint8Array): boolean {
@@ -407,15 +413,15 @@ class LaneNetwork implements Network {
     }
   }
 
-  #heard(peer: string, direct: boolean): void {
-    if (direct) this.#presence.direct(peer, now());
-    this.#tellHeard(peer);
+  #heard(peer: string): void {
+    const nowMs = now();
+    this.#presence.direct(peer, nowMs);
+    this.#tellHeard(peer, nowMs);
   }
 
-  #tellHeard(name: string): void {
-    if (this.#modules.handlers.onHeard === undefined || this.#peers.named(name)?.role !== 'validator') return;
-    const nowMs = now();
+  #tellHeard(name: string, nowMs: number = now()): void {
     if (nowMs - (this.#heardAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < this.#timings.pingMs / 2) return;
+    if (this.#modules.handlers.onHeard === undefined || this.#peers.named(name)?.role !== 'validator') return;
     this.#heardAtMs.set(name, nowMs);
     this.#guard('onHeard', () => this.#modules.handlers.onHeard?.(name), undefined);
   }

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { Connection, Stream } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import t from 'tap';
 import { gossipService } from '../../src/net/gossip.ts';
 import { Host, laneProtocol } from '../../src/net/host.ts';
@@ -29,6 +29,7 @@ import {
 import { LaneLink } from '../../src/net/lanes/link.ts';
 import { defaultLimits } from '../../src/net/limits.ts';
 import { PeerSet } from '../../src/net/peers.ts';
+import type { DirectStream } from '../../src/net/yamux/stream.ts';
 import { bytes, chain, closeAll, entry, introduce, orderedSeeds, startMember, until } from './harness.ts';
 
 const rounds = 10_000;
@@ -102,9 +103,34 @@ t.test('the reader finds the same frames however the bytes are cut', async (t) =
   );
 });
 
+t.test('a payload that is kept holds no more than a few times its size', async (t) => {
+  for (const [length, others] of [
+    [10, 3],
+    [10, 2000],
+    [5000, 2],
+    [60_000, 2],
+  ] as const) {
+    const bytes = Buffer.concat(Array.from({ length: others }, () => frame(1, randomBytes(length))));
+    const chunk = Buffer.allocUnsafeSlow(bytes.length);
+    bytes.copy(chunk);
+    const kept: Uint8Array[] = [];
+    new FrameReader().push(chunk, ({ payload }) => kept.push(payload) > 0);
+    t.equal(kept.length, others);
+    t.ok(kept.every(({ buffer }) => buffer.byteLength <= Math.max(4096, 4 * length)));
+  }
+});
+
 /** Enough of a stream and a connection for a link: bytes go in by `receive`. */
 function fakeLink(lane: 'urgent' | 'bulk') {
-  const stream = Object.assign(new EventTarget(), { status: 'open', writableNeedsDrain: false, send: () => true });
+  let receive = (_: Uint8Array): void => {};
+  const stream = Object.assign(new EventTarget(), {
+    status: 'open',
+    writableNeedsDrain: false,
+    sendRoomy: () => true,
+    takeBytes: (take: typeof receive) => {
+      receive = take;
+    },
+  });
   let aborted = 0;
   const connection = Object.assign(new EventTarget(), { status: 'open', abort: () => aborted++ });
   const messages: { kind: number; length: number }[] = [];
@@ -117,7 +143,7 @@ function fakeLink(lane: 'urgent' | 'bulk') {
       hello: new Uint8Array(0),
     },
     {
-      stream: stream as unknown as Stream,
+      stream: stream as unknown as DirectStream,
       connection: connection as unknown as Connection,
       counters: {
         bytesIn: 0,
@@ -140,10 +166,13 @@ function fakeLink(lane: 'urgent' | 'bulk') {
     },
   );
   link.start();
-  const receive = (data: Uint8Array): void => {
-    stream.dispatchEvent(Object.assign(new Event('message'), { data }));
+  return {
+    link,
+    receive: (data: Uint8Array): void => receive(data),
+    messages,
+    ended: () => ended,
+    aborted: () => aborted,
   };
-  return { link, receive, messages, ended: () => ended, aborted: () => aborted };
 }
 
 t.test('a link takes any bytes: it delivers, waits or closes once', async (t) => {

@@ -75,49 +75,66 @@ function byteAt(bytes: Uint8Array, offset: number): number {
   return bytes[offset] ?? 0;
 }
 
+/** A payload is a view of the bytes that came while those are few, or mostly it: above, a small vote would hold them all. */
+const viewedBytesMax = 4 * 1024;
+const viewedShare = 4;
+
 /**
- * Cuts the stream's bytes into frames. A frame's payload is a copy, so that a small vote that somebody keeps does not
- * hold a whole network buffer. Holds at most one incomplete frame.
+ * Cuts the stream's bytes into frames. Holds at most one incomplete frame, for which there is room once its length is known
+ * to be within bounds. Nobody writes to a payload afterwards; it may share its memory with others that came at once.
  */
 export class FrameReader {
-  #rest: Uint8Array = new Uint8Array(0);
-  #restBytes = 0;
+  readonly #head = new Uint8Array(headerBytes);
+  #headHas = 0;
+  #body: Buffer | undefined;
+  #bodyHas = 0;
 
   /** Calls `onFrame` for each complete frame until it answers false. False = malformed (a length of 0 or above the bound). */
   push(bytes: Uint8Array, onFrame: (frame: RawFrame) => boolean): boolean {
-    let data = bytes;
-    if (this.#restBytes > 0) {
-      this.#append(bytes);
-      data = this.#rest.subarray(0, this.#restBytes);
-    }
     let offset = 0;
-    while (data.length - offset >= 4) {
-      const length = readU32(data, offset);
-      if (length === 0 || length > frameBytesMax) return false;
-      if (data.length - offset < 4 + length) break;
-      const frame = { kind: byteAt(data, offset + 4), payload: data.slice(offset + headerBytes, offset + 4 + length) };
-      offset += 4 + length;
-      if (!onFrame(frame)) return true;
+    while (offset < bytes.length) {
+      if (this.#body === undefined && this.#headHas === 0 && bytes.length - offset >= headerBytes) {
+        const length = readU32(bytes, offset);
+        if (length === 0 || length > frameBytesMax) return false;
+        const end = offset + 4 + length;
+        if (end <= bytes.length) {
+          const payload = keepable(bytes, offset + headerBytes, end);
+          const kind = byteAt(bytes, offset + 4);
+          offset = end;
+          if (!onFrame({ kind, payload })) return true;
+          continue;
+        }
+      }
+      if (this.#body === undefined) {
+        while (this.#headHas < headerBytes && offset < bytes.length)
+          this.#head[this.#headHas++] = byteAt(bytes, offset++);
+        if (this.#headHas < 4) return true;
+        const length = readU32(this.#head, 0);
+        if (length === 0 || length > frameBytesMax) return false;
+        if (this.#headHas < headerBytes) return true;
+        this.#body = Buffer.allocUnsafeSlow(length - 1);
+        this.#bodyHas = 0;
+      }
+      const body = this.#body;
+      const end = Math.min(bytes.length, offset + body.length - this.#bodyHas);
+      body.set(bytes.subarray(offset, end), this.#bodyHas);
+      this.#bodyHas += end - offset;
+      offset = end;
+      if (this.#bodyHas < body.length) return true;
+      this.#body = undefined;
+      this.#headHas = 0;
+      if (!onFrame({ kind: byteAt(this.#head, 4), payload: body })) return true;
     }
-    const rest = data.subarray(offset);
-    if (this.#restBytes > 0) {
-      this.#rest.copyWithin(0, offset, this.#restBytes);
-      this.#restBytes = rest.length;
-    } else if (rest.length > 0) this.#append(rest);
-    if (this.#restBytes === 0) this.#rest = new Uint8Array(0);
     return true;
   }
+}
 
-  #append(bytes: Uint8Array): void {
-    const needed = this.#restBytes + bytes.length;
-    if (needed > this.#rest.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.#rest.length));
-      larger.set(this.#rest.subarray(0, this.#restBytes));
-      this.#rest = larger;
-    }
-    this.#rest.set(bytes, this.#restBytes);
-    this.#restBytes = needed;
-  }
+function keepable(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const held = bytes.buffer.byteLength;
+  if (held <= viewedBytesMax || (to - from) * viewedShare >= held) return bytes.subarray(from, to);
+  const copy = Buffer.allocUnsafeSlow(to - from);
+  copy.set(bytes.subarray(from, to));
+  return copy;
 }
 
 export type Preface = { readonly messageBytesMax: number; readonly hello: Uint8Array };

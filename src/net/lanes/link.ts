@@ -1,5 +1,6 @@
-import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import type { Lane, NetworkLimits, SendHint } from '../types.ts';
+import { type DirectStream, roomBytes } from '../yamux/stream.ts';
 import {
   answerKind,
   decodePreface,
@@ -38,7 +39,7 @@ export type LinkOptions = {
 };
 
 export type LinkModules = {
-  readonly stream: Stream;
+  readonly stream: DirectStream;
   readonly connection: Connection;
   readonly counters: LaneCounters;
   readonly nowMs: () => number;
@@ -64,7 +65,7 @@ export class LaneLink {
   readonly openedMs: number;
   readonly #options: LinkOptions;
   readonly #modules: LinkModules;
-  readonly #stream: Stream;
+  readonly #stream: DirectStream;
   readonly #reader = new FrameReader();
   readonly #queue: LaneQueue;
   #lastByteMs: number;
@@ -72,6 +73,16 @@ export class LaneLink {
   #peerMessageBytesMax = 0;
   #flushing = false;
   #blocked = false;
+  readonly #flushNow = (): void => {
+    this.#flushing = false;
+    this.#flush();
+  };
+  /** Ticks that are asked for in a microtask come after all of those. */
+  readonly #flushSoon = (): void => process.nextTick(this.#flushNow);
+  readonly #takeFrame = (frame: RawFrame): boolean => {
+    if (!this.#onFrame(frame)) this.misbehaved(`frame of kind ${frame.kind} refused`);
+    return !this.isClosed;
+  };
   /** A message above one frame of which a part has gone out already. */
   #sending: { readonly payload: Uint8Array; offset: number } | undefined;
   #receiving:
@@ -96,7 +107,7 @@ export class LaneLink {
   /** Attaches to the stream and sends the preface. Apart from the constructor, so that the owner has the link in hand first. */
   start(): void {
     const stream = this.#stream;
-    stream.addEventListener('message', (event: StreamMessageEvent) => this.#onBytes(event.data));
+    stream.takeBytes((bytes) => this.#onBytes(bytes));
     stream.addEventListener('drain', () => {
       this.#blocked = false;
       this.#flush();
@@ -110,9 +121,7 @@ export class LaneLink {
     }
     const { limits, hello } = this.#options;
     const preface = encodePreface({ messageBytesMax: limits.messageBytesMax, hello });
-    const frame = new Uint8Array(frameLength(preface.length));
-    writeFrame(frame, 0, prefaceKind, preface);
-    this.#write(frame);
+    this.#write(oneFrame(prefaceKind, preface));
   }
 
   get isOpen(): boolean {
@@ -139,11 +148,10 @@ export class LaneLink {
     this.#modules.counters.overflowDropped += this.#queue.dropped - before;
     if (!this.#flushing && !this.#blocked) {
       this.#flushing = true;
-      // At the end of this turn: what one step of the engine sends becomes one write.
-      queueMicrotask(() => {
-        this.#flushing = false;
-        this.#flush();
-      });
+      // What one step of the engine sends becomes one write, also when it sends in several microtasks; on the bulk lane what
+      // all steps of one turn of the event loop send.
+      if (this.lane === 'bulk') setImmediate(this.#flushNow);
+      else queueMicrotask(this.#flushSoon);
     }
     return kept;
   }
@@ -189,16 +197,11 @@ export class LaneLink {
     this.#modules.onClosed(this, reason, misbehaved);
   }
 
-  #onBytes(data: Uint8Array | { subarray(): Uint8Array }): void {
+  #onBytes(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
-    const bytes = data instanceof Uint8Array ? data : data.subarray();
     this.#lastByteMs = this.#modules.nowMs();
     this.#modules.counters.bytesIn += bytes.length;
-    const wellFormed = this.#reader.push(bytes, (frame) => {
-      if (!this.#onFrame(frame)) this.misbehaved(`frame of kind ${frame.kind} refused`);
-      return !this.isClosed;
-    });
-    if (!wellFormed) this.misbehaved('frame length out of bounds');
+    if (!this.#reader.push(bytes, this.#takeFrame)) this.misbehaved('frame length out of bounds');
   }
 
   #onFrame(frame: RawFrame): boolean {
@@ -256,17 +259,18 @@ export class LaneLink {
     }
   }
 
-  #write(bytes: Uint8Array): void {
+  /** Frames behind room for the stream's own head. */
+  #write(buffer: Buffer): void {
     try {
-      this.#modules.counters.bytesOut += bytes.length;
+      this.#modules.counters.bytesOut += buffer.length - roomBytes;
       // False = taken, but wait for `drain` with the next one.
-      if (!this.#stream.send(bytes)) this.#blocked = true;
+      if (!this.#stream.sendRoomy(buffer)) this.#blocked = true;
     } catch (error) {
       this.close(error instanceof Error ? error.message : 'stream refused to send');
     }
   }
 
-  #nextBatch(): Uint8Array | undefined {
+  #nextBatch(): Buffer | undefined {
     if (this.#sending !== undefined) return this.#nextPart(this.#sending);
     const first = this.#queue.peek();
     if (first === undefined) return undefined;
@@ -274,6 +278,11 @@ export class LaneLink {
       this.#queue.shift();
       this.#modules.counters.messagesOut++;
       return this.#head(first);
+    }
+    if (this.#queue.length === 1) {
+      this.#queue.shift();
+      this.#modules.counters.messagesOut++;
+      return oneFrame(first.kind, first.payload);
     }
     const items: Queued[] = [];
     let size = 0;
@@ -285,8 +294,8 @@ export class LaneLink {
       items.push(item);
       size += length;
     }
-    const batch = new Uint8Array(size);
-    let offset = 0;
+    const batch = Buffer.allocUnsafe(roomBytes + size);
+    let offset = roomBytes;
     for (const item of items) offset = writeFrame(batch, offset, item.kind, item.payload);
     this.#modules.counters.messagesOut += items.length;
     return batch;
@@ -297,25 +306,27 @@ export class LaneLink {
     return kind > ownerKindMax ? 256 : 0;
   }
 
-  #head(item: Queued): Uint8Array {
+  #head(item: Queued): Buffer {
     const partBytes = this.#options.limits.framePayloadBytesMax;
     const payload = new Uint8Array(5 + partBytes);
     writeU32(payload, 0, item.payload.length);
     payload[4] = item.kind;
     payload.set(item.payload.subarray(0, partBytes), 5);
     this.#sending = { payload: item.payload, offset: partBytes };
-    const frame = new Uint8Array(frameLength(payload.length));
-    writeFrame(frame, 0, headKind, payload);
-    return frame;
+    return oneFrame(headKind, payload);
   }
 
-  #nextPart(sending: { readonly payload: Uint8Array; offset: number }): Uint8Array {
+  #nextPart(sending: { readonly payload: Uint8Array; offset: number }): Buffer {
     const end = Math.min(sending.payload.length, sending.offset + this.#options.limits.framePayloadBytesMax);
     const part = sending.payload.subarray(sending.offset, end);
     sending.offset = end;
     if (end === sending.payload.length) this.#sending = undefined;
-    const frame = new Uint8Array(frameLength(part.length));
-    writeFrame(frame, 0, partKind, part);
-    return frame;
+    return oneFrame(partKind, part);
   }
+}
+
+function oneFrame(kind: number, payload: Uint8Array): Buffer {
+  const buffer = Buffer.allocUnsafe(roomBytes + frameLength(payload.length));
+  writeFrame(buffer, roomBytes, kind, payload);
+  return buffer;
 }

@@ -1,7 +1,8 @@
-import type { Connection, Stream } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import { codeOf } from '../../codec/error.ts';
 import type { KnownPeer } from '../peers.ts';
 import type { Lane, NetworkLimits, NetworkLog, NetworkTimings } from '../types.ts';
+import type { DirectStream } from '../yamux/stream.ts';
 import { Doubt } from './doubt.ts';
 import type { LaneLink } from './link.ts';
 import { Backoff, Budget, Penalty } from './pace.ts';
@@ -17,9 +18,9 @@ export type PeerLanesOptions = { readonly limits: NetworkLimits; readonly timing
 export type PeerLanesModules = {
   readonly log: NetworkLog;
   readonly nowMs: () => number;
-  readonly dial: (peer: KnownPeer, lane: Lane) => Promise<{ stream: Stream; connection: Connection }>;
+  readonly dial: (peer: KnownPeer, lane: Lane) => Promise<{ stream: DirectStream; connection: Connection }>;
   /** Makes the link; it reports its end through `PeerLanes.ended`. */
-  readonly makeLink: (lanes: PeerLanes, lane: Lane, stream: Stream, connection: Connection) => LaneLink;
+  readonly makeLink: (lanes: PeerLanes, lane: Lane, stream: DirectStream, connection: Connection) => LaneLink;
 };
 
 type Slot = {
@@ -94,7 +95,7 @@ export class PeerLanes {
   }
 
   /** An inbound lane stream. Refused (and its connection cut) when this peer may not open it now. */
-  accept(lane: Lane, stream: Stream, connection: Connection): void {
+  accept(lane: Lane, stream: DirectStream, connection: Connection): void {
     const slot = this.#slots.get(lane);
     const refusal =
       this.#stopped || slot === undefined
@@ -140,7 +141,7 @@ export class PeerLanes {
     for (const link of this.links()) link.close(reason);
   }
 
-  #install(slot: Slot, lane: Lane, stream: Stream, connection: Connection): void {
+  #install(slot: Slot, lane: Lane, stream: DirectStream, connection: Connection): void {
     const older = slot.link;
     const link = this.#modules.makeLink(this, lane, stream, connection);
     slot.link = link;
