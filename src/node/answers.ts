@@ -34,7 +34,7 @@ export type AnswersModules = {
   readonly closing: (epoch: number) => string | undefined;
   readonly isValidator: (peer: string) => boolean;
   /** Throws when too much comes from clients at present. */
-  readonly checkLoad: () => void;
+  readonly checkLoad: (envelope: Uint8Array) => void;
   readonly log: Log;
 };
 
@@ -113,7 +113,7 @@ export class Answers {
         try {
           // An observer counts on us to bring it to the others; a validator does that itself.
           const own = !this.#modules.isValidator(peer);
-          if (own) this.#modules.checkLoad();
+          if (own) this.#modules.checkLoad(payload);
           const { status } = await admission.submit(payload, own);
           return encodeSubmitAnswer({ verdict: 'ok', status });
         } catch (error) {

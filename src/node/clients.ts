@@ -2,6 +2,7 @@ import { WeftError } from '../codec/error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { TxStatus } from './api.ts';
+import { accountOfBytes } from './claimedAccount.ts';
 import type { Fates } from './fates.ts';
 import type { Mempool } from './mempool.ts';
 import type { Overload } from './overload.ts';
@@ -38,7 +39,7 @@ export class Clients {
   async submit(envelope: Uint8Array): Promise<TxStatus> {
     const { checkTakes, overload } = this.#modules;
     checkTakes();
-    overload.check();
+    overload.check(() => accountOfBytes(envelope));
     return this.submitOwn(envelope);
   }
 

@@ -48,6 +48,16 @@ export class Mempool {
     return this.#bytes;
   }
 
+  /** Accounts of which something is pending. */
+  get accounts(): number {
+    return this.#accounts.size;
+  }
+
+  /** Pending transactions of one account. */
+  pendingOf(account: string): number {
+    return this.#accounts.get(account)?.size ?? 0;
+  }
+
   has(envelopeId: string): boolean {
     return this.#entries.has(envelopeId);
   }

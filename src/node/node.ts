@@ -16,6 +16,7 @@ import { Admission } from './admission.ts';
 import { Answers, questionBytesMax } from './answers.ts';
 import type { NodeApi } from './api.ts';
 import { Batches } from './batches.ts';
+import { accountOfBytes } from './claimedAccount.ts';
 import { Clients } from './clients.ts';
 import { Closing } from './closing.ts';
 import type { Config } from './config.ts';
@@ -228,7 +229,7 @@ export class WeftNode {
     );
     const overload = new Overload({
       loop: options.loop ?? { ms: 0, lastMs: 0 },
-      pending: () => mempool.size,
+      pool: mempool,
       monotonicMs,
     });
     this.#answers = new Answers({
@@ -239,7 +240,7 @@ export class WeftNode {
       checkpoint: () => this.#runtime.cosigner.published,
       closing: (epoch) => this.#closing.note(epoch),
       isValidator: (peer) => this.#isValidator(peer),
-      checkLoad: () => overload.check(),
+      checkLoad: (envelope) => overload.check(() => accountOfBytes(envelope)),
       log,
     });
     this.#duties = new Duties({

@@ -1,5 +1,6 @@
 import { WeftError } from '../codec/error.ts';
 import type { LoopDelay } from './loopDelay.ts';
+import type { Mempool } from './mempool.ts';
 
 /**
  * Takes from clients what this node can bring through, and no more: a transaction that is taken in above that costs all validators
@@ -12,7 +13,7 @@ import type { LoopDelay } from './loopDelay.ts';
 export type OverloadModules = {
   readonly loop: Pick<LoopDelay, 'ms' | 'lastMs'>;
   /** Transactions that are admitted and not final. */
-  readonly pending: () => number;
+  readonly pool: Pick<Mempool, 'size' | 'accounts' | 'pendingOf'>;
   readonly monotonicMs: () => number;
 };
 
@@ -61,30 +62,36 @@ export class Overload {
     return this.#modules.loop.lastMs;
   }
 
-  /** Share of what clients send that is refused at present, from 0 to 1. */
+  /** Share of what clients send that is refused at present, from 0 to 1; of an account with less than its part, less. */
   get share(): number {
-    return this.#shareAt(this.delayMs);
+    return this.#share(this.delayMs, () => undefined);
   }
 
-  #shareAt(delayMs: number): number {
-    const { delayFromMs, delayToMs, pendingMin, pendingMs } = overloadLimits;
-    const { pending, monotonicMs } = this.#modules;
+  #share(delayMs: number, claimed: () => string | undefined): number {
+    const { delayFromMs, delayToMs } = overloadLimits;
     const late = (delayMs - delayFromMs) / (delayToMs - delayFromMs);
-    const waiting = pending();
-    // Half of the least number is always fine; the rate is only looked at above it.
-    const room =
-      waiting * 2 <= pendingMin ? 0 : Math.max(pendingMin, (this.#finalAt(monotonicMs()) / rateMs) * pendingMs);
-    const full = room === 0 ? 0 : (2 * waiting) / room - 1;
-    return Math.min(1, Math.max(0, late, full));
+    return Math.min(1, Math.max(0, late, this.#full(claimed)));
   }
 
-  /** @throws WeftError RPC_BUSY with `details.retryAfterMs` */
-  check(): void {
-    const share = this.#shareAt(this.#modules.loop.ms);
-    if (share === 0) {
-      this.#owed = 0;
-      return;
-    }
+  #full(claimed: () => string | undefined): number {
+    const { pendingMin, pendingMs } = overloadLimits;
+    const { pool, monotonicMs } = this.#modules;
+    // Half of the least number is always fine; the rate is only looked at above it.
+    if (pool.size * 2 <= pendingMin) return 0;
+    const room = Math.max(pendingMin, (this.#finalAt(monotonicMs()) / rateMs) * pendingMs);
+    const account = claimed();
+    // Who fills the pool is refused first: an account with fewer than others have on average is not, up to twice the room.
+    const within = account !== undefined && pool.pendingOf(account) * pool.accounts < pool.size;
+    return within ? pool.size / room - 1 : (2 * pool.size) / room - 1;
+  }
+
+  /**
+   * @param claimed the account that the transaction names
+   * @throws WeftError RPC_BUSY with `details.retryAfterMs`
+   */
+  check(claimed: () => string | undefined): void {
+    const share = this.#share(this.#modules.loop.ms, claimed);
+    if (share === 0) return;
     this.#owed += share;
     if (this.#owed < 1) return;
     this.#owed -= 1;

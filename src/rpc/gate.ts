@@ -1,7 +1,7 @@
 import { WeftError } from '../codec/error.ts';
 import type { NodeApi } from '../node/api.ts';
+import { accountOf } from '../node/claimedAccount.ts';
 import type { RpcConfig } from '../node/config.ts';
-import { accountOf } from './account.ts';
 import { toRpcError } from './errors.ts';
 import type { Dispatch } from './jsonRpc.ts';
 import { RateLimit } from './limits.ts';

@@ -6,7 +6,7 @@ import { LoopDelay } from '../../src/node/loopDelay.ts';
 import { Overload, overloadLimits } from '../../src/node/overload.ts';
 import { Submissions } from '../../src/node/submissions.ts';
 
-type Given = { delayMs: number; pending: number; now: number };
+type Given = { delayMs: number; pending: number; now: number; accounts?: number; ofAccount?: number };
 
 function overloadOf(given: Given): Overload {
   return new Overload({
@@ -18,7 +18,15 @@ function overloadOf(given: Given): Overload {
         return given.delayMs;
       },
     },
-    pending: () => given.pending,
+    pool: {
+      get size() {
+        return given.pending;
+      },
+      get accounts() {
+        return given.accounts ?? 1;
+      },
+      pendingOf: () => given.ofAccount ?? given.pending,
+    },
     monotonicMs: () => given.now,
   });
 }
@@ -28,7 +36,7 @@ function taken(overload: Overload, of = 100): number {
   let count = 0;
   for (let i = 0; i < of; i += 1) {
     try {
-      overload.check();
+      overload.check(() => 'account');
       count += 1;
     } catch (error) {
       if (!(error instanceof WeftError) || error.code !== 'RPC_BUSY') throw error;
@@ -51,7 +59,7 @@ t.test('a late event loop refuses a share that grows with its delay', async (t) 
   given.delayMs = 10 * delayToMs;
   t.equal(taken(overload), 0);
   t.equal(overload.refused, 250);
-  t.throws(() => overload.check(), { code: 'RPC_BUSY', details: { retryAfterMs: 2000 } });
+  t.throws(() => overload.check(() => undefined), { code: 'RPC_BUSY', details: { retryAfterMs: 2000 } });
   given.delayMs = 0;
   t.equal(taken(overload), 100, 'and is over when the loop is');
 });
@@ -70,6 +78,24 @@ t.test('what waits is held against what became final lately', async (t) => {
   t.ok(taken(overload) > 30 && taken(overload) < 70);
   given.now += 20_000;
   t.equal(taken(overload), 0, 'long ago counts no more');
+});
+
+t.test('who fills the pool is refused first', async (t) => {
+  const given: Given = { delayMs: 0, pending: overloadLimits.pendingMin, now: 0, accounts: 4, ofAccount: 10 };
+  const overload = overloadOf(given);
+  t.equal(taken(overload), 100, 'an account with less than its part');
+  given.ofAccount = 3 * 512;
+  t.equal(taken(overload), 0, 'the one that has most of it');
+  given.ofAccount = 512;
+  t.equal(taken(overload), 0, 'equal ones are equal');
+  given.ofAccount = 10;
+  given.pending *= 1.5;
+  t.equal(taken(overload), 50, 'many small ones are an overload, too');
+  given.pending *= 2;
+  t.equal(taken(overload), 0);
+  given.pending = 0;
+  given.delayMs = 1000;
+  t.equal(taken(overload), 0, 'a loop that is late is late for everybody');
 });
 
 t.test('the delay of the loop: measured while asked, long turns weigh as much as they are long', async (t) => {

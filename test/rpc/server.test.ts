@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
+import { accountOf, accountOfBytes } from '../../src/node/claimedAccount.ts';
 import { rpcConfig } from '../../src/node/config.ts';
-import { accountOf } from '../../src/rpc/account.ts';
 import { clientKey, RateLimit } from '../../src/rpc/limits.ts';
 import { Pending } from '../../src/rpc/pending.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
@@ -130,6 +130,10 @@ t.test('limits: body, content type, origin, rate by address, rate by account', a
   t.equal(await submit('other', 1), undefined, 'others are not held back');
   t.equal(accountOf(envelopeOf('a.b', 1)), 'a.b');
   t.equal(accountOf('{"payload":"!"}'), undefined);
+  const long = `{"chain":"c","account":"a.b","body":"${'x'.repeat(900)}"}`;
+  const bytes = Buffer.from(`{"payload":"${Buffer.from(long).toString('base64')}","payloadType":"x"}`);
+  t.equal(accountOfBytes(new Uint8Array(bytes)), 'a.b');
+  t.equal(accountOfBytes(new Uint8Array()), undefined);
   const claims = (text: string): string | undefined =>
     accountOf(`{"payload":"${Buffer.from(text).toString('base64')}","payloadType":"x"}`);
   t.equal(claims('{"chain":"c","account":"a.b","type":"x","body":{"text":"'.concat('x'.repeat(300), '"}}')), 'a.b');
