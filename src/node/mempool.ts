@@ -31,10 +31,12 @@ export class Mempool {
   /** By envelopeId. Insertion order is arrival order. */
   readonly #entries = new Map<string, MempoolEntry>();
   /** By txId: one envelope of a transaction is enough, whatever signatures others put around the same body. */
-  readonly #byTx = new Map<string, string>();
-  /** Account → its envelope ids in arrival order. The map's own order is the turn order. */
-  readonly #accounts = new Map<string, Set<string>>();
+  readonly #byTx = new Map<string, MempoolEntry>();
+  /** Account → its entries in arrival order. The map's own order is the turn order. */
+  readonly #accounts = new Map<string, Set<MempoolEntry>>();
   #bytes = 0;
+  /** Nothing here expires before that: each block asks, and a backlog is long. */
+  #earliest = Number.POSITIVE_INFINITY;
 
   constructor(options: MempoolOptions = defaultMempoolOptions) {
     this.#options = options;
@@ -75,18 +77,20 @@ export class Mempool {
    * @throws WeftError MEMPOOL_FULL, MEMPOOL_ACCOUNT_FULL (`details.retryAfterMs` says when to try again)
    */
   add(prepared: PreparedTx, arrivedMs: number, own: boolean): boolean {
-    const { envelopeId, txId, account, envelope } = prepared.tx;
+    const { envelopeId, txId, account, envelope, expires } = prepared.tx;
     if (this.#byTx.has(txId)) return false;
     this.checkRoom(account, envelope.length);
-    let ids = this.#accounts.get(account);
-    if (ids === undefined) {
-      ids = new Set();
-      this.#accounts.set(account, ids);
+    let entries = this.#accounts.get(account);
+    if (entries === undefined) {
+      entries = new Set();
+      this.#accounts.set(account, entries);
     }
-    ids.add(envelopeId);
-    this.#entries.set(envelopeId, { prepared, arrivedMs, own });
-    this.#byTx.set(txId, envelopeId);
+    const entry: MempoolEntry = { prepared, arrivedMs, own };
+    entries.add(entry);
+    this.#entries.set(envelopeId, entry);
+    this.#byTx.set(txId, entry);
     this.#bytes += envelope.length;
+    if (expires < this.#earliest) this.#earliest = expires;
     return true;
   }
 
@@ -108,44 +112,50 @@ export class Mempool {
 
   remove(envelopeId: string): void {
     const entry = this.#entries.get(envelopeId);
-    if (entry === undefined) return;
-    const { txId, account, envelope } = entry.prepared.tx;
+    if (entry !== undefined) this.#remove(entry);
+  }
+
+  #remove(entry: MempoolEntry): void {
+    const { envelopeId, txId, account, envelope } = entry.prepared.tx;
     this.#entries.delete(envelopeId);
     this.#byTx.delete(txId);
     this.#bytes -= envelope.length;
-    const ids = this.#accounts.get(account);
-    ids?.delete(envelopeId);
-    if (ids?.size === 0) this.#accounts.delete(account);
+    const entries = this.#accounts.get(account);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#accounts.delete(account);
   }
 
   /** Removes whichever envelope carries this transaction: another one of the same id may have been finalized. */
   removeTx(txId: string): void {
-    const envelopeId = this.#byTx.get(txId);
-    if (envelopeId !== undefined) this.remove(envelopeId);
+    const entry = this.#byTx.get(txId);
+    if (entry !== undefined) this.#remove(entry);
   }
 
   /** Drops what can no longer enter a block after `blockTime` (its expiry lies at or before it). Returns the txIds. */
   expire(blockTime: number): string[] {
     const gone: string[] = [];
-    for (const [envelopeId, { prepared }] of this.#entries) {
-      if (prepared.tx.expires <= blockTime) {
-        gone.push(prepared.tx.txId);
-        this.remove(envelopeId);
-      }
+    if (blockTime < this.#earliest) return gone;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries.values()) {
+      const { txId, expires } = entry.prepared.tx;
+      if (expires <= blockTime) {
+        gone.push(txId);
+        this.#remove(entry);
+      } else if (expires < earliest) earliest = expires;
     }
+    this.#earliest = earliest;
     return gone;
   }
 
   /** Every entry in turn order: the first of each account, then the second of each, and so on. */
   *inTurn(): Generator<MempoolEntry> {
-    let turns = [...this.#accounts.values()].map((ids) => ids.values());
+    let turns = [...this.#accounts.values()].map((entries) => entries.values());
     while (turns.length > 0) {
       const next: typeof turns = [];
       for (const turn of turns) {
         const step = turn.next();
         if (step.done === true) continue;
-        const entry = this.#entries.get(step.value);
-        if (entry !== undefined) yield entry;
+        yield step.value;
         next.push(turn);
       }
       turns = next;
@@ -160,8 +170,8 @@ export class Mempool {
   rotateTurns(): void {
     const first = this.#accounts.entries().next();
     if (first.done === true) return;
-    const [account, ids] = first.value;
+    const [account, entries] = first.value;
     this.#accounts.delete(account);
-    this.#accounts.set(account, ids);
+    this.#accounts.set(account, entries);
   }
 }

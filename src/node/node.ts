@@ -8,7 +8,7 @@ import { VerifyPool } from '../crypto/verifyPool.ts';
 import { type Files, nodeFiles } from '../ledger/files.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import type { CommittedBlock, PreparedTx } from '../ledger/types.ts';
-import { leaderOf } from '../ledger/validatorSet.ts';
+import { type Epoch, leaderOf } from '../ledger/validatorSet.ts';
 import { encodeSentCosignature } from '../log/sentCosignature.ts';
 import { createNetwork } from '../net/network.ts';
 import type { CreateNetwork, Network } from '../net/types.ts';
@@ -110,6 +110,7 @@ export class WeftNode {
   readonly #spread: Spread;
   readonly #answers: Answers;
   readonly #batches: Batches;
+  #others: { readonly epoch: Epoch; readonly names: readonly string[] } | undefined;
   readonly #sync: Sync;
   readonly #snapshots: Snapshots;
   readonly #pruner: Pruner;
@@ -580,8 +581,14 @@ export class WeftNode {
     return epoch.validators[leaderOf(epoch, this.#runtime.consensus.status().view + 1)]?.name;
   }
 
-  #otherValidators(): string[] {
-    return this.#ledger.epoch.validators.map(({ name }) => name).filter((name) => name !== this.#config.name);
+  /** Asked for each transaction of an own client. */
+  #otherValidators(): readonly string[] {
+    const { epoch } = this.#ledger;
+    if (this.#others?.epoch !== epoch) {
+      const names = epoch.validators.map(({ name }) => name).filter((name) => name !== this.#config.name);
+      this.#others = { epoch, names };
+    }
+    return this.#others.names;
   }
 
   #housekeeping(): void {

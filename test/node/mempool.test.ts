@@ -69,6 +69,10 @@ t.test('what has expired at a block time leaves', async (t) => {
   const pool = new Mempool(options);
   pool.add(prepared('early', 'a', 10), 0, true);
   pool.add(prepared('late', 'a', 20), 0, true);
+  t.same(pool.expire(9), []);
   t.same(pool.expire(10), ['tx-early'], 'valid only while time < expires');
+  t.same(pool.expire(19), []);
+  pool.add(prepared('soon', 'b', 15), 1, true);
+  t.same(pool.expire(19), ['tx-soon'], 'also one that came later and goes earlier');
   t.same(order(pool), ['late']);
 });
