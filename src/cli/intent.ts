@@ -118,7 +118,9 @@ export function intentCommand(program: Command): void {
     intent
       .command('list')
       .description('The intents that were decided last, newest first.')
-      .option('--limit <n>', 'at most so many (100)', '20'),
+      .option('--limit <n>', 'at most so many (100)', '20')
+      .option('--audience <account>', 'only those that this account is to do')
+      .option('--status <status>', 'only those that are pending, or granted'),
     'list',
   ).action(list);
   intent

@@ -34,12 +34,21 @@ export async function show(id: string, options: Options): Promise<void> {
   });
 }
 
-export async function list(options: Options & { limit: string }): Promise<void> {
+type ListOptions = Options & { limit: string; audience?: string; status?: string };
+
+export async function list({ status, audience, ...options }: ListOptions): Promise<void> {
   const limit = wholeNumber(options.limit, '--limit');
+  if (status !== undefined && status !== 'pending' && status !== 'granted')
+    throw usage("--status is 'pending' or 'granted'");
+  const filter: { readonly audience?: string; readonly status?: 'pending' | 'granted' } = {
+    ...(audience === undefined ? {} : { audience }),
+    ...(status === undefined ? {} : { status }),
+  };
   await withClient(options.rpc, async (client) => {
-    const { intents } = await client.call('intents.list', { limit });
+    const { intents } = await client.call('intents.list', { limit, ...filter });
     if (options.json) return printJson(intents);
-    if (intents.length === 0) return print('Nobody has asked for anything.');
+    if (intents.length === 0)
+      return print(Object.keys(filter).length === 0 ? 'Nobody has asked for anything.' : 'There is none of these.');
     printTable(
       ['intent', 'action', 'resource', 'by', 'for', 'status', 'uses', 'until'],
       intents.map((each) => [

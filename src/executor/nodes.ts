@@ -55,26 +55,49 @@ export function asHearsay(node: LedgerNode): LedgerNode {
   };
 }
 
+/** So long a node may think before the next is asked as well. */
+const patienceMs = 300;
+
 /**
- * Asks one node after the other until one gives what holds: `ask` verifies before it returns. `final`: a refusal that was proven,
- * for which no other node is asked.
+ * Asks one node after the other until one gives what holds: `ask` verifies before it returns. One that does not answer holds nobody up for
+ * long: the next is asked beside it. `final`: a refusal that was proven, for which no other node is asked.
  * @throws WeftError the most telling refusal
  */
-export async function firstThatHolds<T>(
+export function firstThatHolds<T>(
   nodes: readonly LedgerNode[],
   ask: (node: LedgerNode) => Promise<T>,
   final: (error: unknown) => boolean = () => false,
 ): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const failures: unknown[] = [];
-  for (const node of nodes) {
-    try {
-      return await ask(node);
-    } catch (error) {
-      if (final(error)) throw error;
-      failures.push(error);
+  let [asked, isOver] = [0, false];
+  let timer: NodeJS.Timeout | undefined;
+  const end = (tell: () => void): void => {
+    isOver = true;
+    clearTimeout(timer);
+    tell();
+  };
+  const next = (): void => {
+    clearTimeout(timer);
+    const node = nodes[asked];
+    if (isOver) return;
+    if (node === undefined) {
+      if (failures.length === nodes.length) end(() => reject(mostTelling(failures)));
+      return;
     }
-  }
-  throw mostTelling(failures);
+    asked += 1;
+    timer = setTimeout(next, patienceMs);
+    ask(node).then(
+      (answer) => end(() => resolve(answer)),
+      (error: unknown) => {
+        if (final(error)) return end(() => reject(error));
+        failures.push(error);
+        next();
+      },
+    );
+  };
+  next();
+  return promise;
 }
 
 /**

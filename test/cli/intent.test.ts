@@ -192,6 +192,11 @@ t.test('show, list, alerts, actions', async (t) => {
   const list = await query('intent', 'list');
   t.match(list.out, new RegExp(`${intent.slice(0, 12)}  service.restart  .*  waits \\(1 of 2\\)`));
   t.match(list.out, /denied: POLICY_DENIED/);
+  const waiting = await query('intent', 'list', '--audience', 'actuator-web-1', '--status', 'pending');
+  t.match(waiting.out, /waits \(1 of 2\)/);
+  t.notMatch(waiting.out, /denied/);
+  t.match((await query('intent', 'list', '--audience', 'nobody')).out, 'There is none of these.');
+  t.match(await query('intent', 'list', '--status', 'over'), { code: 2, err: /--status is 'pending' or 'granted'/ });
   const show = await query('intent', 'show', intent.slice(0, 8));
   t.match(show.out, /effect\s+\{"host":"web-3","service":"nginx"\}/);
   t.match(show.out, /approvals\s+1 of 2 {2}warden/);

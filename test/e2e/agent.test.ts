@@ -156,7 +156,10 @@ t.test('traffic under grants of the ledger', { skip, timeout: 300_000 }, async (
   await until(true);
   await until(false);
   const expired = await told('gate.drop', ({ reason, ledger }) => reason === 'expired' && ledger?.grant === third);
-  t.ok(expired.ledger, 'the drop names the grant that was over');
+  t.ok(
+    (expired.ledger?.index ?? 0) > 0 && (expired.ledger?.expires ?? 0) > 0,
+    'the drop names the grant that was over, and its place',
+  );
 
   const fourth = await grant(120_000);
   await until(true);

@@ -4,7 +4,7 @@ import { isProven, type Standing } from '../../executor/executor.ts';
 import type { Act, Outcome, Permission } from '../../executor/permission.ts';
 import type { Grant as KernelGrant } from '../bpf/grants.ts';
 import type { Reconciled } from '../bpf/grantTable.ts';
-import type { Route, RouteBook, RouteEffect } from './routeBook.ts';
+import { type Route, type RouteBook, type RouteEffect, routesMax } from './routeBook.ts';
 
 /** What an agent needs of `weft/executor`. */
 export type RouteExecutor = {
@@ -60,6 +60,9 @@ export type RouteEvent = {
   readonly detail: string;
 };
 
+/** Where a grant stands in the log (0: not known), and when it is over, milliseconds UTC. */
+export type GrantFacts = Pick<Route, 'index' | 'expires'>;
+
 export type RouteCounts = {
   readonly open: number;
   readonly opened: number;
@@ -84,6 +87,8 @@ export class Routes {
   readonly #options: RouteOptions;
   readonly #modules: RouteModules;
   readonly #done = new Set<string>();
+  /** Of routes that ended by themselves, the oldest first. */
+  readonly #ended = new Map<string, GrantFacts>();
   readonly #running = new Set<string>();
   #renewing: Promise<void> | undefined;
   #again = false;
@@ -98,9 +103,9 @@ export class Routes {
     return { open: this.#modules.book.size, ...this.#counts };
   }
 
-  /** The route that a grant opened here, while it is open. */
-  of(grant: string): Route | undefined {
-    return this.#modules.book.get(grant);
+  /** What is known of a grant that opened a route here, and of one whose route ended a while ago: the kernel still names it. */
+  of(grant: string): GrantFacts | undefined {
+    return this.#modules.book.get(grant) ?? this.#ended.get(grant);
   }
 
   /**
@@ -270,7 +275,8 @@ export class Routes {
     // Two may have asked about it at a time, and both been told.
     const open = routes.filter(({ grant }) => book.get(grant) !== undefined);
     for (const route of open) {
-      if (!stays) for (const table of tables) table.remove(route.grant);
+      if (stays) this.#remember(route);
+      else for (const table of tables) table.remove(route.grant);
       this.#finish(route.grant);
       this.#counts.closed += 1;
       this.#tell('grant.close', route, reason, detail);
@@ -281,6 +287,12 @@ export class Routes {
       open.map(({ grant, expires }) => ({ grant, until: expires + maxClockSkewMs })),
       wallMs(),
     );
+  }
+
+  #remember({ grant, index, expires }: Route): void {
+    this.#ended.set(grant, { index, expires });
+    const oldest = this.#ended.keys().next();
+    if (this.#ended.size > routesMax && !oldest.done) this.#ended.delete(oldest.value);
   }
 
   #isClosed(grant: string): boolean {

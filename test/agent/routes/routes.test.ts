@@ -139,6 +139,8 @@ t.test('a grant is let through for a lease, which ends with the grant at the lat
   t.equal(events.at(-1)?.reason, 'EXPIRED');
   t.equal(routes.counts.open, 0);
   t.ok(coming.held.has(idOf(1)), 'it ended there by itself, and can be named for a while');
+  t.match(routes.of(idOf(1)), { index: 7, expires: 1_010_000 });
+  t.equal(routes.of(idOf(2)), undefined);
 });
 
 t.test('for others, for another host, not granted, another action: not ours', async (t) => {
