@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
-import { VerifyPool } from '../crypto/verifyPool.ts';
+import type { VerifyPool } from '../crypto/verifyPool.ts';
 import {
   type ArchiveIndex,
   type ArchiveItem,
@@ -20,18 +20,20 @@ import { genesisPosition } from '../ledger/restart.ts';
 import { decodeRun, verifyRunEnd } from '../ledger/runs.ts';
 import type { Run, SignatureVerifier } from '../ledger/types.ts';
 import { type Boundary, type CheckedCheckpoint, checkCheckpoint } from './checkpoint.ts';
-import { LaterVerifier } from './laterVerifier.ts';
+import { LaterVerifier, laterPool } from './laterVerifier.ts';
 import { UsedExactly } from './usedExactly.ts';
 
 /** Of an archive that is checked before threads have started. */
 const smallBytes = 256 * 1024;
+/** Execution on one thread keeps no more than three threads busy with the signatures of usual transactions; each takes 25 MiB. */
+const threadsMax = 4;
 
 export type AuditOptions = {
   /** Bytes of the genesis document that the archive must begin with. Without, it is the archive's word what network this is. */
   readonly genesis?: Uint8Array;
   /** Default: threads of its own, or this thread for a small archive. */
   readonly verifier?: SignatureVerifier;
-  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: one for each core. */
+  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: one for each core, at most four. */
   readonly threads?: number;
   /** Those threads, when somebody has them already (and closes them). */
   readonly pool?: VerifyPool;
@@ -80,9 +82,9 @@ export type AuditReport = {
  */
 export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
   const size = typeof file === 'string' ? (await stat(file)).size : file.length;
-  const threads = options.threads ?? (size < smallBytes ? 0 : availableParallelism());
+  const threads = options.threads ?? (size < smallBytes ? 0 : Math.min(threadsMax, availableParallelism()));
   const own = options.pool === undefined && options.verifier === undefined && threads > 0;
-  const pool = own ? new VerifyPool({ workers: threads, inlineMax: 0 }) : options.pool;
+  const pool = own ? laterPool(threads) : options.pool;
   const later =
     pool === undefined
       ? undefined

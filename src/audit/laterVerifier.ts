@@ -1,11 +1,23 @@
 import { allHold } from '../crypto/verifyJobs.ts';
-import type { VerifyJob, VerifyPool } from '../crypto/verifyPool.ts';
+import { type VerifyJob, VerifyPool } from '../crypto/verifyPool.ts';
 import type { SignatureVerifier } from '../ledger/types.ts';
 
-/** Jobs of a batch, however many blocks they come from. */
+/** Jobs of a batch, however many blocks they come from, and from how many bytes on no further one is added. */
 const batchJobs = 256;
+const batchBytes = 1024 * 1024;
 /** Batches that wait or run for each thread, so that none is ever without one; what waits is held in memory. */
 const batchesPerThread = 4;
+
+/** Above everything that a LaterVerifier asks at once of a pool of so many threads: a message has at most 256 KiB. */
+export function laterPool(threads: number): VerifyPool {
+  const batches = threads * batchesPerThread + 2;
+  return new VerifyPool({
+    workers: threads,
+    inlineMax: 0,
+    jobsMax: batches * batchJobs,
+    bytesMax: batches * 2 * batchBytes,
+  });
+}
 
 export type LaterOptions<Failure> = {
   readonly pool: Pick<VerifyPool, 'verifyMany'>;
@@ -26,6 +38,7 @@ export class LaterVerifier<Failure> implements SignatureVerifier {
   readonly #pool: Pick<VerifyPool, 'verifyMany'>;
   /** The batch that is being gathered; `blocks`: the first job of each block in it. */
   #jobs: VerifyJob[] = [];
+  #bytes = 0;
   #blocks: { readonly from: number; readonly failure: Failure }[] = [];
   /** Under way, in the order of asking. Each resolves to the failure of its first block that has one. */
   readonly #running: Promise<Failure | undefined>[] = [];
@@ -44,15 +57,18 @@ export class LaterVerifier<Failure> implements SignatureVerifier {
 
   /** True at once, or as soon as not too much waits; false once something asked before is known not to hold. */
   async verifyAll(jobs: readonly VerifyJob[]): Promise<boolean> {
+    if (jobs.length === 0) return this.#failed === undefined;
     const failure = this.#failure();
-    for (let at = 0; at < jobs.length; ) {
-      const part = jobs.slice(at, at + batchJobs - this.#jobs.length);
-      this.#blocks.push({ from: this.#jobs.length, failure });
-      this.#jobs.push(...part);
-      at += part.length;
-      if (this.#jobs.length === batchJobs) this.#send();
+    this.#blocks.push({ from: this.#jobs.length, failure });
+    for (const job of jobs) {
+      if (this.#jobs.length === batchJobs || this.#bytes >= batchBytes) {
+        this.#send();
+        this.#blocks.push({ from: 0, failure });
+        while (this.#running.length > this.#threads * batchesPerThread) await this.#first();
+      }
+      this.#jobs.push(job);
+      this.#bytes += job.message.length;
     }
-    while (this.#running.length > this.#threads * batchesPerThread) await this.#first();
     return this.#failed === undefined;
   }
 
@@ -72,6 +88,7 @@ export class LaterVerifier<Failure> implements SignatureVerifier {
     const [jobs, blocks] = [this.#jobs, this.#blocks];
     if (jobs.length === 0) return;
     this.#jobs = [];
+    this.#bytes = 0;
     this.#blocks = [];
     this.#running.push(this.#check(jobs, blocks));
   }

@@ -17,7 +17,7 @@ export function auditCommand(program: Command): void {
       '--genesis <file>',
       'the genesis document that the archive must begin with; else it is its own word which network it is',
     )
-    .option('--threads <n>', 'threads that check signatures (default: one for each core)', threadCount)
+    .option('--threads <n>', 'threads that check signatures (default: one for each core, at most 4)', threadCount)
     .option('--json', 'print the report as one line of JSON')
     .addHelpText('after', '\nExample: weft audit chain.weft --genesis genesis.json')
     .action(async (file: string, options: { genesis?: string; threads?: number; json?: boolean }) => {

@@ -259,7 +259,8 @@ export class Chain {
       }
       execution.add(each);
     }
-    const block = execution.seal(body);
+    // The body is the one that the header names: that was the first question (envelopesOf).
+    const block = execution.seal({ body, txRoot: header.txRoot });
     if (block.blockId !== blockId) return mismatch(header, block.header);
     this.#executed.set(blockId, block);
     return { verdict: 'valid', block };

@@ -162,8 +162,11 @@ export class BlockExecution {
     return bringsSet(tx) && this.#sets.has(tx.account);
   }
 
-  /** What takes effect at its end, roots, block record, header. `body`: its encoding, if it is at hand. Once. */
-  seal(body?: Uint8Array): Executed {
+  /**
+   * What takes effect at its end, roots, block record, header. `known`: encoding and txRoot of exactly these transactions, for whoever
+   * checks a block that has them. Once.
+   */
+  seal(known?: { readonly body: Uint8Array; readonly txRoot: string }): Executed {
     const { parent, epoch } = this;
     const { height, time } = this.#block;
     const writes = this.#state.writes;
@@ -199,7 +202,7 @@ export class BlockExecution {
       parent: parent.blockId,
       time,
       proposer: this.#context.proposer,
-      txRoot: txRootOf(this.#transactions.map(({ tx }) => tx.envelopeId)),
+      txRoot: known?.txRoot ?? txRootOf(this.#transactions.map(({ tx }) => tx.envelopeId)),
       logSize: frontier.size,
       logRoot: toHex(frontier.root()),
       stateRoot,
@@ -212,7 +215,7 @@ export class BlockExecution {
       blockId,
       header,
       headerBytes,
-      body: body ?? encodeBody(this.#transactions.map(({ tx }) => tx.envelope)),
+      body: known?.body ?? encodeBody(this.#transactions.map(({ tx }) => tx.envelope)),
       facts: factsOf(blockId, header, this.count),
       transactions: this.#transactions,
       outcomes: this.#outcomes,
