@@ -160,7 +160,9 @@ function handshake(socket: TLSSocket, signal: AbortSignal | undefined): Promise<
       if (error === undefined) resolve();
       else reject(error);
     };
-    const onSecure = (): void => settle();
+    // Promises run while OpenSSL is still inside the read that ended the handshake: who destroyed the socket there (a peer that is not
+    // permitted, another key) would free what that read goes on with, and the process would die.
+    const onSecure = (): void => void setImmediate(settle);
     const onClose = (): void => settle(new Error('closed during the handshake'));
     const onAbort = (): void => settle(new Error('the handshake took too long'));
     socket.on('error', settle).on('close', onClose).on('secure', onSecure);
