@@ -1,5 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { MessageStream } from '@libp2p/interface';
@@ -10,6 +13,9 @@ import { createLibp2p } from 'libp2p';
 import t from 'tap';
 import { laneProtocol } from '../../src/net/host.ts';
 import { bytes, chain, closeAll, entry, orderedSeeds, startMember, until } from './harness.ts';
+
+const multistream = '\x13/multistream/1.0.0\n';
+const tlsChosen = '\x0b/tls/1.0.0\n';
 
 // Rubbish below the lanes: on the socket, and inside the encrypted connection of a permitted peer. Also peers that hang
 // up at any moment, which is what once ended the process from within the muxer.
@@ -29,11 +35,14 @@ t.test('rubbish and hang-ups below the lanes do not end the process', async (t) 
   const port = Number(address.split('/').at(-1));
   for (let index = 0; index < 50; index++) {
     const socket = connect(port, '127.0.0.1').on('error', () => {});
-    socket.write(
-      index % 2 === 0
-        ? randomBytes(randomInt(1, 3000))
-        : Buffer.concat([bytes('\x13/multistream/1.0.0\n'), randomBytes(100)]),
-    );
+    const rubbish = randomBytes(randomInt(1, 3000));
+    const beginnings = [
+      '',
+      multistream,
+      `${multistream}${tlsChosen}`,
+      `${multistream}${tlsChosen}\x16\x03\x01\x02\x00\x01`,
+    ];
+    socket.write(Buffer.concat([bytes(beginnings[index % 4]!), rubbish]));
     setTimeout(() => socket.destroy(), randomInt(0, 30));
   }
 
@@ -84,6 +93,37 @@ t.test('rubbish and hang-ups below the lanes do not end the process', async (t) 
   );
   a.network.send('v2', 'urgent', 1, bytes('still here'));
   await until('it still talks', () => b.frames.length === 1);
+});
+
+// A dialler need not wait for the answers of multistream: what it sends behind its choice is the beginning of TLS.
+t.test('a handshake that comes in one piece with the choice of TLS', async (t) => {
+  const seeds = orderedSeeds(1);
+  const a = await startMember('v0', 'validator', seeds[0]!, []);
+  t.teardown(() => closeAll([a]));
+  const raw = connect(Number(a.network.addresses()[0]!.split('/').at(-1)), '127.0.0.1').on('error', () => {});
+  await once(raw, 'connect');
+  let answers = (multistream + tlsChosen).length;
+  const held: Uint8Array[] = [bytes(multistream + tlsChosen)];
+  const below = new Duplex({
+    read: () => {},
+    write: (chunk, _, done) => {
+      if (held.length === 0) raw.write(chunk);
+      else raw.write(Buffer.concat([...held.splice(0), chunk]));
+      done();
+    },
+  });
+  raw.on('data', (chunk: Buffer) => {
+    const rest = chunk.subarray(Math.min(answers, chunk.length));
+    answers -= chunk.length - rest.length;
+    if (rest.length > 0) below.push(rest);
+  });
+  const socket = connectTls({ socket: below, rejectUnauthorized: false, ALPNProtocols: ['/yamux/1.0.0'] });
+  await once(socket, 'secureConnect');
+  t.equal(socket.alpnProtocol, '/yamux/1.0.0');
+  t.equal(socket.getProtocol(), 'TLSv1.3');
+  // It has shown no certificate, so that is all.
+  await once(raw, 'close');
+  t.pass('cut off');
 });
 
 // The accepting side refuses at the moment at which the dialler opens its stream: the throw inside the muxer.
