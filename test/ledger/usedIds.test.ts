@@ -120,7 +120,7 @@ t.test('a new transaction asks no disk, a used one is known before and after a r
   const late = packetsTx(genesis.chain, 'alice', { expires: genesisTime + 1000 + 5 * minute + 1 });
   t.equal(await admissible(second.ledger, late), undefined);
   t.equal(second.counts.asked, asked + 1, 'what expires later could not have stood in any block before');
-  await addBlock(second.ledger, [late], { time: genesisTime + 2 * minute - 1 });
+  await addBlock(second.ledger, [late], { time: genesisTime + 2 * minute - 2 });
   t.equal(await admissible(second.ledger, late), 'TX_DUPLICATE');
   t.equal(await admissible(second.ledger, used), 'TX_DUPLICATE');
   await second.ledger.close();
