@@ -2,7 +2,7 @@
 // the load, and an idle node waits for nothing. What decides about blocks goes before admission.
 import { Worker } from 'node:worker_threads';
 import { WeftError } from '../codec/error.ts';
-import { addSlowPath, nativeEd25519, verifyFast } from './ed25519.ts';
+import { addSlowPath, verifyFast } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
 import type { VerifyJob, VerifyRule } from './verify.ts';
 import { type BatchMode, isPackable, packedBytes, packJob } from './verifyBatch.ts';
@@ -26,9 +26,9 @@ export type VerifyPoolOptions = {
   /** Bytes of messages that wait or run. Default 32 MiB. */
   readonly bytesMax?: number;
   /**
-   * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1, with the
-   * native verifier 3: measured, handing a batch over and taking its verdicts back costs the event loop 25-30 µs and both
-   * threads 40, one signature 50 µs by libsodium, 16 by the other.
+   * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1: measured,
+   * handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs by libsodium. By the native
+   * verifier it is 16, but three of them there cost all threads together as much as a hand-over, and the event loop 75 µs more.
    */
   readonly inlineMax?: number;
 };
@@ -89,7 +89,7 @@ export class VerifyPool {
     this.#workersMax = options.workers ?? 1;
     this.#jobsMax = options.jobsMax ?? 16_384;
     this.#bytesMax = options.bytesMax ?? 32 * 1024 * 1024;
-    this.#inlineMax = options.inlineMax ?? (nativeEd25519() === undefined ? 1 : 3);
+    this.#inlineMax = options.inlineMax ?? 1;
     if (this.#workersMax < 1 || this.#jobsMax < 1 || this.#bytesMax < 1 || this.#inlineMax < 0) {
       throw new WeftError('VERIFY_OPTIONS', 'A pool needs at least one worker, one job and one byte.');
     }
