@@ -3,21 +3,37 @@ import type { Frontier } from '../log/frontier.ts';
 import type { StateTree } from '../log/stateTree.ts';
 import type { Header } from './header.ts';
 import type { Leaf } from './leaves.ts';
-import type { StateWrites } from './stateValue.ts';
+import { freeze, type StateWrites } from './stateValue.ts';
 import type { ExecutedBlock } from './types.ts';
 import type { UsedFilter } from './usedIds.ts';
 import type { Epoch } from './validatorSet.ts';
 
-/** Finalized state in memory: path → value. State is small by design (packets live in the log only). */
+/** A value as the disk has it, not looked at yet. */
+class Unread {
+  readonly canonical: string;
+
+  constructor(canonical: string) {
+    this.canonical = canonical;
+  }
+}
+
+/**
+ * Finalized state in memory: path → value. State is small by design (packets live in the log only). What came from the disk is text until
+ * somebody asks for it: of a hundred thousand models few ever are.
+ */
 export class CommittedState implements StateReader {
-  readonly #values = new Map<string, Json>();
+  readonly #values = new Map<string, Json | Unread>();
 
   get size(): number {
     return this.#values.size;
   }
 
   get(path: string): Json | undefined {
-    return this.#values.get(path);
+    const value = this.#values.get(path);
+    if (!(value instanceof Unread)) return value;
+    const read = freeze(JSON.parse(value.canonical) as Json);
+    this.#values.set(path, read);
+    return read;
   }
 
   apply(changes: ReadonlyMap<string, Json | null>): void {
@@ -27,8 +43,9 @@ export class CommittedState implements StateReader {
     }
   }
 
-  entries(): IterableIterator<[string, Json]> {
-    return this.#values.entries();
+  /** `canonical`: JSON that the caller holds against the state root. */
+  load(path: string, canonical: string): void {
+    this.#values.set(path, new Unread(canonical));
   }
 }
 

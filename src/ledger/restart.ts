@@ -1,5 +1,4 @@
 import type { Finalization } from '../../consensus/types.ts';
-import type { Json } from '../../contracts/types.ts';
 import { toHex } from '../codec/hex.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
@@ -17,7 +16,7 @@ import { LogTiles } from './logReader.ts';
 import { CommittedState, Layer, type Position } from './overlay.ts';
 import { checkRecent } from './selfCheck.ts';
 import { lifetimeMax } from './snapshotWrite.ts';
-import { freeze, StateWrites } from './stateValue.ts';
+import { StateWrites } from './stateValue.ts';
 import { encodeEpoch, Store } from './store.ts';
 import type { Tip } from './types.ts';
 import { type UsedFilter, UsedIds } from './usedIds.ts';
@@ -89,15 +88,13 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     throw damaged('an epoch is missing');
 
   const state = new CommittedState();
-  const values = new Map<string, Json>();
   const hashes: [Uint8Array, Uint8Array][] = [];
   for await (const run of store.state()) {
     for (const [path, canonical] of run) {
-      values.set(path, freeze(JSON.parse(canonical) as Json));
+      state.load(path, canonical);
       hashes.push([stateKey(sha256, path), sha256(canonical)]);
     }
   }
-  state.apply(values);
   const tree = StateTree.empty(sha256).update(hashes);
   if (toHex(tree.root()) !== header.stateRoot) throw damaged('state does not have the root that the tip names');
   const log = LogTiles.open(store, header.logSize);
