@@ -53,8 +53,14 @@ export async function openCometBft(options: {
     closeSync(log);
     return child;
   });
+  // Whoever ends the measurement ends them, too: they have no channel on which they would notice.
+  const killAll = (): void => {
+    for (const child of processes) child.kill('SIGKILL');
+  };
+  process.once('exit', killAll);
   const close = async (): Promise<void> => {
     await Promise.all(processes.map(stop));
+    process.off('exit', killAll);
     rmSync(dir, { recursive: true, force: true });
   };
   try {

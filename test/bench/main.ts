@@ -66,6 +66,8 @@ function number(name: string, text: string | undefined, otherwise: number, max: 
   process.exit(2);
 }
 
+// So that `exit` is told, and nothing is left running.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const progress = (text: string): void => void process.stderr.write(`${text}\n`);
 const { quick } = values;
 const validators = number('validators', values.validators, 4, 16);
