@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
+import { startNative } from '../crypto/ed25519.ts';
 import type { VerifyPool } from '../crypto/verifyPool.ts';
 import {
   type ArchiveIndex,
@@ -25,15 +26,13 @@ import { UsedExactly } from './usedExactly.ts';
 
 /** Of an archive that is checked before threads have started. */
 const smallBytes = 256 * 1024;
-/** Execution on one thread keeps no more than three threads busy with the signatures of usual transactions; each takes 25 MiB. */
-const threadsMax = 4;
 
 export type AuditOptions = {
   /** Bytes of the genesis document that the archive must begin with. Without, it is the archive's word what network this is. */
   readonly genesis?: Uint8Array;
   /** Default: threads of its own, or this thread for a small archive. */
   readonly verifier?: SignatureVerifier;
-  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: one for each core, at most four. */
+  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: as many as execution keeps busy. */
   readonly threads?: number;
   /** Those threads, when somebody has them already (and closes them). */
   readonly pool?: VerifyPool;
@@ -82,7 +81,7 @@ export type AuditReport = {
  */
 export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
   const size = typeof file === 'string' ? (await stat(file)).size : file.length;
-  const threads = options.threads ?? (size < smallBytes ? 0 : Math.min(threadsMax, availableParallelism()));
+  const threads = options.threads ?? (size < smallBytes ? 0 : usualThreads());
   const own = options.pool === undefined && options.verifier === undefined && threads > 0;
   const pool = own ? laterPool(threads) : options.pool;
   const later =
@@ -107,6 +106,15 @@ export async function auditArchive(file: string | Uint8Array, options: AuditOpti
   } finally {
     if (own) await pool?.close();
   }
+}
+
+/**
+ * As many as execution on one thread keeps busy, each of which takes 25 MiB: by libsodium the signature of a usual transaction costs
+ * more than twice what executing it does, by the native verifier a third.
+ */
+function usualThreads(): number {
+  const cores = availableParallelism();
+  return typeof startNative() === 'string' ? Math.min(4, cores) : Math.max(1, Math.min(2, cores - 1));
 }
 
 /** What ended it before its end. */

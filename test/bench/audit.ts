@@ -67,7 +67,7 @@ async function bare(threads: number): Promise<Rate> {
 
 async function audit(
   archive: string,
-  threads: number,
+  options: readonly string[],
 ): Promise<Rate & { readonly transactions: number; readonly residentMiB: number }> {
   const usage = join(dir, 'usage.json');
   const hook = `import{writeFileSync}from'node:fs';process.once('exit',()=>writeFileSync(${JSON.stringify(usage)},JSON.stringify(process.resourceUsage())))`;
@@ -75,16 +75,7 @@ async function audit(
   const began = performance.now();
   const child = spawn(
     process.execPath,
-    [
-      '--import',
-      `data:text/javascript,${encodeURIComponent(hook)}`,
-      main,
-      'audit',
-      archive,
-      '--json',
-      '--threads',
-      String(threads),
-    ],
+    ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, main, 'audit', archive, '--json', ...options],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let out = '';
@@ -112,14 +103,14 @@ async function main(): Promise<void> {
     options: {
       transactions: { type: 'string', default: '100000' },
       archive: { type: 'string' },
-      threads: { type: 'string', default: String(availableParallelism()) },
+      threads: { type: 'string' },
       libsodium: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
-  const [transactions, threads] = [Number(values.transactions), Number(values.threads)];
-  if (!Number.isSafeInteger(transactions) || transactions < 1000 || !(threads >= 1)) {
-    process.stderr.write('--transactions takes a number from 1000 on, --threads one from 1 on\n');
+  const transactions = Number(values.transactions);
+  if (!Number.isSafeInteger(transactions) || transactions < 1000) {
+    process.stderr.write('--transactions takes a number from 1000 on\n');
     process.exit(2);
   }
   if (values.libsodium) process.env['WEFT_NATIVE'] = '0';
@@ -132,12 +123,13 @@ async function main(): Promise<void> {
     const { blocks } = await makeBigArchive({ file: archive, transactions });
     process.stderr.write(`${blocks} blocks made in ${Math.round((performance.now() - began) / 1000)} s\n`);
   }
-  const signatures = await bare(threads);
-  const found = await audit(archive, threads);
+  const signatures = await bare(availableParallelism());
+  const found = await audit(archive, values.threads === undefined ? [] : ['--threads', values.threads]);
   const figures = {
     machine: machine(),
     verifier,
-    threads,
+    cores: availableParallelism(),
+    threads: values.threads ?? 'default',
     transactions: found.transactions,
     archiveMiB: Math.round(statSync(archive).size / 2 ** 20),
     auditPerSecond: Math.round(found.perSecond),
