@@ -23,6 +23,7 @@ const steps: readonly { readonly name: string; readonly minutes: number; readonl
   [
     { name: 'wan', minutes: 0.3, args: () => ['wan.ts'] },
     { name: 'wan-jitter', minutes: 0.3, args: () => ['wan.ts', '--jitter', '0.2', '--delay', '100'] },
+    { name: 'wan-nodes', minutes: 1, args: () => ['wanNodes.ts'] },
     { name: 'idle', minutes: 1.5, args: () => ['main.ts', '--idle', values.quick ? '30' : '60'] },
     { name: 'delay', minutes: 1, args: () => ['main.ts', '--delay', '50', ...quick] },
     { name: 'subscribers', minutes: 1, args: () => ['main.ts', '--subscribers', '1000', ...quick] },

@@ -31,6 +31,16 @@ t.test('a chain is made in steps, kept at each of them, and goes on where it end
   rmSync(join(dir, 'chain'), { recursive: true });
 });
 
+t.test('whole nodes need no more: nothing of theirs waits for an answer over the network', async (t) => {
+  const args = [join(import.meta.dirname, 'wanNodes.ts'), '--sizes', '4', '--seconds', '2', '--delay', '150', '--json'];
+  const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
+  const { results } = JSON.parse(stdout) as { results: { committed: number; toFinal: { p50: number } }[] };
+  const [result] = results;
+  t.ok((result?.committed ?? 0) > 20);
+  // Virtual milliseconds: the same on every machine.
+  t.ok((result?.toFinal.p50 ?? 9) >= 3 && (result?.toFinal.p50 ?? 9) < 3.3, JSON.stringify(result));
+});
+
 t.test('the protocol needs three one-way delays from proposal to finalization, on virtual time', async (t) => {
   const args = [join(import.meta.dirname, 'wan.ts'), '--sizes', '4,7', '--blocks', '20', '--json'];
   const { stdout } = await run(process.execPath, args, { timeout: 60_000 });
