@@ -23,7 +23,7 @@ const changes = [cancelled, 'governance.effective', 'identity.suspended', 'ident
 /** Looked at, at a time, for one node. */
 const atOnce = 4;
 /** Waiting to be looked at, of one node. What does not fit is told again by the next look. */
-export const hintsMax = 256;
+const hintsMax = 256;
 /** Intents a page. A node counts two requests an intent against who asks. */
 const pageOf = 20;
 /** Pages of what was decided before, when a node is heard (again): each looks through 256 decisions at least. */
