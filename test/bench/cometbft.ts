@@ -19,7 +19,8 @@ const run = promisify(execFile);
 const source = join(import.meta.dirname, 'cometbft');
 /** As main.go has it: of each ten the first three. */
 const portsPerValidator = 10;
-const startMs = 60_000;
+const startMs = 30_000;
+const attemptsMax = 3;
 const drainMs = 60_000;
 
 /** Builds the validator; undefined without Go. `~/.cache/go-build` makes the second time quick. */
@@ -35,11 +36,25 @@ export async function buildCometBft(dir: string, progress: (text: string) => voi
   return path;
 }
 
-export async function openCometBft(options: {
+type Options = {
   readonly binary: string;
   readonly validators: number;
   readonly progress: (text: string) => void;
-}): Promise<Engine> {
+};
+
+/** A port that was free may be taken a moment later, by a connection of anybody's: then once more, with others. */
+export async function openCometBft(options: Options): Promise<Engine> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await openOnce(options);
+    } catch (error) {
+      if (attempt === attemptsMax) throw error;
+      options.progress(`CometBFT did not start (${String(error)}): once more`);
+    }
+  }
+}
+
+async function openOnce(options: Options): Promise<Engine> {
   const dir = mkdtempSync(join(tmpdir(), 'weft-cometbft-'));
   const port = (await freeBase(options.validators)) + portsPerValidator;
   const homes = Array.from({ length: options.validators }, (_, i) => join(dir, `node${i}`));
@@ -65,7 +80,7 @@ export async function openCometBft(options: {
   };
   try {
     const rpc = homes.map((_, i) => `127.0.0.1:${portOf(i) + 1}`);
-    await connected(rpc, options.validators - 1);
+    await connected(rpc, options.validators - 1, processes);
     const load = await RivalLoad.open(
       rpc,
       homes.map((_, i) => portOf(i) + 2),
@@ -102,7 +117,7 @@ async function stop(child: ChildProcess): Promise<void> {
 type NetInfo = { readonly result?: { readonly n_peers?: string } };
 
 /** Waits until each has all others as peers. */
-async function connected(rpc: readonly string[], peers: number): Promise<void> {
+async function connected(rpc: readonly string[], peers: number, processes: readonly ChildProcess[]): Promise<void> {
   const deadline = performance.now() + startMs;
   for (const address of rpc) {
     for (;;) {
@@ -110,6 +125,7 @@ async function connected(rpc: readonly string[], peers: number): Promise<void> {
         .then((answer) => answer.json() as Promise<NetInfo>)
         .catch(() => undefined);
       if (Number(found?.result?.n_peers ?? -1) >= peers) break;
+      if (processes.some(({ exitCode }) => exitCode !== null)) throw new Error('a validator ended by itself');
       if (performance.now() > deadline)
         throw new Error(`CometBFT at ${address} did not find its peers in ${startMs} ms`);
       await sleep(100);
