@@ -28,6 +28,15 @@ export type Admitted =
 
 type Answer = Admitted | WeftError;
 
+/**
+ * What may wait of one peer. By bytes, since the number of batches says little: a loop that was late for a moment finds many small
+ * ones at once. No honest peer has more on the way than a window of 256 KiB (spread.ts), or two when it took the first for lost; with
+ * the weights, which bound what a liar's empty ones cost, that fits.
+ */
+const batchesWaitingMax = 1024 * 1024;
+const batchWeight = 256;
+const envelopeWeight = 32;
+
 export class Admission {
   readonly #modules: AdmissionModules;
   /** Envelopes that are being verified right now, and who else waits for the answer: the same one from several peers is verified once. */
@@ -36,7 +45,7 @@ export class Admission {
    * Batches of peers. One of 256 KiB holds at most 1,800 signatures, so that all that are verified at a time leave room in the
    * verifier (16,384) for blocks and for own clients; a peer that floods waits for itself.
    */
-  readonly #batches = new Turns({ atOnce: 6, perPeer: 2, waitingMax: 16 });
+  readonly #batches = new Turns({ atOnce: 6, perPeer: 2, waitingMax: batchesWaitingMax });
   refused = 0;
 
   constructor(modules: AdmissionModules) {
@@ -46,6 +55,11 @@ export class Admission {
   /** Work of peers that was not done, because too much of theirs waited. */
   get dropped(): number {
     return this.#batches.dropped;
+  }
+
+  /** Envelopes that are being verified. */
+  get verifying(): number {
+    return this.#underWay.size;
   }
 
   /** `own`: this node brings it to the others. @throws WeftError TX_*, ENVELOPE_*, JSON_*, KEY_*, SIGNATURE_*, MEMPOOL_*, VERIFY_*, NODE_STOPPED */
@@ -63,7 +77,8 @@ export class Admission {
 
   /** A batch from a peer: what is refused is dropped without blame (admission is local policy). Resolves when it is done with. */
   async receive(peer: string, envelopes: readonly Uint8Array[]): Promise<void> {
-    await this.#batches.take(peer, () => this.#admit(envelopes, false));
+    const weight = envelopes.reduce((sum, { length }) => sum + length + envelopeWeight, batchWeight);
+    await this.#batches.take(peer, () => this.#admit(envelopes, false), weight);
   }
 
   close(): void {

@@ -35,6 +35,11 @@ export class Clients {
     this.#submissions = new Submissions(modules);
   }
 
+  /** Transactions that wait for their turn. */
+  get waiting(): number {
+    return this.#submissions.waiting;
+  }
+
   /** @throws WeftError RPC_BUSY in an overload, or as `submitOwn` */
   async submit(envelope: Uint8Array): Promise<TxStatus> {
     const { checkTakes, overload } = this.#modules;

@@ -231,6 +231,7 @@ export class WeftNode {
     const overload = new Overload({
       loop: options.loop ?? { ms: 0, lastMs: 0 },
       pool: mempool,
+      arriving: () => this.#admission.verifying + clients.waiting,
       monotonicMs,
     });
     this.#answers = new Answers({

@@ -7,21 +7,25 @@ import type { Mempool } from './mempool.ts';
  * its verification and takes the time from votes, so that fewer become final, not more. What is refused costs almost nothing, and its
  * sender learns when to try again.
  *
- * Two measures, the larger counts: how late the event loop is (docs/performance.md, "one event loop a validator"), and how many transactions
- * wait, held against how many became final lately. The refused share grows with either, so that the load settles where it can be carried.
+ * What counts is how many transactions wait, held against how many became final lately; where the event loop is late (docs/performance.md,
+ * "one event loop a validator") half as many may. A late loop alone refuses nobody: on a machine that other programs use it is late with
+ * nothing to do, and what is taken in becomes final all the same. The refused share grows, so that the load settles where it can be carried.
  */
 export type OverloadModules = {
   readonly loop: Pick<LoopDelay, 'ms' | 'lastMs'>;
   /** Transactions that are admitted and not final. */
   readonly pool: Pick<Mempool, 'size' | 'accounts' | 'pendingOf'>;
+  /** Transactions on their way into the pool: waiting for a turn, or being verified. */
+  readonly arriving: () => number;
   readonly monotonicMs: () => number;
 };
 
 export const overloadLimits = {
-  /** All are taken up to this delay of the event loop, none from the other on. */
+  /** Between these delays of the event loop the number that may wait falls from all to the part. */
   delayFromMs: 150,
   delayToMs: 600,
-  /** So many may wait in any case: a burst is no overload. */
+  latePart: 0.5,
+  /** So many may wait in a loop that is in time: a burst is no overload. */
   pendingMin: 2048,
   /** Else as many as became final in so long; all are taken up to half of that. */
   pendingMs: 2000,
@@ -68,21 +72,18 @@ export class Overload {
   }
 
   #share(delayMs: number, claimed: () => string | undefined): number {
-    const { delayFromMs, delayToMs } = overloadLimits;
-    const late = (delayMs - delayFromMs) / (delayToMs - delayFromMs);
-    return Math.min(1, Math.max(0, late, this.#full(claimed)));
-  }
-
-  #full(claimed: () => string | undefined): number {
-    const { pendingMin, pendingMs } = overloadLimits;
-    const { pool, monotonicMs } = this.#modules;
+    const { delayFromMs, delayToMs, latePart, pendingMin, pendingMs } = overloadLimits;
+    const { pool, arriving, monotonicMs } = this.#modules;
+    const waiting = pool.size + arriving();
+    const late = Math.min(1, Math.max(0, (delayMs - delayFromMs) / (delayToMs - delayFromMs)));
+    const part = 1 - late * (1 - latePart);
     // Half of the least number is always fine; the rate is only looked at above it.
-    if (pool.size * 2 <= pendingMin) return 0;
-    const room = Math.max(pendingMin, (this.#finalAt(monotonicMs()) / rateMs) * pendingMs);
+    if (waiting * 2 <= pendingMin * part) return 0;
+    const room = Math.max(pendingMin, (this.#finalAt(monotonicMs()) / rateMs) * pendingMs) * part;
     const account = claimed();
     // Who fills the pool is refused first: an account with fewer than others have on average is not, up to twice the room.
     const within = account !== undefined && pool.pendingOf(account) * pool.accounts < pool.size;
-    return within ? pool.size / room - 1 : (2 * pool.size) / room - 1;
+    return Math.min(1, Math.max(0, (within ? 1 : 2) * (waiting / room) - 1));
   }
 
   /**

@@ -61,8 +61,9 @@ export class Submissions {
     this.#done += batch.length;
     this.#scheduled = this.#done < this.#waiting.length;
     if (this.#scheduled) setImmediate(this.#turn);
-    else {
-      this.#waiting = [];
+    // Else a queue that is never empty would keep everything that ever stood in it.
+    if (!this.#scheduled || this.#done >= waitingMax) {
+      this.#waiting = this.#waiting.slice(this.#done);
       this.#done = 0;
     }
     this.#modules.admission.submitAll(batch.map(({ envelope }) => envelope)).then(

@@ -7,14 +7,16 @@ export type TurnsOptions = {
   /** Pieces under way at a time. */
   readonly atOnce: number;
   readonly perPeer: number;
-  /** Pieces of one peer that wait; what is above is not done. */
+  /** Pieces of one peer that wait, or their weight; what is above is not done. */
   readonly waitingMax: number;
 };
+
+type Queue = { readonly pieces: { readonly start: () => void; readonly weight: number }[]; weight: number };
 
 export class Turns {
   readonly #options: TurnsOptions;
   /** Peers of whom something waits, in turn order. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, Queue>();
   readonly #running = new Map<string, number>();
   #total = 0;
   #scheduled = false;
@@ -27,15 +29,15 @@ export class Turns {
   }
 
   /** What `work` resolves to; undefined when too much of this peer waits already, or everything is over. Rejects as `work` does. */
-  take<Result>(peer: string, work: () => Promise<Result>): Promise<Result | undefined> {
+  take<Result>(peer: string, work: () => Promise<Result>, weight = 1): Promise<Result | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
-    const queue = this.#waiting.get(peer) ?? [];
-    if (queue.length >= this.#options.waitingMax) {
+    const queue = this.#waiting.get(peer) ?? { pieces: [], weight: 0 };
+    if (queue.weight >= this.#options.waitingMax) {
       this.dropped += 1;
       return Promise.resolve(undefined);
     }
     return new Promise((resolve, reject) => {
-      queue.push(() => {
+      const start = (): void => {
         if (this.#closed) {
           resolve(undefined);
           return;
@@ -44,7 +46,9 @@ export class Turns {
         work()
           .then(resolve, reject)
           .finally(() => this.#ended(peer));
-      });
+      };
+      queue.pieces.push({ start, weight });
+      queue.weight += weight;
       this.#waiting.set(peer, queue);
       if (!this.#scheduled) this.#next();
     });
@@ -55,7 +59,7 @@ export class Turns {
     this.#closed = true;
     const queues = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const start of queues.flat()) start();
+    for (const { pieces } of queues) for (const { start } of pieces) start();
   }
 
   #began(peer: string): void {
@@ -80,11 +84,13 @@ export class Turns {
     for (const [peer, queue] of this.#waiting) {
       if (this.#total >= this.#options.atOnce) return;
       if ((this.#running.get(peer) ?? 0) >= this.#options.perPeer) continue;
-      const start = queue.shift();
+      const piece = queue.pieces.shift();
       // Who had a turn goes to the end.
       this.#waiting.delete(peer);
-      if (queue.length > 0) this.#waiting.set(peer, queue);
-      start?.();
+      if (queue.pieces.length > 0) this.#waiting.set(peer, queue);
+      if (piece === undefined) continue;
+      queue.weight -= piece.weight;
+      piece.start();
     }
   }
 }

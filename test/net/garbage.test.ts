@@ -1,4 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Connection } from '@libp2p/interface';
 import t from 'tap';
 import { gossipService } from '../../src/net/gossip.ts';
@@ -31,6 +33,9 @@ import { defaultLimits } from '../../src/net/limits.ts';
 import { PeerSet } from '../../src/net/peers.ts';
 import type { DirectStream } from '../../src/net/yamux/stream.ts';
 import { bytes, chain, closeAll, entry, introduce, orderedSeeds, startMember, until } from './harness.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const rounds = 10_000;
 
@@ -224,6 +229,26 @@ t.test('messages in parts', async (t) => {
       name,
     );
   }
+});
+
+t.test('a message in parts of one byte costs its length, not an object a part', async (t) => {
+  const { link, receive, messages } = fakeLink('bulk');
+  receive(preface);
+  const head = new Uint8Array(5);
+  new DataView(head.buffer).setUint32(0, 100_000);
+  head[4] = 3;
+  receive(frame(headKind, head));
+  const one = frame(partKind, new Uint8Array(1));
+  collectGarbage();
+  const before = process.memoryUsage();
+  for (let at = 0; at < 99; at++) receive(Buffer.concat(Array.from({ length: 1000 }, () => one)));
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  const grown = heapUsed + external - before.heapUsed - before.external;
+  t.ok(grown < 1_500_000, `${grown} bytes`);
+  for (let at = 0; at < 1000; at++) receive(one);
+  t.ok(link.isOpen);
+  t.same(messages, [{ kind: 3, length: 100_000 }]);
 });
 
 t.test('a permitted peer that sends rubbish on every protocol does not hurt the node', async (t) => {

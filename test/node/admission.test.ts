@@ -41,6 +41,33 @@ t.test('a peer that floods has two batches verified at a time, and others have t
   await Promise.all([...flood, ...honest, own]);
 });
 
+t.test('what waits of a peer is bounded by its size: many small batches at once are no flood', async (t) => {
+  const verifying: (() => void)[] = [];
+  const admission = new Admission({
+    ledger: {
+      prepare: (envelopes: readonly Uint8Array[]) =>
+        new Promise((resolve) =>
+          verifying.push(() => resolve(envelopes.map(() => new WeftError('TX_FORM', 'no transaction')))),
+        ),
+      finalized,
+    },
+    mempool: { get: () => undefined },
+    ...clocks,
+  } as unknown as AdmissionModules);
+  // What a window holds (spread.ts): the loop was late, and finds all of it.
+  for (let n = 0; n < 1000; n += 1)
+    void admission.receive('honest', [new Uint8Array(256).fill(n % 256).fill(n / 256, 0, 1)]);
+  t.equal(admission.dropped, 0);
+  for (let n = 0; n < 10_000; n += 1) void admission.receive('empty', []);
+  t.ok(admission.dropped > 5000, 'what is empty is not free');
+  const before = admission.dropped;
+  for (let n = 0; n < 10; n += 1) void admission.receive('large', [new Uint8Array(256 * 1024).fill(n)]);
+  t.ok(admission.dropped - before >= 4);
+  t.equal(admission.verifying, 4, 'two of each');
+  admission.close();
+  for (const end of verifying) end();
+});
+
 t.test('batches that wait when the node stops are let go', { timeout: 2000 }, async (t) => {
   const admission = new Admission({
     ledger: { prepare: () => new Promise(() => {}) },

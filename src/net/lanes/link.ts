@@ -51,6 +51,9 @@ export type LinkModules = {
   readonly onClosed: (link: LaneLink, reason: string, misbehaved: boolean) => void;
 };
 
+/** A message that comes in parts. Its room grows with what has come: neither parts of a byte nor a total that never comes cost more. */
+type Receiving = { readonly kind: number; readonly total: number; bytes: number; room: Uint8Array };
+
 /** Bytes handed to libp2p in one go: one yamux window would be 256 KiB, one TLS record is 16 KiB. */
 const batchBytesMax = 64 * 1024;
 
@@ -85,9 +88,7 @@ export class LaneLink {
   };
   /** A message above one frame of which a part has gone out already. */
   #sending: { readonly payload: Uint8Array; offset: number } | undefined;
-  #receiving:
-    | { readonly kind: number; readonly total: number; bytes: number; readonly parts: Uint8Array[] }
-    | undefined;
+  #receiving: Receiving | undefined;
 
   constructor(options: LinkOptions, modules: LinkModules) {
     this.peer = options.peer;
@@ -226,24 +227,26 @@ export class LaneLink {
       const splits = inner <= ownerKindMax || inner === requestKind || inner === answerKind;
       const known = this.lane === 'bulk' && this.#receiving === undefined && splits;
       if (!known || total === 0 || total > this.#options.limits.messageBytesMax) return false;
-      const first = payload.subarray(5);
-      this.#receiving = { kind: inner, total, bytes: first.length, parts: [first] };
-    } else {
-      if (this.#receiving === undefined || payload.length === 0) return false;
-      this.#receiving.parts.push(payload);
-      this.#receiving.bytes += payload.length;
+      this.#receiving = { kind: inner, total, bytes: 0, room: new Uint8Array(0) };
+      return this.#append(this.#receiving, payload.subarray(5));
     }
-    const { kind: inner, total, bytes, parts } = this.#receiving;
-    if (bytes > total) return false;
-    if (bytes < total) return true;
+    if (this.#receiving === undefined || payload.length === 0) return false;
+    return this.#append(this.#receiving, payload);
+  }
+
+  #append(receiving: Receiving, part: Uint8Array): boolean {
+    const { kind, total, bytes, room } = receiving;
+    const end = bytes + part.length;
+    if (end > total) return false;
+    if (end > room.length) {
+      receiving.room = new Uint8Array(Math.min(total, Math.max(2 * room.length, end)));
+      receiving.room.set(room.subarray(0, bytes));
+    }
+    receiving.room.set(part, bytes);
+    receiving.bytes = end;
+    if (end < total) return true;
     this.#receiving = undefined;
-    const whole = new Uint8Array(total);
-    let offset = 0;
-    for (const part of parts) {
-      whole.set(part, offset);
-      offset += part.length;
-    }
-    return this.#deliver(inner, whole);
+    return this.#deliver(kind, receiving.room);
   }
 
   #deliver(kind: number, payload: Uint8Array): boolean {
