@@ -2,8 +2,12 @@ import { checkEntry } from '../log/bundles.ts';
 import { treeHasher } from './body.ts';
 import { txPrefix, txSuffix } from './leaves.ts';
 
-/** Of the pieces of memory that a block's leaves lie in: a block of one transaction needs the first. */
-const firstBytes = 4 * 1024;
+/**
+ * Of the pieces of memory that a block's leaves lie in: the first, how much larger the next one is, the largest. A block without transactions
+ * has 400 bytes of leaves, and who catches up holds sixteen thousand of those until the last of them is final.
+ */
+const firstBytes = 1024;
+const growth = 4;
 const pieceBytes = 64 * 1024;
 
 export type WrittenLeaf = { readonly bytes: Uint8Array; readonly hash: Uint8Array };
@@ -36,7 +40,7 @@ export class LeafWriter {
   /** Room for one leaf, behind its byte 0. */
   #reserve(bytes: number): void {
     if (this.#at + 1 + bytes > this.#piece.length) {
-      const size = this.#piece.length === 0 ? firstBytes : pieceBytes;
+      const size = Math.min(pieceBytes, Math.max(firstBytes, growth * this.#piece.length));
       this.#piece = Buffer.allocUnsafeSlow(Math.max(size, 1 + bytes));
       this.#at = 0;
     }

@@ -6,6 +6,7 @@ import { decodeCbor, encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type StateProof, stateKey } from '../log/stateTree.ts';
+import { indexAudiences } from './audienceIndex.ts';
 import { Chain } from './chain.ts';
 import { ChainJournal } from './chainJournal.ts';
 import { commitPath } from './commit.ts';
@@ -102,6 +103,7 @@ export class Ledger {
     try {
       if (options.database === undefined) await clearIncoming(options.dir);
       const opened = await readStore(database, genesis);
+      await indexAudiences(opened.store);
       const chain = new Chain({
         genesis,
         verifier: options.verifier ?? inlineVerifier,

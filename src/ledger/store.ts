@@ -92,6 +92,11 @@ export class Store {
     return readNumber(this.#need(metaKey('tip')));
   }
 
+  /** Of an earlier layout than the next commit writes. */
+  get isEarlier(): boolean {
+    return this.#version !== dataVersion;
+  }
+
   /** The first batch of a new store: leaf 0, state, epoch 1. */
   async writeGenesis(leaf: Leaf, writes: StateWrites, epoch: Epoch): Promise<void> {
     await this.#database.write([

@@ -1,11 +1,12 @@
 // A data folder of an earlier layout goes on where it stood, and nobody who reads sees where the layout changes.
 import t from 'tap';
+import { proposeIntent } from '../../src/client/index.ts';
 import { indexesOf } from '../../src/ledger/indexLists.ts';
 import type { WriteOp } from '../../src/ledger/keyValue.ts';
 import { decodeRun } from '../../src/ledger/leafRuns.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { indexOfKey, leafKey, metaKey, numberBytes, readNumber } from '../../src/ledger/storeKeys.ts';
-import { addBlock, MemoryDisk, makeGenesis, openInMemory, packetsTx, registerTx } from './fixtures.ts';
+import { addBlock, MemoryDisk, makeGenesis, makeTx, openInMemory, packetsTx, registerTx } from './fixtures.ts';
 
 const { genesis } = makeGenesis(1);
 const all = [Uint8Array.of(0), Uint8Array.of(255)] as const;
@@ -32,7 +33,7 @@ async function toVersionOne(disk: MemoryDisk): Promise<void> {
       for (const [i, entry] of decodeRun(value).entries())
         ops.push({ type: 'put', key: leafKey(indexOfKey(key) + i), value: entry });
     }
-    if (kind === 'r' || kind === 'g') ops.push({ type: 'del', key });
+    if (kind === 'r' || kind === 'g' || kind === 'f') ops.push({ type: 'del', key });
     if (kind !== 'y' && kind !== 'a') continue;
     for (const index of indexesOf(key, value)) {
       const single = key.slice();
@@ -89,6 +90,30 @@ t.test('a store of version 1 is read as it is, and goes on as version 2', async 
   await other.importRun(imported!);
   t.same(await served(other), both);
   await other.close();
+});
+
+t.test('what was decided for an executor under version 1 is found by its account under version 2', async (t) => {
+  const disk = new MemoryDisk();
+  const before = await openInMemory(genesis, disk);
+  const effect = { host: 'web-3', service: 'thumbnailer' };
+  const asked = { action: 'service.restart', effect, ttlMs: 60_000, audience: 'bob' };
+  for (let n = 0; n < 3; n += 1) {
+    const { type, body } = proposeIntent(asked);
+    await addBlock(before, [makeTx(genesis.chain, 'alice', type, body), packetsTx(genesis.chain, 'alice')]);
+  }
+  const wanted = await before.newestDecisionsFor('bob', 10);
+  t.equal(wanted.length, 3);
+  await before.close();
+  await toVersionOne(disk);
+  const old = await openInMemory(genesis, disk);
+  t.same(await old.newestDecisionsFor('bob', 10), wanted);
+  t.same(await old.newestDecisionsFor('alice', 10), []);
+  await fill(old, 1);
+  await old.close();
+  const again = await openInMemory(genesis, disk);
+  t.same(await again.newestDecisionsFor('bob', 10), wanted);
+  t.same(await again.newestDecisionsFor('bob', 10, wanted[0]), wanted.slice(1));
+  await again.close();
 });
 
 t.test('a store of a version that this build does not know is refused', async (t) => {
