@@ -6,11 +6,12 @@ import {
   TopicValidatorResult,
 } from '@libp2p/gossipsub';
 import { createPeerScoreParams, createTopicScoreParams } from '@libp2p/gossipsub/score';
-import type { Connection, PeerId, Topology } from '@libp2p/interface';
+import type { Connection, PeerId, Stream, StreamHandler, StreamHandlerOptions, Topology } from '@libp2p/interface';
 import { concat, encodeUtf8 } from '../codec/utf8.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { Budget } from './lanes/pace.ts';
 import type { GossipTopic, GossipVerdict, NetworkLimits } from './types.ts';
+import { wholeMessages } from './wholeMessages.ts';
 
 /**
  * Gossip: how everybody without a lane is reached, and the way round when links are cut. Messages carry no author
@@ -18,6 +19,9 @@ import type { GossipTopic, GossipVerdict, NetworkLimits } from './types.ts';
  * message by showing its bytes under another topic first. Each is judged by the owner before it is forwarded.
  */
 const topics: readonly GossipTopic[] = ['headers', 'checkpoints', 'evidence', 'transactions'];
+
+/** What a neighbour may say at once: many messages, where it is asked for many. */
+const rpcBytesMax = 4 * 1024 * 1024;
 
 /** How long gossipsub remembers an id: the same bytes published again within it go nowhere. */
 const seenMs = 60_000;
@@ -70,6 +74,10 @@ export function gossipService(chain: string, limits: NetworkLimits): GossipServi
               };
             }
             if (name === 'unregister') return () => {};
+            if (name === 'handle') {
+              return (protocol: string, handler: StreamHandler, given?: StreamHandlerOptions) =>
+                registrar.handle(protocol, (stream, connection) => handler(gathered(stream), connection), given);
+            }
             const value: unknown = Reflect.get(registrar, name, registrar);
             return typeof value === 'function' ? value.bind(registrar) : value;
           },
@@ -84,6 +92,12 @@ export function gossipService(chain: string, limits: NetworkLimits): GossipServi
     },
     part: (peer) => void topology?.onDisconnect?.(peer),
   };
+}
+
+/** The stream, whose iteration brings whole messages: what makes them up is kept as bytes (wholeMessages.ts). */
+function gathered(stream: Stream): Stream {
+  const source = { [Symbol.asyncIterator]: stream[Symbol.asyncIterator].bind(stream) };
+  return Object.assign(stream, { [Symbol.asyncIterator]: () => wholeMessages(source, rpcBytesMax) });
 }
 
 function createFactory(chain: string, limits: NetworkLimits): ReturnType<typeof gossipsub> {
@@ -117,7 +131,7 @@ function createFactory(chain: string, limits: NetworkLimits): ReturnType<typeof 
     maxInboundStreams: 4,
     maxOutboundStreams: 4,
     maxOutboundBufferSize: 8 * 1024 * 1024,
-    maxInboundDataLength: 4 * 1024 * 1024,
+    maxInboundDataLength: rpcBytesMax,
     maxTopicBytesPerPeer: 16 * 1024,
     decodeRpcLimits: {
       maxSubscriptions: 16,
