@@ -8,11 +8,18 @@ import type { Finalization, Message, Notarization, ValidatorIndex, Vote } from '
  * runs out, and a vote that everybody lacks is sent again as before.
  */
 const holdPart = 10;
+/**
+ * Who lacked a notarization when it was due gets so many of the next ones at once. A liar that keeps its votes from one validator makes
+ * it wait in every view otherwise, and all with it whose quorum needs that validator; so it does once in so many.
+ */
+const eagerViews = 16;
 
 export type Held = {
   readonly certificate: Notarization | Finalization;
   readonly height: number | undefined;
   readonly atMs: number;
+  /** Who was sent it at once. */
+  readonly told: readonly ValidatorIndex[];
 };
 
 /** What each validator has shown by its own votes, hello and cosignatures. It can lie only about itself, and to its own loss. */
@@ -22,11 +29,14 @@ export type Shown = {
   /** Highest view and height that it knows to be final. */
   readonly finalView: number[];
   readonly finalHeight: number[];
+  /** How many of the next notarizations go to it at once. */
+  readonly eager: number[];
 };
 
 export function createShown(validators: number): Shown {
   const nothing = (): number[] => new Array<number>(validators).fill(-1);
-  return { certified: nothing(), finalView: nothing(), finalHeight: nothing() };
+  const eager = new Array<number>(validators).fill(0);
+  return { certified: nothing(), finalView: nothing(), finalHeight: nothing(), eager };
 }
 
 function raise(values: number[], index: ValidatorIndex, value: number): void {
@@ -54,7 +64,21 @@ export function showFinalHeight(state: State, peer: ValidatorIndex, height: numb
 export function hold(state: State, certificate: Notarization | Finalization): void {
   const height = state.blocks.get(certificate.subject.blockId)?.facts.height;
   const atMs = state.nowMs + Math.floor(state.config.timings.leaderTimeoutMs / holdPart);
-  state.held.push({ certificate, height, atMs });
+  const told = certificate.kind === 'notarize' ? sendEagerly(state, certificate, height) : [];
+  state.held.push({ certificate, height, atMs, told });
+}
+
+function sendEagerly(state: State, certificate: Notarization, height: number | undefined): ValidatorIndex[] {
+  const { eager } = state.shown;
+  const told: ValidatorIndex[] = [];
+  for (let peer = 0; peer < eager.length; peer += 1) {
+    const left = eager[peer] ?? 0;
+    if (left === 0) continue;
+    eager[peer] = left - 1;
+    if (lacks(state, peer, certificate, height)) told.push(peer);
+  }
+  for (const peer of told) emit(state, { type: 'send', peer, message: { type: 'certificate', certificate } });
+  return told;
 }
 
 /** When the first one is due. */
@@ -71,14 +95,17 @@ export function releaseHeld(state: State, now = false): void {
 }
 
 function release(state: State, held: Held): void {
-  const { kind, subject } = held.certificate;
+  const { certificate, height, told } = held;
+  const { kind, subject } = certificate;
   // The finalization that came after it says more, and is held itself.
   if (kind === 'notarize' && subject.view <= state.finalizedView) return;
   const { validators, me } = state.config;
   const lacking: ValidatorIndex[] = [];
-  for (let peer = 0; peer < validators; peer += 1) if (peer !== me && lacks(state, peer, held)) lacking.push(peer);
+  for (let peer = 0; peer < validators; peer += 1)
+    if (peer !== me && !told.includes(peer) && lacks(state, peer, certificate, height)) lacking.push(peer);
   if (lacking.length === 0) return;
-  const newest = kind === 'finalize' ? (state.finalization ?? held.certificate) : held.certificate;
+  if (kind === 'notarize') for (const peer of lacking) state.shown.eager[peer] = eagerViews;
+  const newest = kind === 'finalize' ? (state.finalization ?? certificate) : certificate;
   const message: Message = { type: 'certificate', certificate: newest };
   if (lacking.length === validators - (me === undefined ? 0 : 1)) {
     broadcast(state, message);
@@ -87,9 +114,13 @@ function release(state: State, held: Held): void {
   for (const peer of lacking) emit(state, { type: 'send', peer, message });
 }
 
-function lacks({ shown }: State, peer: ValidatorIndex, { certificate, height }: Held): boolean {
-  const { view } = certificate.subject;
+function lacks(
+  { shown }: State,
+  peer: ValidatorIndex,
+  { kind, subject: { view } }: Held['certificate'],
+  height: number | undefined,
+): boolean {
   if ((shown.finalView[peer] ?? -1) >= view) return false;
   if (height !== undefined && (shown.finalHeight[peer] ?? -1) >= height) return false;
-  return certificate.kind === 'finalize' || (shown.certified[peer] ?? -1) < view;
+  return kind === 'finalize' || (shown.certified[peer] ?? -1) < view;
 }

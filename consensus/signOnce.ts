@@ -96,7 +96,8 @@ export function rememberNewest(state: State, record: ViewRecord | undefined): vo
 }
 
 function castIn(record: ViewRecord, kind: Vote['kind'], signer: ValidatorIndex): Vote | undefined {
-  return voteOf(record.tally, kind, signer) ?? certified(record, kind, signer);
+  // What a certificate holds is verified; a vote that came after it may not be.
+  return certified(record, kind, signer) ?? voteOf(record.tally, kind, signer);
 }
 
 function certified(record: ViewRecord, kind: Vote['kind'], peer: ValidatorIndex): Vote | undefined {

@@ -62,6 +62,21 @@ t.test('S3: a finalization goes to those who have not signed the log behind it',
   t.same(sentIn(made.pass(holdMs)), ['finalize 1 → 3'], 'the notarization below it goes to nobody');
 });
 
+t.test('S3: who lacked a notarization gets the next ones at once, until it is tried again', async (t) => {
+  const made = bench(config);
+  // A liar hides its votes from 3, which so lacks every notarization; 1 and 2 lack none.
+  let waited = 0;
+  for (let view = 1; view <= 18; view += 1) {
+    const atOnce = sentIn(made.certificate(notarization(view, view - 1, `b${view}`)));
+    for (const peer of [1, 2]) made.give({ type: 'vote', vote: vote('finalize', peer, view, view - 1, `b${view}`) });
+    const due = made.pass(holdMs);
+    t.same([...atOnce, ...sentIn(due)], [`notarize ${view} → 3`]);
+    t.same(certificatesIn(due), []);
+    if (atOnce.length === 0) waited += 1;
+  }
+  t.equal(waited, 2, 'one view of seventeen');
+});
+
 t.test('S3: who comes back is believed by its hello alone', async (t) => {
   const made = afterFirstBlock(config);
   for (const peer of [1, 2, 3]) made.give({ type: 'cosigned', peer, height: 1 });

@@ -381,6 +381,7 @@ export abstract class ChainHost extends Host {
     if (this.state !== state) return;
     this.step({ type: 'committed', view: target.view, block: this.tip.facts });
     if (this.state !== state) return;
+    this.cosign(target.certificate);
     if (this.tip.facts.closing && this.tip.facts.epoch === this.epoch && !this.quirks.staysInEpoch) {
       this.startEpoch(true);
       return;
@@ -392,6 +393,8 @@ export abstract class ChainHost extends Host {
     this.catchUp();
   }
 
+  /** The store holds what its tip says, for ever: others are told. */
+  protected abstract cosign(certificate: Finalization): void;
   /** A new engine runs: say so to the others, and ask them (W11). */
   protected abstract entered(state: State): void;
 }

@@ -1,7 +1,7 @@
 // The upper half of a machine: what comes in from others, and what it tells them about itself.
 import { answerView, needs } from '../../consensus/engine.ts';
 import type { State } from '../../consensus/state.ts';
-import type { Certificate, Message, ValidatorIndex } from '../../consensus/types.ts';
+import type { Certificate, Finalization, Message, ValidatorIndex } from '../../consensus/types.ts';
 import { ChainHost } from './chain.ts';
 import type { EpochSet } from './ledger.ts';
 import { quorumOfSet, type Wire } from './world.ts';
@@ -61,6 +61,16 @@ export class SimNode extends ChainHost {
     return at < 0 ? undefined : at;
   }
 
+  /** Validators are told what the cosignature shows, observers the block: engines speak with engines that vote. */
+  protected override cosign(certificate: Finalization): void {
+    if (this.me === undefined) return;
+    for (const machine of this.others()) {
+      if (this.validatorAt(machine) === undefined)
+        this.transmitMessage(machine, { type: 'certificate', certificate }, this.epoch);
+      else this.transmit(machine, { kind: 'cosigned', epoch: this.epoch, height: this.tip.facts.height });
+    }
+  }
+
   protected override receive(from: number, message: Wire): void {
     const { state } = this;
     if (state === undefined) return;
@@ -88,6 +98,10 @@ export class SimNode extends ChainHost {
         if (peer !== undefined && peer !== this.me)
           this.step({ type: 'connected', peer, finalizedView: message.finalizedView });
         if (message.answer) this.helloTo(from, false);
+        return;
+      case 'cosigned':
+        if (peer !== undefined && peer !== this.me)
+          this.step({ type: 'cosigned', peer, height: this.quirks.cosigned?.(message.height) ?? message.height });
         return;
       case 'ask':
         if (peer !== undefined && peer !== this.me) this.step({ type: 'asked', peer });

@@ -15,6 +15,8 @@ export type Wire =
   | { kind: 'consensus'; epoch: number; message: Message; body?: SimBlock }
   | { kind: 'ping'; epoch: number }
   | { kind: 'hello'; epoch: number; finalizedView: number; answer: boolean }
+  /** Its sender has signed the log as it stood after the block of this height. */
+  | { kind: 'cosigned'; epoch: number; height: number }
   /** W11's question. */
   | { kind: 'ask'; epoch: number }
   | { kind: 'request'; epoch: number; view: number }
@@ -70,6 +72,8 @@ export type Quirks = {
   votesUnasked?: boolean;
   /** W12: accusations are dropped, or everybody is accused. */
   evidence?: 'drops' | 'invents';
+  /** S3: of what others have shown, this is told to the engine instead. */
+  cosigned?: (height: number) => number;
   /** The relay rule of the lanes. */
   neverRelays?: boolean;
   /** This machine only. */

@@ -1,7 +1,27 @@
-// W3, W5, W6, W7, W8, S8, S9, the relay rule: nothing that these break is unsafe; they make a chain stand, hurry or wait.
+// S3, W3, W5, W6, W7, W8, S8, S9, the relay rule: nothing that these break is unsafe; they make a chain stand, hurry or wait.
 import type { Canary } from './types.ts';
 
 export const paceCanaries: readonly Canary[] = [
+  {
+    rule: 'S3',
+    name: 'a certificate that is held is never sent',
+    quirks: {
+      beforeStep: (state) => {
+        state.held.length = 0;
+      },
+    },
+    shape: { kind: 'quiet', validators: 4, liars: ['selective'] },
+    codes: ['LEADER_TIMEOUTS', 'NO_PROGRESS'],
+    seedsMax: 150,
+  },
+  {
+    rule: 'S3',
+    name: 'who has cosigned one block is believed to lack none',
+    quirks: { cosigned: (height) => height + 1_000_000 },
+    shape: { kind: 'quiet', validators: 4, liars: ['selective'] },
+    codes: ['LEADER_TIMEOUTS', 'NO_PROGRESS'],
+    seedsMax: 150,
+  },
   {
     rule: 'S8',
     name: 'nothing is ever asked for',
