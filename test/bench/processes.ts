@@ -9,7 +9,16 @@ const tickSeconds = 0.01;
 
 /** CPU seconds that a process has used, all threads together; 0 once it is gone. */
 export function cpuSeconds(pid: number): number {
-  const text = readOrEmpty(`/proc/${pid}/stat`);
+  return secondsIn(`/proc/${pid}/stat`);
+}
+
+/** Of `cpuSeconds`, what the first thread has used: the one that runs a node's event loop. */
+export function mainThreadCpuSeconds(pid: number): number {
+  return secondsIn(`/proc/${pid}/task/${pid}/stat`);
+}
+
+function secondsIn(path: string): number {
+  const text = readOrEmpty(path);
   // The command name, second field, may hold spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickSeconds;

@@ -30,6 +30,8 @@ export type PointResult = Point & {
   readonly blocksPerSecond: number;
   readonly transactionsPerBlock: number;
   readonly validatorCpuSeconds: readonly number[];
+  /** Of those, what the first thread used: where Node's event loop runs. */
+  readonly mainThreadCpuSeconds?: readonly number[];
   readonly validatorPeakRssMiB: readonly number[];
   /** Growth of a validator's store, per committed transaction. */
   readonly diskBytesPerTransaction: number;
@@ -104,6 +106,7 @@ export function resultOf(point: Point, outcome: Outcome): PointResult {
     blocksPerSecond: round(filledBlocks / spanSeconds),
     transactionsPerBlock: round(finality.length / Math.max(1, filledBlocks)),
     validatorCpuSeconds: used.cpuSeconds.map(round),
+    mainThreadCpuSeconds: used.mainThreadSeconds.map(round),
     validatorPeakRssMiB: used.peakRssBytes.map((bytes) => Math.round(bytes / mebibyte)),
     diskBytesPerTransaction: Math.round(sum(used.diskBytes) / used.diskBytes.length / Math.max(1, finality.length)),
     ...(proposals === undefined ? {} : { proposalMs: quantiles(proposals) }),

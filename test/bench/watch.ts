@@ -1,11 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { cpuSeconds, folderBytes, machineBusySeconds, residentBytes } from './processes.ts';
+import { cpuSeconds, folderBytes, machineBusySeconds, mainThreadCpuSeconds, residentBytes } from './processes.ts';
 
 /** What a network's processes use while a load runs, whoever made them, and what else the machine did. */
 
 export type Used = {
   readonly tookSeconds: number;
   readonly cpuSeconds: readonly number[];
+  /** Of those, the first thread's. */
+  readonly mainThreadSeconds: readonly number[];
   readonly peakRssBytes: readonly number[];
   /** Growth of each validator's folder. */
   readonly diskBytes: readonly number[];
@@ -23,6 +25,7 @@ export class Watch {
   readonly #timer: NodeJS.Timeout;
   readonly #peak: number[];
   readonly #cpu: readonly number[];
+  readonly #mainThread: readonly number[];
   readonly #disk: readonly number[];
   readonly #busy = machineBusySeconds();
   readonly #own = process.cpuUsage();
@@ -33,6 +36,7 @@ export class Watch {
     this.#folders = folders;
     this.#peak = pids.map(residentBytes);
     this.#cpu = pids.map(cpuSeconds);
+    this.#mainThread = pids.map(mainThreadCpuSeconds);
     this.#disk = folders.map(folderBytes);
     this.#timer = setInterval(() => this.#look(), everyMs);
   }
@@ -53,6 +57,7 @@ export class Watch {
     return {
       tookSeconds,
       cpuSeconds: cpu,
+      mainThreadSeconds: this.#pids.map((pid, i) => mainThreadCpuSeconds(pid) - (this.#mainThread[i] ?? 0)),
       peakRssBytes: this.#peak,
       diskBytes: this.#folders.map((folder, i) => folderBytes(folder) - (this.#disk[i] ?? 0)),
       ownSeconds,
