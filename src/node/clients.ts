@@ -26,6 +26,9 @@ export type ClientsModules = {
   readonly closed: () => boolean;
 };
 
+/** Refusals that pass: the word of a validator does not say when, and a client is told so with each. */
+const busyCodes: ReadonlySet<string> = new Set(['RPC_BUSY', 'MEMPOOL_FULL', 'MEMPOOL_ACCOUNT_FULL']);
+
 export class Clients {
   readonly #modules: ClientsModules;
   readonly #submissions: Submissions;
@@ -107,6 +110,6 @@ export class Clients {
       throw new WeftError('VALIDATORS_UNREACHABLE', 'no validator could be reached; try again shortly', {
         retryAfterMs: 1000,
       });
-    throw new WeftError(refused.code, refused.reason);
+    throw new WeftError(refused.code, refused.reason, busyCodes.has(refused.code) ? { retryAfterMs: 1000 } : {});
   }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
@@ -79,10 +80,16 @@ export function limitFiles(app: FastifyInstance, gate: Gate): void {
 
 /** JSON-RPC on POST, a word for people, and what operators' tools ask. */
 export function serveHttp(app: FastifyInstance, { api, gate, intake, metrics }: HttpModules): void {
+  const waiting = new WeakMap<Socket, number>();
   const onPost = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const answer = await inTurn(intake, request.body, (text) =>
-      answerMessage(text, gate.dispatchFor(clientKey(request.ip))),
-    );
+    const { socket } = request.raw;
+    const before = waiting.get(socket) ?? 0;
+    if (before >= pipelinedMax) return refuse(reply, 503, pipelinedTooMuch());
+    waiting.set(socket, before + 1);
+    const answer = await inTurn(intake, request.body, (text) => {
+      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+      return answerMessage(text, gate.dispatchFor(clientKey(request.ip)));
+    });
     if (answer === undefined) return reply.code(204).send();
     return reply.type('application/json; charset=utf-8').send(answer);
   };
@@ -110,7 +117,22 @@ export function serveHttp(app: FastifyInstance, { api, gate, intake, metrics }: 
   });
 }
 
-/** A request has a connection to itself until it is answered: nothing need be paused. */
+/**
+ * Requests of one connection that wait for their turn: more than one only where a client asks without waiting for answers (pipelining). Nothing
+ * can be paused here, since Node reads on with each body; but answers that cannot leave yet make it stop, refusals too.
+ */
+const pipelinedMax = 64;
+
+function pipelinedTooMuch(): WeftError {
+  return new WeftError(
+    'RPC_BUSY',
+    `${pipelinedMax} requests of this connection wait for their turn; wait for answers`,
+    {
+      retryAfterMs: 100,
+    },
+  );
+}
+
 function inTurn(intake: Intake, body: unknown, answer: (text: string) => Answer | Promise<Answer>): Promise<Answer> {
   return new Promise((resolve) => {
     const take = (): void => resolve(answer(textOf(body)));
