@@ -11,7 +11,7 @@ export function damaged(why: string): WeftError {
 /** While a store is read, whatever cannot be read is damage; what has a code of its own about data, disk or versions keeps it. */
 export function asDamage(error: unknown): unknown {
   if (!(error instanceof WeftError)) return damaged(error instanceof Error ? error.message : String(error));
-  return /^(CBOR|JSON|LOG|HEADER|CERTIFICATE|BLOCK|BASE64|HEX|UTF8)_/.test(error.code)
+  return /^(CBOR|JSON|LOG|HEADER|CERTIFICATE|BLOCK|BASE64|HEX|UTF8|STATE_PATH)_/.test(error.code)
     ? damaged(`${error.message} [${error.code}]`)
     : error;
 }

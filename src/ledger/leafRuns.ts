@@ -44,7 +44,8 @@ export class LeafRuns {
       ops.push({ type: 'put', key: runKey(index), value: encodeRun(run) });
       at += run.length;
     }
-    for (const [group, starts] of touched) ops.push({ type: 'put', key: groupKey(group), value: starts.slice() });
+    for (const [group, starts] of touched)
+      ops.push({ type: 'put', key: groupKey(group), value: new Uint8Array(starts) });
   }
 
   /** A view of what was read. @throws WeftError DATA_DAMAGED */
@@ -101,7 +102,8 @@ export class LeafRuns {
   /** Of the group that is written to next, from `offset` on. */
   #startsOf(group: number, offset: number): Uint8Array {
     if (this.#written?.group !== group) {
-      const starts = this.#get(groupKey(group))?.slice() ?? new Uint8Array(startsBytes);
+      // A copy, also of a Buffer, which is what a database gives: its slice would be the same memory.
+      const starts = Uint8Array.from(this.#get(groupKey(group)) ?? new Uint8Array(startsBytes));
       // Nothing begins where nothing is yet, whatever a disk says.
       for (let at = offset; at < tileWidth; at += 1) starts[at >> 3] = (starts[at >> 3] ?? 0) & ~(1 << (at & 7));
       this.#written = { group, starts };

@@ -32,7 +32,7 @@ export class Batches {
   receive(peer: string, payload: Uint8Array): void {
     if (payload.length > batchLimits.bytesMax) throw new WeftError('MESSAGE_MALFORMED', 'a batch above its bound');
     // One copy of all: what is taken in gets one of its own, and most of what comes twice is not.
-    const envelopes = decodeEnvelopes(payload.slice(), batchLimits);
+    const envelopes = decodeEnvelopes(new Uint8Array(payload), batchLimits);
     const looked = (): void => this.#count(peer, payload.length);
     this.#modules.admission.receive(peer, envelopes).then(looked, looked);
   }

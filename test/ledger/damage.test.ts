@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { WeftError } from '../../src/codec/error.ts';
-import type { KeyValue } from '../../src/ledger/keyValue.ts';
+import { type KeyValue, openLevel } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { addBlock, MemoryDisk, makeGenesis, openInMemory, packetsTx } from './fixtures.ts';
 
@@ -89,6 +89,33 @@ t.test('an old block is checked when it is asked for', async (t) => {
   t.equal(ledger.checkStored(1), 121);
   t.throws(() => ledger.checkStored(2), { code: 'DATA_DAMAGED', message: /log entry 122 of block 2/ });
   await ledger.close();
+});
+
+t.test('a state path with another bit is damage, whatever stands there then', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'weft-damage-'));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  const ledger = await Ledger.open({ dir: home, genesis });
+  await fill(ledger, 1);
+  await ledger.close();
+  for (const bit of [0x80, 0x40, 0x02, 0x01]) {
+    const database = await openLevel(join(home, 'store'));
+    const [key, value] = (await entriesOf(database)).findLast(([name]) => name[0] === 0x73)!;
+    const changed = Uint8Array.from(key);
+    changed[3] = (changed[3] ?? 0) ^ bit;
+    await database.write([
+      { type: 'del', key },
+      { type: 'put', key: changed, value },
+    ]);
+    await database.close();
+    t.equal(await refusal(() => Ledger.open({ dir: home, genesis })), 'DATA_DAMAGED', `bit ${bit}`);
+    const again = await openLevel(join(home, 'store'));
+    await again.write([
+      { type: 'del', key: changed },
+      { type: 'put', key, value },
+    ]);
+    await again.close();
+  }
+  t.equal(await refusal(() => Ledger.open({ dir: home, genesis })), '', 'whole again');
 });
 
 t.test('files of the database that are gone, cut or changed', async (t) => {
