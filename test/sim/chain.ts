@@ -298,10 +298,10 @@ export abstract class ChainHost extends Host {
       case 'finalized': {
         const { block, certificate } = effect;
         if (this.quirks.tellsEarly && block !== undefined) this.tell(block.height, block.id);
-        this.outward(() => {
+        // At once: the commit makes block and certificate durable, and only then is anybody told.
+        this.later(0, () => {
           if (this.state !== state) return;
           this.target = { view: certificate.subject.view, id: certificate.subject.blockId, certificate };
-          if (block !== undefined && this.disk.blocks.has(block.id)) this.tell(block.height, block.id);
           if (this.quirks.commitsEarly && block !== undefined)
             this.step({ type: 'committed', view: this.target.view, block });
           this.catchUp();

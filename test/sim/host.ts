@@ -46,6 +46,8 @@ export abstract class Host {
   protected wakeAtMs: number | undefined;
   protected outbox: { after: number; release: () => void }[] = [];
   protected syncing = false;
+  /** Something was written that does not wait for company: all but certificates and floors, as in src/node/shell.ts. */
+  private urgent = false;
   protected crashAfterSync = false;
   protected bodies = new Map<string, SimBlock>();
   private backlog: (() => void)[] = [];
@@ -76,6 +78,7 @@ export abstract class Host {
     this.backlog = [];
     this.frozen = false;
     this.syncing = false;
+    this.urgent = false;
     this.crashAfterSync = false;
     this.bodies = new Map(this.disk.blocks);
     this.booted();
@@ -201,6 +204,7 @@ export abstract class Host {
     switch (effect.type) {
       case 'journal': {
         this.disk.write({ frame: { epoch, record: effect.record } });
+        if (effect.record.kind !== 'certificate' && effect.record.kind !== 'floor') this.urgent = true;
         const point = this.crashAt('journal');
         if (point !== undefined) this.crashSoon(point);
         return;
@@ -300,7 +304,9 @@ export abstract class Host {
 
   protected startSync(): void {
     if (!this.up || this.syncing || this.disk.written === this.disk.durable) return;
+    if (!this.urgent && this.outbox.length === 0) return;
     this.syncing = true;
+    this.urgent = false;
     const upTo = this.disk.written;
     if (this.extraSyncMs > 0) this.world.did('slow disk');
     this.later(this.extraSyncMs + this.world.prng.int(this.options.syncMsMax + 1), () => {

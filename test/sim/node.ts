@@ -173,6 +173,7 @@ export class SimNode extends ChainHost {
       for (const certificate of answerView(state, view))
         this.transmitMessage(from, { type: 'certificate', certificate }, epoch);
     });
+    this.startSync();
   }
 
   /** The shell's checks, before the engine sees anything. */
