@@ -2,7 +2,7 @@
 // the load, and an idle node waits for nothing. What decides about blocks goes before admission.
 import { Worker } from 'node:worker_threads';
 import { WeftError } from '../codec/error.ts';
-import { addSlowPath, verifyFast } from './ed25519.ts';
+import { addSlowPath, nativeEd25519, verifyFast } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
 import type { VerifyJob, VerifyRule } from './verify.ts';
 import { type BatchMode, isPackable, packedBytes, packJob } from './verifyBatch.ts';
@@ -26,9 +26,10 @@ export type VerifyPoolOptions = {
   /** Bytes of messages that wait or run. Default 32 MiB. */
   readonly bytesMax?: number;
   /**
-   * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1: measured,
-   * handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs by libsodium. By the native
-   * verifier it is 16, but three of them there cost all threads together as much as a hand-over, and the event loop 75 µs more.
+   * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1 with
+   * libsodium: handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs. With the native
+   * verifier 8: one signature is 16 µs then, and waking the other thread costs more than they do wherever cores are short
+   * (docs/performance.md).
    */
   readonly inlineMax?: number;
 };
@@ -36,6 +37,8 @@ export type VerifyPoolOptions = {
 /** From one batch of admission to the next, unless `fullJobs` wait: a hand-over costs both sides what a signature costs. */
 const gatherMs = 2;
 const fullJobs = 32;
+const inlineMaxLibsodium = 1;
+const inlineMaxNative = 8;
 
 type Call = {
   readonly jobs: readonly VerifyJob[];
@@ -68,7 +71,7 @@ export class VerifyPool {
   readonly #workersMax: number;
   readonly #jobsMax: number;
   readonly #bytesMax: number;
-  readonly #inlineMax: number;
+  readonly #inlineMax: number | undefined;
   readonly #startWorker: (shared: SharedArrayBuffer) => Worker;
   readonly #threads = new Set<Thread>();
   readonly #urgent: Chunk[] = [];
@@ -89,8 +92,8 @@ export class VerifyPool {
     this.#workersMax = options.workers ?? 1;
     this.#jobsMax = options.jobsMax ?? 16_384;
     this.#bytesMax = options.bytesMax ?? 32 * 1024 * 1024;
-    this.#inlineMax = options.inlineMax ?? 1;
-    if (this.#workersMax < 1 || this.#jobsMax < 1 || this.#bytesMax < 1 || this.#inlineMax < 0) {
+    this.#inlineMax = options.inlineMax;
+    if (this.#workersMax < 1 || this.#jobsMax < 1 || this.#bytesMax < 1 || (this.#inlineMax ?? 0) < 0) {
       throw new WeftError('VERIFY_OPTIONS', 'A pool needs at least one worker, one job and one byte.');
     }
   }
@@ -126,7 +129,8 @@ export class VerifyPool {
   #submit(jobs: readonly VerifyJob[], mode: BatchMode): Promise<boolean[]> {
     if (this.#closed) return Promise.reject(closed());
     if (jobs.length === 0) return Promise.resolve([]);
-    if (jobs.length <= this.#inlineMax && this.#jobs === 0) {
+    const inlineMax = this.#inlineMax ?? (nativeEd25519() === undefined ? inlineMaxLibsodium : inlineMaxNative);
+    if (jobs.length <= inlineMax && this.#jobs === 0) {
       const verdicts = inline(jobs, mode);
       if (verdicts !== undefined) return Promise.resolve(verdicts);
     }
