@@ -49,7 +49,7 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
       names[which] = engine.name;
       versions[which] = engine.version;
       try {
-        if (warmUpSeconds > 0) await engine.run({ rate: 200, records: 1, seconds: warmUpSeconds });
+        if (warmUpSeconds > 0) await engine.run({ rate: 500, records: 1, seconds: warmUpSeconds });
         for (const [i, point] of options.points.entries()) {
           progress(`${engine.name}: ${point.rate} tx/s × ${point.records}, ${point.seconds} s (round ${round})`);
           results[i]?.[which]?.push(await engine.run(point));
