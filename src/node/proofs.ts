@@ -85,6 +85,8 @@ export function walkOf(
     last === undefined ? undefined : sizeUnder(() => readPublished(last, { chain, origin }, ledger.epoch).size);
   if (last === undefined || size === undefined) throw notYet('is cosigned by the present validators');
   const ends = Array.from({ length: now - epoch }, (_, n) => closingOf(closing, epoch + n));
+  // Validators that stay with their keys signed before the change, too: what is published may be older than the closing block.
+  if (size < (ends.at(-1)?.size ?? 0)) throw notYet('covers the newest change of validators');
   const steps = ends.map(({ checkpoint, size: at }, n): WalkStep => {
     const record = epochRecordBefore(ledger, at);
     return {

@@ -180,9 +180,14 @@ export class EpochNet {
     this.#place(name).keys = this.#place(other).keys;
   }
 
+  /** What a stopped node holds; the caller closes it. */
+  openLedger(name: string): Promise<Ledger> {
+    return Ledger.open({ dir: this.dataOf(name), genesis: this.#genesis });
+  }
+
   /** Exports what a stopped node holds, and replays it. */
   async audit(name: string, checkpoint: string): Promise<AuditReport> {
-    const ledger = await Ledger.open({ dir: this.dataOf(name), genesis: this.#genesis });
+    const ledger = await this.openLedger(name);
     const file = join(this.#dir, 'audited.weft');
     await exportArchive(ledger, file, { checkpoint }).finally(() => ledger.close());
     return auditArchive(file);

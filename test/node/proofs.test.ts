@@ -5,6 +5,7 @@ import type { JsonObject } from '../../contracts/types.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { parseCheckpoint } from '../../src/log/checkpoint.ts';
 import { parseNote } from '../../src/log/note.ts';
+import { walkOf } from '../../src/node/proofs.ts';
 import { readTrust, verifyState, verifyToken, walkTrust } from '../../src/token/node.ts';
 import { EpochNet, parametersOf, work } from './epochNet.ts';
 
@@ -89,6 +90,8 @@ t.test('state at the published checkpoint, and a walk over two changes', async (
   await net.start('v4');
   await net.votes(...all);
   await net.change({ kind: 'validators', set: [net.entry('v4', next)], remove: [] } as JsonObject, all, 'v1');
+  await published(() => net.node('v1').api.walk(2));
+  const older = net.node('v1').api.checkpoint() ?? '';
   const parameters = parametersOf(net, 'v1');
   await net.change({ kind: 'parameters', parameters: { ...parameters, maxTxLifetimeMs: 120_000 } }, all, 'v1');
   await net.votes(...all);
@@ -123,7 +126,25 @@ t.test('state at the published checkpoint, and a walk over two changes', async (
   );
 
   // A node that starts serves what it published before; it proves state as soon as there is something newer to prove.
+  const closings = [1, 2].map((epoch) => net.node('v3').api.closing(epoch));
   await net.stop('v3');
+  const held = await net.openLedger('v3');
+  const walkUnder = (note: string): string =>
+    walkOf(held, { note: (epoch) => closings[epoch - 1] }, 1, {
+      note,
+      size: parseCheckpoint(parseNote(note).text).size,
+    });
+  t.throws(
+    () => walkUnder(older),
+    { code: 'CHECKPOINT_NOT_YET', message: /newest change of validators/ },
+    'validators that stayed have signed it, but the change is younger',
+  );
+  t.equal(
+    walkTrust(walkUnder(closings[1] ?? ''), { trust, now: Date.now() }).steps.length,
+    2,
+    'the change itself will do',
+  );
+  await held.close();
   await net.start('v3');
   const text = await published(() => net.node('v3').api.stateProof(paths));
   const present = readTrust(net.node('v3').api.trust());
