@@ -2,7 +2,8 @@ import { WeftError } from '../codec/error.ts';
 import { concat, equalBytes } from '../codec/utf8.ts';
 import { encodeBundle } from '../log/bundles.ts';
 import type { Frontier } from '../log/frontier.ts';
-import { consistencyProof, inclusionProof, rootFromNodes } from '../log/proofs.ts';
+import { InnerNodes } from '../log/innerNodes.ts';
+import { consistencyProof, inclusionProof, type NodeReader, rootFromNodes } from '../log/proofs.ts';
 import {
   frontierFromNodes,
   levelWidth,
@@ -25,6 +26,7 @@ export class LogTiles {
   readonly #store: Store;
   readonly #writer: TileWriter;
   readonly #tiles: TileStore;
+  readonly #inner = new InnerNodes(treeHasher);
   /** Tiles that became full with a batch that is still being written. */
   readonly #fresh = new Map<string, Uint8Array>();
   /** Of the finalized, durable log. */
@@ -61,7 +63,7 @@ export class LogTiles {
   }
 
   frontier(): Frontier {
-    return frontierFromNodes(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#size), this.#size);
+    return frontierFromNodes(treeHasher, this.#nodes(this.#size), this.#size);
   }
 
   /** Takes leaves that are about to be committed; what became full belongs into the same batch. */
@@ -110,20 +112,15 @@ export class LogTiles {
   }
 
   root(size: number): Uint8Array {
-    return rootFromNodes(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#check(size)), size);
+    return rootFromNodes(treeHasher, this.#nodes(size), size);
   }
 
   inclusion(index: number, size: number): Uint8Array[] {
-    return inclusionProof(treeHasher, storeNodeReader(treeHasher, this.#tiles, this.#check(size)), index, size);
+    return inclusionProof(treeHasher, this.#nodes(size), index, size);
   }
 
   consistency(oldSize: number, newSize: number): Uint8Array[] {
-    return consistencyProof(
-      treeHasher,
-      storeNodeReader(treeHasher, this.#tiles, this.#check(newSize)),
-      oldSize,
-      newSize,
-    );
+    return consistencyProof(treeHasher, this.#nodes(newSize), oldSize, newSize);
   }
 
   /** `tile/…` or `tile/entries/…` (C2SP tlog-tiles), of every width that the finalized log has. */
@@ -145,6 +142,11 @@ export class LogTiles {
       entries.push(leaf);
     }
     return { bytes: encodeBundle(entries), full };
+  }
+
+  /** Of the finalized log only: what is kept of it never changes. */
+  #nodes(size: number): NodeReader {
+    return storeNodeReader(treeHasher, this.#tiles, this.#check(size), this.#inner);
   }
 
   #check(size: number): number {

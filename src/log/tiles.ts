@@ -1,6 +1,7 @@
 import { WeftError } from '../codec/error.ts';
 import { Frontier, levelsOf } from './frontier.ts';
 import { hashBytes, type TreeHasher } from './hasher.ts';
+import { type InnerNodes, subtreeRoot } from './innerNodes.ts';
 import type { NodeReader } from './proofs.ts';
 
 /** C2SP tlog-tiles: a tile holds 256 hashes, the leaves of a subtree of height 8. */
@@ -27,13 +28,15 @@ export function levelWidth(level: number, size: number): number {
   return Math.floor(size / tileWidth ** level);
 }
 
-/** The first `width` hashes of tile `n`, from the full tile or from the unfinished one; undefined when fewer are there. */
+/**
+ * The first `width` hashes of tile `n`, from the full tile or from the unfinished one; undefined when fewer are there. The unfinished one
+ * is in memory: it is asked first, so that no database is searched for what it cannot have.
+ */
 export function readTile(store: TileStore, { level, n, width }: TileId): Uint8Array | undefined {
-  const full = store.full(level, n);
-  if (full !== undefined) return full.subarray(0, width * hashBytes);
   const unfinished = store.unfinished(level);
-  if (unfinished.n !== n || unfinished.bytes.length < width * hashBytes) return undefined;
-  return unfinished.bytes.subarray(0, width * hashBytes);
+  if (unfinished.n === n && unfinished.bytes.length >= width * hashBytes)
+    return unfinished.bytes.subarray(0, width * hashBytes);
+  return store.full(level, n)?.subarray(0, width * hashBytes);
 }
 
 /**
@@ -49,30 +52,20 @@ export function* tilesOfSize(size: number): Generator<TileId> {
   }
 }
 
-/** Root of the perfect subtree over `count` (a power of two) hashes of `bytes` from hash number `first` on. */
-function subtreeRoot(hasher: TreeHasher, bytes: Uint8Array, first: number, count: number): Uint8Array {
-  if (count === 1) return bytes.slice(first * hashBytes, (first + 1) * hashBytes);
-  if (count === 2) {
-    const at = first * hashBytes;
-    return hasher.nodeHash(bytes.subarray(at, at + hashBytes), bytes.subarray(at + hashBytes, at + 2 * hashBytes));
-  }
-  const middle = count / 2;
-  return hasher.nodeHash(subtreeRoot(hasher, bytes, first, middle), subtreeRoot(hasher, bytes, first + middle, middle));
-}
-
 /** The hash that a full tile has in the level above. `bytes`: 8,192. */
 export function tileRoot(hasher: TreeHasher, bytes: Uint8Array): Uint8Array {
   return subtreeRoot(hasher, bytes, 0, tileWidth);
 }
 
 /**
- * Reads tree nodes out of tiles, for proofs. Throws LOG_TILE_MISSING when a tile that is needed is absent or too short,
- * and LOG_TILE_INVALID when one is longer than a tile.
+ * Reads tree nodes out of tiles, for proofs; `inner` keeps some of them for the next proof. Throws LOG_TILE_MISSING when a tile that is
+ * needed is absent or too short, and LOG_TILE_INVALID when one is longer than a tile.
  */
 export function tileNodeReader(
   hasher: TreeHasher,
   read: (id: TileId) => Uint8Array | undefined,
   size: number,
+  inner?: InnerNodes,
 ): NodeReader {
   return (level, index) => {
     const tileLevel = Math.floor(level / tileHeight);
@@ -94,12 +87,16 @@ export function tileNodeReader(
     if (bytes.length > tileWidth * hashBytes) {
       throw new WeftError('LOG_TILE_INVALID', 'A tile is longer than 8,192 bytes.', { level: tileLevel, n });
     }
-    return subtreeRoot(hasher, bytes, first - n * tileWidth, count);
+    const place = first - n * tileWidth;
+    // Of full tiles of leaves there are more than could be kept, and few are asked for twice.
+    if (inner === undefined || (tileLevel === 0 && width === tileWidth))
+      return subtreeRoot(hasher, bytes, place, count);
+    return inner.root(tileLevel, n, bytes, place, count);
   };
 }
 
 /** The node reader over a store, for any size up to what the store holds. */
-export function storeNodeReader(hasher: TreeHasher, store: TileStore, size: number): NodeReader {
+export function storeNodeReader(hasher: TreeHasher, store: TileStore, size: number, inner?: InnerNodes): NodeReader {
   // A proof asks for up to eight nodes of one tile, one after the other: it is read once.
   let last: { readonly id: TileId; readonly bytes: Uint8Array | undefined } | undefined;
   const read = (id: TileId): Uint8Array | undefined => {
@@ -107,7 +104,7 @@ export function storeNodeReader(hasher: TreeHasher, store: TileStore, size: numb
       last = { id, bytes: readTile(store, id) };
     return last.bytes;
   };
-  return tileNodeReader(hasher, read, size);
+  return tileNodeReader(hasher, read, size, inner);
 }
 
 /** The frontier of the tree of `size` leaves, from its tiles. */
