@@ -20,6 +20,13 @@ export type RunOptions = {
    * function that was written for the real thing is never called for a rehearsal.
    */
   readonly rehearse?: Act;
+  /** Is told the grant once its token holds, whatever comes after that. */
+  readonly verified?: (grant: Grant) => void;
+  /**
+   * Writes down what a next life must know of an act that is cut short: awaited when permission is there, before the attempt is written as
+   * begun. It is not the act; when it throws, nothing is begun. Not called for an act that is too late.
+   */
+  readonly prepare?: (permission: Permission) => Promise<void>;
 };
 
 /** What became of a run that acted. A run that did not act throws. */
@@ -49,8 +56,10 @@ export type ExecutorSettings = {
 
 const pauseMsMin = 1_000;
 const pauseMsMax = 30_000;
-/** A trust file is held against the chain at each start, and daily while anything is open. */
+/** A trust file is held against the chain at each start, and daily while anything is open or standing. */
 const trustAgeMs = 24 * 60 * 60 * 1000;
+/** Nodes that could not help a moment ago are not asked with each renewal. */
+const trustRetryMs = 60_000;
 
 /** See index.ts. */
 export class Executor {
@@ -63,10 +72,18 @@ export class Executor {
   readonly #closing = new AbortController();
   readonly #runs = new Set<Promise<unknown>>();
   #loop: Promise<void> | undefined;
+  /** Which node is asked first for a standing. */
+  #turn = -1;
+  #trustTriedMs = Number.NEGATIVE_INFINITY;
 
   constructor(desk: Desk, settings: ExecutorSettings) {
     this.#desk = desk;
     this.#settings = settings;
+  }
+
+  /** The chain of its trust file. */
+  get chain(): string {
+    return this.#desk.trust.current.chain;
   }
 
   /** Attempts that are not over: acts under way, and outcomes that the ledger does not have yet. */
@@ -88,11 +105,13 @@ export class Executor {
    * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*, the ledger's code when it refuses the consume, CONSUMED_*,
    *   EXECUTOR_BUSY, EXECUTOR_CLOSED, EXECUTOR_DRY_RUN, EXECUTOR_NOT_CONSUMED, EXECUTOR_STATE_FULL, EXECUTOR_USED_UP, DISK_*
    */
-  async run(target: string, effect: JsonObject, act: Act, { rehearse }: RunOptions = {}): Promise<RunReport> {
+  async run(target: string, effect: JsonObject, act: Act, options: RunOptions = {}): Promise<RunReport> {
+    const { rehearse, verified, prepare } = options;
     if (this.#closing.signal.aborted) throw closedError();
     const now = steadyNow(this.#desk.clock);
     const copy = frozenCopy(effect);
     const { token, grant } = await verifiedGrant(this.#desk, target, effectDigest(copy), now);
+    verified?.(grant);
     const does = grant.limits.dryRun ? rehearse : act;
     if (does === undefined) {
       throw new WeftError(
@@ -105,7 +124,7 @@ export class Executor {
     }
     this.#running.add(grant.intent);
     try {
-      const using = this.#use({ token, grant, effect: copy, act: does, now });
+      const using = this.#use({ token, grant, effect: copy, act: does, prepare, now });
       this.#runs.add(using);
       return await using.finally(() => this.#runs.delete(using));
     } finally {
@@ -116,12 +135,29 @@ export class Executor {
 
   /**
    * Does a grant still stand of which a use was consumed here and goes on, as a route that stays open? Asks for a fresh status, and
-   * consumes nothing. `target`, `effect`: as in `run`.
+   * consumes nothing. `target`, `effect`: as in `run`. Another node is asked first each time; `thorough`: all are, and a proof that it stands
+   * no more outweighs any that it does, so that a node with an old one hides nothing that another one shows.
    * @throws WeftError TOKEN_*, STATUS_*, TRUST_*, RPC_*; `isProven` tells those that a fresh checkpoint proves
    */
-  async standing(target: string, effect: JsonObject): Promise<Standing> {
+  async standing(
+    target: string,
+    effect: JsonObject,
+    { thorough = false }: { readonly thorough?: boolean } = {},
+  ): Promise<Standing> {
     const now = steadyNow(this.#desk.clock);
-    return standingOf(this.#desk, await verifiedGrant(this.#desk, target, effectDigest(effect), now), now);
+    void this.#refreshTrust(this.#desk.clock.now());
+    const { nodes } = this.#desk;
+    this.#turn = (this.#turn + 1) % Math.max(1, nodes.length);
+    const turned = [...nodes.slice(this.#turn), ...nodes.slice(0, this.#turn)];
+    const verified = await verifiedGrant(this.#desk, target, effectDigest(effect), now);
+    return standingOf({ ...this.#desk, nodes: turned }, verified, now, thorough);
+  }
+
+  /** Whether an act of this grant was begun here, in this life or an earlier one, and is not known to have come to nothing. */
+  hasBegun(grant: string): boolean {
+    return this.#desk.book
+      .of(grant)
+      .some(({ state, outcome }) => state === 'begun' || outcome === 'done' || outcome === 'unknown');
   }
 
   /**
@@ -150,7 +186,7 @@ export class Executor {
     await this.#settings.release();
   }
 
-  async #use({ token, grant, effect, act, now }: Use): Promise<RunReport> {
+  async #use({ token, grant, effect, act, prepare, now }: Use): Promise<RunReport> {
     const desk = this.#desk;
     await this.#settling.get(grant.intent);
     const known = desk.book.of(grant.intent);
@@ -166,7 +202,7 @@ export class Executor {
       ? { use: used + 1, tx: '', until: grant.expires.time - desk.maxClockSkewMs }
       : await this.#consumed(attempt, waiting !== undefined, now);
     await desk.step('consumed');
-    return this.#act({ grant, effect, act, now }, desk.book.get(attempt.attempt) ?? attempt, permitted);
+    return this.#act({ grant, effect, act, prepare, now }, desk.book.get(attempt.attempt) ?? attempt, permitted);
   }
 
   /** Durable before anything is sent: after a crash it is this attempt that is asked about, and never a second one. */
@@ -226,24 +262,20 @@ export class Executor {
 
   /** Step 4 and 5. What is written as begun is never begun again, whatever happens from here on. */
   async #act(
-    { grant, effect, act, now }: Omit<Use, 'token'>,
+    { grant, effect, act, prepare, now }: Omit<Use, 'token'>,
     attempt: Attempt,
     { use, tx, until }: Pick<VerifiedConsumed, 'use' | 'tx' | 'until'>,
   ): Promise<RunReport> {
     const desk = this.#desk;
     if (this.#closing.signal.aborted) throw closedError();
     if (now() >= until) throw await this.#tooLate(attempt);
-    const begun = await put(desk, { ...attempt, state: 'begun', envelope: '' });
-    await desk.step('begun');
-    // A disk may take seconds: nothing was done yet, and that is certain.
-    if (now() >= until || this.#closing.signal.aborted) throw await this.#tooLate(begun);
     const window = new AbortController();
     const timer = setTimeout(() => window.abort(), Math.min(until - now(), 2 ** 31 - 1)).unref();
     const { dryRun, maxTargets } = grant.limits;
     const permission: Permission = Object.freeze({
       grant,
       effect,
-      attempt: begun.attempt,
+      attempt: attempt.attempt,
       use,
       dryRun,
       maxTargets,
@@ -251,6 +283,11 @@ export class Executor {
       signal: AbortSignal.any([window.signal, this.#closing.signal]),
     });
     try {
+      await prepare?.(permission);
+      const begun = await put(desk, { ...attempt, state: 'begun', envelope: '' });
+      await desk.step('begun');
+      // A disk may take seconds: nothing was done yet, and that is certain.
+      if (now() >= until || this.#closing.signal.aborted) throw await this.#tooLate(begun);
       const { outcome, result } = await outcomeOf(act, permission);
       await desk.step('acted');
       const settled = await settle(desk, await end(desk, begun, outcome, result));
@@ -288,10 +325,7 @@ export class Executor {
   }
 
   async #pass(): Promise<void> {
-    const { trust, nodes, clock } = this.#desk;
-    const now = clock.now();
-    // A file that nobody holds against the chain any more may be walked for thirty days only.
-    if (now - trust.current.checkedAt > trustAgeMs) await trust.advance(nodes, now).catch(() => undefined);
+    await this.#refreshTrust(this.#desk.clock.now());
     for (const { grant } of this.#desk.book.open()) {
       if (this.#running.has(grant) || this.#settling.has(grant) || this.#closing.signal.aborted) continue;
       const settling = this.#settleGrant(grant);
@@ -307,6 +341,15 @@ export class Executor {
     }
   }
 
+  /** A file that nobody holds against the chain any more may be walked for thirty days only: daily, whatever else there is to do. */
+  async #refreshTrust(now: number): Promise<void> {
+    const { trust, nodes, clock } = this.#desk;
+    const tried = clock.monotonic() - this.#trustTriedMs;
+    if (now - trust.current.checkedAt <= trustAgeMs || tried < trustRetryMs) return;
+    this.#trustTriedMs = clock.monotonic();
+    await trust.advance(nodes, now).catch(() => undefined);
+  }
+
   async #settleGrant(grant: string): Promise<void> {
     for (const attempt of this.#desk.book.of(grant)) await settle(this.#desk, attempt);
   }
@@ -317,6 +360,7 @@ type Use = {
   readonly grant: Grant;
   readonly effect: JsonObject;
   readonly act: Act;
+  readonly prepare: RunOptions['prepare'];
   readonly now: () => number;
 };
 

@@ -57,6 +57,16 @@ export function asHearsay(node: LedgerNode): LedgerNode {
 
 /** So long a node may think before the next is asked as well. */
 const patienceMs = 300;
+/** Who was silent for so long is asked last for a while: a thousand questions must not each wait for the same dead node. */
+const lastForMs = 10_000;
+const silentUntilMs = new WeakMap<LedgerNode, number>();
+
+/** Those that answered last time first, else as they stand. */
+function inOrder(nodes: readonly LedgerNode[]): readonly LedgerNode[] {
+  const now = performance.now();
+  const isLast = (node: LedgerNode): boolean => (silentUntilMs.get(node) ?? 0) > now;
+  return [...nodes.filter((node) => !isLast(node)), ...nodes.filter(isLast)];
+}
 
 /**
  * Asks one node after the other until one gives what holds: `ask` verifies before it returns. One that does not answer holds nobody up for
@@ -70,6 +80,7 @@ export function firstThatHolds<T>(
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const failures: unknown[] = [];
+  const order = inOrder(nodes);
   let [asked, isOver] = [0, false];
   let timer: NodeJS.Timeout | undefined;
   const end = (tell: () => void): void => {
@@ -79,14 +90,17 @@ export function firstThatHolds<T>(
   };
   const next = (): void => {
     clearTimeout(timer);
-    const node = nodes[asked];
+    const node = order[asked];
     if (isOver) return;
     if (node === undefined) {
-      if (failures.length === nodes.length) end(() => reject(mostTelling(failures)));
+      if (failures.length === order.length) end(() => reject(mostTelling(failures)));
       return;
     }
     asked += 1;
-    timer = setTimeout(next, patienceMs);
+    timer = setTimeout(() => {
+      silentUntilMs.set(node, performance.now() + lastForMs);
+      next();
+    }, patienceMs);
     ask(node).then(
       (answer) => end(() => resolve(answer)),
       (error: unknown) => {
@@ -97,6 +111,50 @@ export function firstThatHolds<T>(
     );
   };
   next();
+  return promise;
+}
+
+/**
+ * Asks all nodes at once. A refusal that is `final` counts whatever the others say; without one the answer that `compare` puts last, of
+ * those that came until a while after the first that holds: a node that is quick with what is old hides nothing that another one shows.
+ * @throws WeftError the most telling refusal
+ */
+export function bestThatHolds<T>(
+  nodes: readonly LedgerNode[],
+  ask: (node: LedgerNode) => Promise<T>,
+  final: (error: unknown) => boolean,
+  compare: (a: T, b: T) => number,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const failures: unknown[] = [];
+  const found: T[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    clearTimeout(timer);
+    const best = found.sort(compare).at(-1);
+    if (best === undefined) reject(mostTelling(failures));
+    else resolve(best);
+  };
+  const told = (): void => {
+    if (failures.length + found.length === nodes.length) end();
+  };
+  for (const node of nodes)
+    ask(node).then(
+      (answer) => {
+        found.push(answer);
+        timer ??= setTimeout(end, patienceMs);
+        told();
+      },
+      (error: unknown) => {
+        if (final(error)) {
+          clearTimeout(timer);
+          return reject(error);
+        }
+        failures.push(error);
+        told();
+      },
+    );
+  if (nodes.length === 0) end();
   return promise;
 }
 

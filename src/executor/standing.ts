@@ -3,7 +3,7 @@ import { equalBytes } from '../codec/utf8.ts';
 import { parseToken } from '../token/form.ts';
 import type { Grant } from '../token/grant.ts';
 import { type Desk, underTrust } from './desk.ts';
-import { firstThatHolds } from './nodes.ts';
+import { bestThatHolds, firstThatHolds, type LedgerNode } from './nodes.ts';
 
 /** A grant whose token holds here. */
 export type Verified = { readonly token: string; readonly grant: Grant };
@@ -69,17 +69,23 @@ export function checkStatus(desk: Desk, { token, grant }: Verified, mine: boolea
   );
 }
 
-/** The same for a use that was consumed here and goes on: uses may be gone. @throws WeftError STATUS_*, TRUST_*, RPC_* */
-export function standingOf(desk: Desk, { token, grant }: Verified, now: () => number): Promise<Standing> {
-  return firstThatHolds(
-    desk.nodes,
-    async (node) => {
-      const status = await node.status(grant.intent);
-      const checkpointTime = await underTrust(desk, (trust) => desk.checks.standing(token, status, trust, now()));
-      return { token, index: parseToken(token).index, grant, checkpointTime };
-    },
-    isProven,
-  );
+/**
+ * The same for a use that was consumed here and goes on: uses may be gone. `thorough`: all nodes are asked, and the newest proof counts.
+ * @throws WeftError STATUS_*, TRUST_*, RPC_*
+ */
+export function standingOf(
+  desk: Desk,
+  { token, grant }: Verified,
+  now: () => number,
+  thorough: boolean,
+): Promise<Standing> {
+  const ask = async (node: LedgerNode): Promise<Standing> => {
+    const status = await node.status(grant.intent);
+    const checkpointTime = await underTrust(desk, (trust) => desk.checks.standing(token, status, trust, now()));
+    return { token, index: parseToken(token).index, grant, checkpointTime };
+  };
+  if (!thorough) return firstThatHolds(desk.nodes, ask, isProven);
+  return bestThatHolds(desk.nodes, ask, isProven, (a, b) => a.checkpointTime - b.checkpointTime);
 }
 
 /** Refusals that a fresh checkpoint proves: no other node can know better. */

@@ -394,3 +394,78 @@ t.test('closing waits for the act, and tells it', async (t) => {
   await next.executor.resume();
   t.same(world.ledger.outcomes(intent), [['failed']]);
 });
+
+t.test('what is to be known of an act that is cut short is written before it is begun', async (t) => {
+  const world = new World();
+  const intent = world.ledger.grant();
+  const life = await world.life();
+  const seen: string[] = [];
+  const act = () => {
+    seen.push('act');
+    return { outcome: 'done' } as const;
+  };
+  const failing = life.executor.run(intent, effect, act, {
+    verified: (grant) => seen.push(grant.intent),
+    prepare: async () => {
+      throw new WeftError('DISK_FULL', 'no room');
+    },
+  });
+  await t.rejects(failing, { code: 'DISK_FULL' });
+  t.same(seen, [intent]);
+  t.match(life.executor.open, [{ state: 'prepared' }], 'nothing was begun, and it may be run again');
+  t.equal(life.executor.hasBegun(intent), false);
+  const prepare = async (): Promise<void> => {
+    t.equal(life.executor.hasBegun(intent), false);
+    seen.push('prepared');
+  };
+  t.match(await life.executor.run(intent, effect, act, { prepare }), { outcome: 'done', use: 1 });
+  t.same(seen, [intent, 'prepared', 'act']);
+  t.equal(life.executor.hasBegun(intent), true);
+  const second = world.ledger.grant();
+  await life.executor.run(second, effect, () => ({ outcome: 'failed' }));
+  t.equal(life.executor.hasBegun(second), false, 'that came to nothing');
+});
+
+t.test('a node that is quick with an old proof hides nothing: all are asked, or another one first', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant();
+  const old = ledger.status(intent);
+  const asked: string[] = [];
+  const named = (name: string, status: () => string): LedgerNode => ({
+    ...ledger.node(name),
+    status: async () => {
+      asked.push(name);
+      return status();
+    },
+  });
+  world.nodes = () => [named('liar', () => old), named('honest', () => ledger.status(intent))];
+  const life = await world.life();
+  const grant = ledger.state.get(`intents/grant/${intent}`) as object;
+  ledger.state.set(`intents/grant/${intent}`, { ...grant, status: 'cancelled' });
+  ledger.block([]);
+  const stands = (thorough: boolean): Promise<string> =>
+    life.executor.standing(intent, effect, { thorough }).then(
+      () => 'stands',
+      (error: WeftError) => error.code,
+    );
+  t.equal(await stands(true), 'STATUS_CANCELLED');
+  t.same(asked.sort(), ['honest', 'liar']);
+  t.same([await stands(false), await stands(false)].sort(), ['STATUS_CANCELLED', 'stands'], 'in turns');
+});
+
+t.test('trust is held against the chain daily, also where nothing is open and grants only stand', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const life = await world.life();
+  const day = 24 * 60 * 60 * 1000;
+  ledger.now = ledger.network.trust.checkedAt + day + 1;
+  const intent = ledger.grant();
+  await life.executor.standing(intent, effect);
+  t.equal(world.advanced, 1);
+  await life.executor.standing(intent, effect);
+  t.equal(world.advanced, 1, 'not with each renewal');
+  ledger.now += 61_000;
+  await life.executor.standing(intent, effect);
+  t.equal(world.advanced, 2);
+});

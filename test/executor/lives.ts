@@ -16,6 +16,8 @@ export class World {
   readonly acts: Done[] = [];
   /** Changes the nodes of lives that begin from here on. */
   nodes: () => readonly LedgerNode[] = () => [this.ledger.node()];
+  /** How often somebody wanted the trust file held against the chain. */
+  advanced = 0;
   /** Whatever the world does meanwhile: called at each point of each life. */
   meanwhile: (point: string) => void = () => undefined;
   readonly options: Partial<ExecutorOptions>;
@@ -52,7 +54,13 @@ export class Life {
       files: disk.files,
       clock: { now: () => ledger.now, monotonic: () => ledger.now, sleep: (_ms, signal) => life.#sleep(signal) },
       step: (name) => life.#point(name),
-      trust: { current: ledger.network.trust, advance: async () => false },
+      trust: {
+        current: ledger.network.trust,
+        advance: async () => {
+          world.advanced += 1;
+          return false;
+        },
+      },
       nodes: world.nodes().map((node) => life.#mortal(node)),
       sign: (type, body, expires) => ledger.tx(type, account, body, expires),
       lock: async () => async () => undefined,

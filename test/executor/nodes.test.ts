@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { WeftError } from '../../src/codec/error.ts';
-import { firstThatHolds, type LedgerNode } from '../../src/executor/nodes.ts';
+import { bestThatHolds, firstThatHolds, type LedgerNode } from '../../src/executor/nodes.ts';
 
 const node = (name: string): LedgerNode => ({ name }) as LedgerNode;
 const nodes = ['a', 'b', 'c'].map(node);
@@ -18,7 +18,7 @@ t.test('one after the other, until one gives what holds', async (t) => {
 
 t.test('one that never answers holds nobody up, and nothing is left waiting', async (t) => {
   const asked: string[] = [];
-  const found = await firstThatHolds(nodes, async ({ name }) => {
+  const found = await firstThatHolds(['a', 'b', 'c'].map(node), async ({ name }) => {
     asked.push(name);
     if (name === 'a') return new Promise<string>(() => undefined);
     return name;
@@ -48,3 +48,43 @@ t.test('a proven refusal ends it; else the most telling one is thrown, once all 
     { code: 'RPC_UNREACHABLE' },
   );
 });
+
+t.test('who was silent is asked last for a while', async (t) => {
+  const mine = ['dead', 'well'].map(node);
+  const asked: string[] = [];
+  const ask = async ({ name }: LedgerNode): Promise<string> => {
+    asked.push(name);
+    return name === 'dead' ? new Promise<string>(() => undefined) : name;
+  };
+  t.equal(await firstThatHolds(mine, ask), 'well');
+  for (let n = 0; n < 5; n++) t.equal(await firstThatHolds(mine, ask), 'well');
+  t.same(asked, ['dead', 'well', 'well', 'well', 'well', 'well', 'well']);
+});
+
+t.test(
+  'all are asked: a proven refusal outweighs what is quick and old, and a silent one is not waited for',
+  async (t) => {
+    const isPaused = (error: unknown): boolean => (error as WeftError).code === 'STATUS_PAUSED';
+    const older = (a: number, b: number): number => a - b;
+    const best = (answers: Readonly<Record<string, () => Promise<number>>>) =>
+      bestThatHolds(nodes, ({ name }) => answers[name]?.() ?? Promise.reject(new Error(name)), isPaused, older);
+    const refused = (code: string) => Promise.reject(new WeftError(code, code));
+    const late = async <T>(answer: () => Promise<T>): Promise<T> => {
+      await sleep(30);
+      return answer();
+    };
+    const paused = { a: async () => 1, b: () => late(() => refused('STATUS_PAUSED')), c: async () => 2 };
+    await t.rejects(best(paused), { code: 'STATUS_PAUSED' });
+    t.equal(await best({ a: async () => 1, b: () => late(async () => 3), c: async () => 2 }), 3, 'the newest');
+    t.equal(
+      await best({ a: async () => 1, b: () => new Promise(() => undefined), c: () => refused('RPC_TIMEOUT') }),
+      1,
+    );
+    const none = {
+      a: () => refused('RPC_TIMEOUT'),
+      b: () => late(() => refused('STATUS_STALE')),
+      c: () => refused('RPC_X'),
+    };
+    await t.rejects(best(none), { code: 'STATUS_STALE' });
+  },
+);
