@@ -180,7 +180,7 @@ export class Agent {
         guarded: maps.guarded(),
         counters: numbers(maps.counters()),
       })),
-      routes: this.#ledger?.routes.counts ?? { open: 0, opened: 0, closed: 0, refused: 0 },
+      routes: this.#ledger?.routes.counts ?? { open: 0, lapsed: 0, opened: 0, closed: 0, refused: 0 },
       programs: [
         ...this.#probes.map((probe) => {
           const { seen, lost, limited: held } = probe.counters();

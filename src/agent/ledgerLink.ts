@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ed25519TransactionSigner } from '../client/index.ts';
 import { messageOf, WeftError } from '../codec/error.ts';
-import { sha256 } from '../crypto/hash.ts';
 import { readKeyFile } from '../crypto/keyfile.ts';
 import { createExecutor, type Executor } from '../executor/index.ts';
 import { nodeFiles } from '../ledger/files.ts';
-import { parseTrust } from '../token/trust.ts';
 import { Alerts } from './alerts.ts';
 import type { Reconciled } from './bpf/grantTable.ts';
+import { Complaints } from './complaints.ts';
 import type { AgentConfig, LedgerConfig } from './config.ts';
 import { Feed } from './feed.ts';
 import { Rechecks } from './routes/rechecks.ts';
@@ -59,7 +57,6 @@ export class LedgerLink {
     if (seed === undefined) throw new WeftError('KEY_FILE_WRONG', `${ledger.keys} holds no account key`);
     const signers = [ed25519TransactionSigner(seed.secret)];
     const stateDir = join(state, 'executor');
-    const { chain } = parseTrust(sha256, readFileSync(ledger.trust, 'utf8'));
     const book = await RouteBook.open(nodeFiles, join(state, 'routes.json'));
     const executor = await createExecutor({
       account,
@@ -70,12 +67,21 @@ export class LedgerLink {
       maxStalenessMs,
       maxClockSkewMs,
     });
+    const complaints = new Complaints((message) => say('warn', message));
     const routes = new Routes(
       { host, account, leaseMs, maxClockSkewMs },
-      { executor, book, tables, bootNsAt, wallMs: Date.now, happened: routeHappened },
+      {
+        executor,
+        book,
+        tables,
+        bootNsAt,
+        wallMs: Date.now,
+        happened: routeHappened,
+        unproven: (error) => complaints.about(error),
+      },
     );
     const raises = new Alerts({
-      chain,
+      chain: executor.chain,
       account,
       host,
       signers,
@@ -103,15 +109,15 @@ export class LedgerLink {
   follow(): void {
     const { account, rpc, leaseMs } = this.#ledger;
     // A disk that is full, a table that the kernel refuses: what is leased ends by itself, and all else of this process goes on.
-    const renew = (): void => {
-      this.routes.renew().catch((error: unknown) => {
+    const renew = (options: { readonly thorough?: boolean } = {}): void => {
+      this.routes.renew(options).catch((error: unknown) => {
         this.#say('error', `routes were not renewed and close when their leases end: ${messageOf(error)}`);
       });
     };
     this.#executor.resume().catch((error: unknown) => {
       this.#say('warn', `what an earlier run left is taken care of with the next: ${messageOf(error)}`);
     });
-    const rechecks = new Rechecks({ one: (grant) => this.routes.recheck(grant), all: renew });
+    const rechecks = new Rechecks({ one: (grant) => this.routes.recheck(grant), all: () => renew({ thorough: true }) });
     this.#rechecks = rechecks;
     this.#feed = new Feed(rpc, account, {
       intent: (intent) => this.routes.consider(intent),
@@ -119,7 +125,7 @@ export class LedgerLink {
       lost: (node, error) => this.#say('warn', `${node} is not heard: ${error.message}`),
     });
     renew();
-    this.#timer = setInterval(renew, Math.max(250, Math.floor(leaseMs / 3)));
+    this.#timer = setInterval(() => renew(), Math.max(250, Math.floor(leaseMs / 3)));
   }
 
   async close(): Promise<void> {

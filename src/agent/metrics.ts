@@ -117,7 +117,13 @@ function registryOf(status: () => AgentStatus): Registry {
   gauge('weft_agent_gate_enforces', '1: refuses; 0: observes, or is off.', ['gate'], ({ gates }) =>
     gates.map(({ name, mode }) => [{ gate: name }, mode === 'enforce' ? 1 : 0]),
   );
-  gauge('weft_agent_routes', 'Routes that are open.', [], ({ routes }) => [[{}, routes.open]]);
+  gauge('weft_agent_routes', 'Routes that are open: their leases run.', [], ({ routes }) => [[{}, routes.open]]);
+  gauge(
+    'weft_agent_routes_lapsed',
+    'Routes whose leases ran out, because nobody proved that they stand.',
+    [],
+    ({ routes }) => [[{}, routes.lapsed]],
+  );
   gauge('weft_agent_routes_total', 'Routes opened, closed and refused since the start.', ['fate'], ({ routes }) => [
     [{ fate: 'opened' }, routes.opened],
     [{ fate: 'closed' }, routes.closed],

@@ -136,9 +136,10 @@ t.test(
       rechecks.one(idOf(n));
     }
     t.equal(rechecks.running, rechecksMax);
-    await until(() => all === 5);
+    // News came while they were asked about: the last question may have been too early for it.
+    await until(() => all >= 10);
     rechecks.close();
     await until(() => rechecks.running === 0);
-    t.equal(all, 5, 'once, with the questions after it');
+    t.equal(all, 10, 'once more, with the questions after it');
   },
 );

@@ -18,7 +18,7 @@ export const rechecksMax = 64;
 export class Rechecks {
   readonly #hooks: RecheckHooks;
   readonly #running = new Map<string, { again: boolean }>();
-  #allAtMs = Number.NEGATIVE_INFINITY;
+  #allAgain = false;
   #timers: readonly NodeJS.Timeout[] = [];
   #closed = false;
 
@@ -33,11 +33,22 @@ export class Rechecks {
 
   /** Every one of them may have been taken back. */
   all(): void {
-    const now = performance.now();
-    // What comes while they are asked about is seen by one of the questions to come.
-    if (this.#closed || now - this.#allAtMs < (allAtMs.at(-1) ?? 0)) return;
-    this.#allAtMs = now;
-    this.#timers = allAtMs.map((ms) => setTimeout(this.#hooks.all, ms));
+    if (this.#closed) return;
+    // What comes while they are asked about may come after the last question: then they are asked about once more.
+    if (this.#timers.length > 0) {
+      this.#allAgain = true;
+      return;
+    }
+    this.#allAgain = false;
+    const last = allAtMs.length - 1;
+    this.#timers = allAtMs.map((ms, n) =>
+      setTimeout(() => {
+        this.#hooks.all();
+        if (n < last) return;
+        this.#timers = [];
+        if (this.#allAgain) this.all();
+      }, ms),
+    );
   }
 
   /** This one may have been taken back. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../contracts/types.ts';
 import { codeOf, messageOf } from '../../codec/error.ts';
+import type { RunOptions } from '../../executor/executor.ts';
 import { isProven, type Standing } from '../../executor/executor.ts';
 import type { Act, Outcome, Permission } from '../../executor/permission.ts';
 import type { Grant as KernelGrant } from '../bpf/grants.ts';
@@ -8,8 +9,11 @@ import { type Route, type RouteBook, type RouteEffect, routesMax } from './route
 
 /** What an agent needs of `weft/executor`. */
 export type RouteExecutor = {
-  run(target: string, effect: JsonObject, act: Act, options?: { readonly rehearse?: Act }): Promise<unknown>;
-  standing(target: string, effect: JsonObject): Promise<Standing>;
+  run(target: string, effect: JsonObject, act: Act, options?: RunOptions): Promise<unknown>;
+  /** `thorough`: all nodes are asked, and one proof that it stands no more outweighs those that it does. */
+  standing(target: string, effect: JsonObject, options?: { readonly thorough?: boolean }): Promise<Standing>;
+  /** Whether an act of this grant was begun here, and not known to have come to nothing. */
+  hasBegun(grant: string): boolean;
 };
 
 /** A gate's table of grants (src/agent/bpf/grantTable.ts). */
@@ -48,6 +52,8 @@ export type RouteModules = {
   readonly bootNsAt: (unixMs: number) => bigint;
   readonly wallMs: () => number;
   readonly happened: (event: RouteEvent) => void;
+  /** Nothing is decided: a grant could not be looked at, or a lease not renewed. What it failed with says what to do. */
+  readonly unproven: (error: unknown) => void;
 };
 
 export type RouteEvent = {
@@ -64,7 +70,10 @@ export type RouteEvent = {
 export type GrantFacts = Pick<Route, 'index' | 'expires'>;
 
 export type RouteCounts = {
+  /** Their leases run. */
   readonly open: number;
+  /** Their leases ran out, because nobody proved that their grants still stand; renewed as soon as somebody does. */
+  readonly lapsed: number;
   readonly opened: number;
   readonly closed: number;
   readonly refused: number;
@@ -78,6 +87,8 @@ const doneMax = 16_384;
 const namedForMs = 60_000;
 /** Nothing that was proposed before a close can be in force so long after it: 24 hours of a grant, 20 minutes to be decided. */
 const unknownForMs = 25 * 3_600_000;
+/** Between two tries of a use that the ledger refused to count (its target rests, say): doubles from here. Each try is a transaction. */
+const [retryMs, retryMsMax, retriesMax] = [10_000, 300_000, 4096];
 
 /**
  * From grants of `route.open` to what the kernel lets through, and back. A route is let through for a lease at a time, and the lease is
@@ -90,8 +101,11 @@ export class Routes {
   /** Of routes that ended by themselves, the oldest first. */
   readonly #ended = new Map<string, GrantFacts>();
   readonly #running = new Set<string>();
+  /** When a use that the ledger refused may be asked for again. */
+  readonly #retries = new Map<string, { readonly atMs: number; readonly pauseMs: number }>();
   #renewing: Promise<void> | undefined;
   #again = false;
+  #thorough = false;
   #counts = { opened: 0, closed: 0, refused: 0 };
 
   constructor(options: RouteOptions, modules: RouteModules) {
@@ -100,7 +114,10 @@ export class Routes {
   }
 
   get counts(): RouteCounts {
-    return { open: this.#modules.book.size, ...this.#counts };
+    const { book, wallMs } = this.#modules;
+    const now = wallMs();
+    const open = book.all().filter(({ leasedUntil }) => leasedUntil > now).length;
+    return { open, lapsed: book.size - open, ...this.#counts };
   }
 
   /** What is known of a grant that opened a route here, and of one whose route ended a while ago: the kernel still names it. */
@@ -115,16 +132,31 @@ export class Routes {
   async restore(): Promise<readonly Reconciled[]> {
     const { book, tables, wallMs } = this.#modules;
     const now = wallMs();
+    await this.#finishCloses(now);
     const over = book.all().filter((route) => Math.min(route.expires, route.leasedUntil) <= now);
     // A lease that ran out while nobody was here may be given anew; a grant that expired may not.
     const running = book.all().filter((route) => !over.includes(route));
-    const leases = running.map((route) => {
-      // A clock that was set back meanwhile makes no lease longer than one.
-      return this.#inKernel({ ...route, leasedUntil: Math.min(route.leasedUntil, this.#leaseEnd(route.expires)) });
-    });
+    const leases = running.map((route) => this.#inKernel(route));
     const done = tables.map((table) => table.reconcile(leases));
     await book.remove(over.filter(({ expires }) => expires <= now).map(({ grant }) => grant));
     return done;
+  }
+
+  /** What an earlier life was killed in the middle of: it may have told people that it is closed. */
+  async #finishCloses(now: number): Promise<void> {
+    const { book, executor } = this.#modules;
+    const all = book.closing();
+    if (all.length === 0) return;
+    const begun = all.filter(({ close }) => executor.hasBegun(close));
+    for (const { grant } of begun) {
+      const route = book.get(grant);
+      this.#finish(grant);
+      if (route === undefined) continue;
+      this.#counts.closed += 1;
+      this.#tell('grant.close', route, 'CLOSED', 'a route.close was under way when the agent ended');
+    }
+    for (const { close } of all) book.settle(close);
+    await book.close(begun, now);
   }
 
   /** Looks at an intent that a node told of. Never throws: what stands against it is told as an event. */
@@ -136,28 +168,62 @@ export class Routes {
     if (this.#done.has(intent.intent) || book.isClosed(intent.intent) || book.get(intent.intent) !== undefined) return;
     // With the effect: a node that makes one up for it must not keep the others' from being looked at.
     const running = `${intent.intent} ${JSON.stringify(intent.effect)}`;
-    if (this.#running.has(running)) return;
+    if (this.#running.has(running) || this.#rests(intent.intent)) return;
     this.#running.add(running);
+    const isClose = intent.action === 'route.close';
+    let isReal = false;
+    const options: RunOptions = {
+      rehearse: rehearsed,
+      verified: ({ limits }) => {
+        isReal = !limits.dryRun;
+      },
+      ...(isClose ? { prepare: this.#beforeClose } : {}),
+    };
     try {
-      const act = intent.action === 'route.open' ? this.#open : this.#close;
-      await this.#modules.executor.run(intent.intent, intent.effect, act, { rehearse: rehearsed });
+      await this.#modules.executor.run(intent.intent, intent.effect, isClose ? this.#close : this.#open, options);
       this.#finish(intent.intent);
       const opened = this.#modules.book.get(intent.intent);
       if (opened !== undefined) await this.#renewOne(opened);
     } catch (error) {
-      this.#refused(intent.intent, error);
+      this.#refused(intent.intent, error, { again: isClose });
+      if (isClose && isReal && isUsedUp(error)) await this.#closedBefore(String(intent.effect['grant']));
     } finally {
       this.#running.delete(running);
+      if (isClose) book.settle(intent.intent);
     }
+  }
+
+  /** Its close was counted here, in a life whose file is older, or gone: what was closed stays closed. */
+  async #closedBefore(grant: string): Promise<void> {
+    if (this.#modules.book.isClosed(grant)) return;
+    await this.#closeGrant(grant, 'a route.close was granted, and used before').catch(this.#modules.unproven);
+  }
+
+  /** The ledger refused to count this use a moment ago. */
+  #rests(intent: string): boolean {
+    const retry = this.#retries.get(intent);
+    if (retry === undefined) return false;
+    const waitMs = retry.atMs - this.#modules.wallMs();
+    // A clock that was set back makes no pause longer.
+    return waitMs > 0 && waitMs <= retryMsMax;
+  }
+
+  #restAfter(intent: string): void {
+    const pauseMs = Math.min(retryMsMax, 2 * (this.#retries.get(intent)?.pauseMs ?? retryMs / 2));
+    this.#retries.delete(intent);
+    this.#retries.set(intent, { atMs: this.#modules.wallMs() + pauseMs, pauseMs });
+    const oldest = this.#retries.keys().next();
+    if (this.#retries.size > retriesMax && !oldest.done) this.#retries.delete(oldest.value);
   }
 
   /**
    * Asks of each open route whether its grant still stands: renews the lease of those that do, closes those that do not. While one is under way a
    * further call only makes it begin anew, so that what changed meanwhile is seen. A route that this host could not renew keeps its lease
-   * and holds up no other.
+   * and holds up no other. `thorough`: there is news that some may have been taken back.
    * @throws WeftError (rejects) DISK_*, BPF_*: what the first of them failed with, once all have been looked at
    */
-  renew(): Promise<void> {
+  renew({ thorough = false }: { readonly thorough?: boolean } = {}): Promise<void> {
+    this.#thorough ||= thorough;
     if (this.#renewing !== undefined) {
       this.#again = true;
       return this.#renewing;
@@ -172,19 +238,22 @@ export class Routes {
   async recheck(grant: string): Promise<boolean> {
     const { book } = this.#modules;
     const route = book.get(grant);
-    if (route !== undefined) await this.#renewOne(route).catch(() => undefined);
+    if (route !== undefined) await this.#renewOne(route, true).catch(() => undefined);
     return book.get(grant) !== undefined;
   }
 
   async #renewAll(): Promise<void> {
     const failures: unknown[] = [];
     do {
+      const thorough = this.#thorough;
       this.#again = false;
+      this.#thorough = false;
       failures.length = 0;
-      const waiting = [...this.#modules.book.all()];
+      // Those whose leases end first come first: where nodes are slow, nobody is late for ever.
+      const waiting = [...this.#modules.book.all()].sort((a, b) => b.leasedUntil - a.leasedUntil);
       const worker = async (): Promise<void> => {
         for (let route = waiting.pop(); route !== undefined; route = waiting.pop())
-          await this.#renewOne(route).catch((error: unknown) => failures.push(error));
+          await this.#renewOne(route, thorough).catch((error: unknown) => failures.push(error));
       };
       await Promise.all(Array.from({ length: renewalsAtOnce }, worker));
     } while (this.#again);
@@ -194,18 +263,18 @@ export class Routes {
     if (failures.length > 0) throw failures[0];
   }
 
-  async #renewOne(route: Route): Promise<void> {
-    const { executor, wallMs, book } = this.#modules;
+  async #renewOne(route: Route, thorough = false): Promise<void> {
+    const { executor, wallMs, book, unproven } = this.#modules;
     if (wallMs() + this.#options.maxClockSkewMs >= route.expires) {
       await this.#shut([route], 'EXPIRED', 'the grant has expired', { stays: true });
       return;
     }
     let proven: Standing;
     try {
-      proven = await executor.standing(route.token, asJson(route.effect));
+      proven = await executor.standing(route.token, asJson(route.effect), { thorough });
     } catch (error) {
       // Whoever cannot be asked says nothing: the lease goes on, and ends when its time comes.
-      if (!isProven(error)) return;
+      if (!isProven(error)) return unproven(error);
       await this.#shut([route], codeOf(error), messageOf(error));
       return;
     }
@@ -234,15 +303,16 @@ export class Routes {
       expires: grant.expires.time,
       leasedUntil: this.#leaseEnd(grant.expires.time),
     };
-    await book.put(route);
-    // Or while the disk wrote: then it is out of the book again, and nobody would take it from the kernel.
-    if (book.get(route.grant) === undefined) return { outcome: 'failed', result: 'CLOSED' };
     try {
+      await book.put(route);
+      // Or while the disk wrote: then it is out of the book again, and nobody would take it from the kernel.
+      if (book.get(route.grant) === undefined) return { outcome: 'failed', result: 'CLOSED' };
       for (const table of tables) table.put(this.#inKernel(route));
     } catch (error) {
       for (const table of tables) table.remove(route.grant);
-      await book.remove([route.grant]);
+      this.#counts.refused += 1;
       this.#tell('grant.refused', route, codeOf(error), messageOf(error));
+      await book.remove([route.grant]);
       return { outcome: 'failed', result: codeOf(error) };
     }
     this.#counts.opened += 1;
@@ -250,19 +320,37 @@ export class Routes {
     return { outcome: 'done' };
   };
 
+  /** Before it is written that a close was begun: whoever is killed from there on finishes it in the next life (`restore`). */
+  readonly #beforeClose = async ({ grant, effect, dryRun }: Permission): Promise<void> => {
+    if (dryRun) return;
+    const closed = String(effect['grant']);
+    await this.#modules.book.begin({ close: grant.intent, grant: closed, until: this.#closedUntil(closed) });
+  };
+
   readonly #close = async ({ effect, dryRun }: Permission): Promise<Outcome> => {
     if (dryRun) return rehearsed();
-    const grant = String(effect['grant']);
+    const wasOpen = await this.#closeGrant(String(effect['grant']), 'a route.close was granted');
+    return { outcome: 'done', result: wasOpen ? 'closed' : 'was not open' };
+  };
+
+  /** It must not come back by a proposal that is seen late, now or after a restart. @returns whether it was open */
+  async #closeGrant(grant: string, detail: string): Promise<boolean> {
     const { book, wallMs } = this.#modules;
     const route = book.get(grant);
-    // It must not come back by a proposal that is seen late, now or after a restart.
-    if (route !== undefined) await this.#shut([route], 'CLOSED', 'a route.close was granted');
+    if (route !== undefined) await this.#shut([route], 'CLOSED', detail);
     else {
       this.#finish(grant);
-      await book.close([{ grant, until: wallMs() + unknownForMs }], wallMs());
+      await book.close([{ grant, until: this.#closedUntil(grant) }], wallMs());
     }
-    return { outcome: 'done', result: route === undefined ? 'was not open' : 'closed' };
-  };
+    return route !== undefined;
+  }
+
+  /** When a grant that was closed is over, milliseconds UTC. */
+  #closedUntil(grant: string): number {
+    const { book, wallMs } = this.#modules;
+    const route = book.get(grant);
+    return route === undefined ? wallMs() + unknownForMs : route.expires + this.#options.maxClockSkewMs;
+  }
 
   /** The kernel first: what is closed is closed at once. `stays`: it ends there by itself, and can still be named for a while. */
   async #shut(
@@ -304,9 +392,11 @@ export class Routes {
     return Math.min(expires - maxClockSkewMs, this.#modules.wallMs() + leaseMs);
   }
 
-  #inKernel({ grant, effect, leasedUntil }: Route): KernelGrant {
+  /** A wall clock that was set back since the lease was given makes it no longer than one, by the kernel's clock. */
+  #inKernel({ grant, effect, expires, leasedUntil }: Route): KernelGrant {
     const { source, destination, port, protocol } = effect;
-    return { id: grant, source, destination, port, protocol, expiresNs: this.#modules.bootNsAt(leasedUntil) };
+    const until = Math.min(leasedUntil, this.#leaseEnd(expires));
+    return { id: grant, source, destination, port, protocol, expiresNs: this.#modules.bootNsAt(until) };
   }
 
   #finish(grant: string): void {
@@ -316,15 +406,20 @@ export class Routes {
     if (!oldest.done) this.#done.delete(oldest.value);
   }
 
-  #refused(grant: string, error: unknown): void {
+  /** `again`: with the next news, whatever it was: what closes does not wait. */
+  #refused(grant: string, error: unknown, { again }: { readonly again: boolean }): void {
     const code = codeOf(error);
     // The rest may be true a moment later: a node that is behind, a status that is stale, an effect that somebody made up for an intent
     // that is another's. It is looked at again with the next news: a node that lies about a route.close must not keep it from being done.
     const forGood = isProven(error) || /^(CONSUMED_TOO_LATE|EXECUTOR_(USED_UP|DRY_RUN))$/.test(code);
-    if (!forGood) return;
+    if (!forGood) {
+      if (!again && !isPassing(code)) this.#restAfter(grant);
+      this.#modules.unproven(error);
+      return;
+    }
     this.#finish(grant);
     // Used before: by this host, in an earlier life or a moment ago. That was told then.
-    if (code === 'EXECUTOR_USED_UP' || code === 'STATUS_USED_UP') return;
+    if (isUsedUp(error)) return;
     this.#counts.refused += 1;
     this.#modules.happened({ kind: 'grant.refused', grant, reason: code, detail: messageOf(error) });
   }
@@ -332,6 +427,17 @@ export class Routes {
   #tell(kind: RouteEvent['kind'], { grant, index, expires }: Route, reason: string, detail: string): void {
     this.#modules.happened({ kind, grant, ...(index === 0 ? {} : { index }), expires, reason, detail });
   }
+}
+
+function isUsedUp(error: unknown): boolean {
+  return /^(EXECUTOR|STATUS)_USED_UP$/.test(codeOf(error));
+}
+
+/** No transaction was refused: nobody answered, what was shown did not hold, or this host could not. */
+function isPassing(code: string): boolean {
+  return /^(RPC|NODE|TX|TOKEN|STATUS|TRUST|WALK|EXECUTOR|CONSUMED|DISK|JOURNAL|AGENT|BPF)_|^(CATCHING_UP|MEMPOOL_FULL)$/.test(
+    code,
+  );
 }
 
 /** A dry run says that it could be done. */

@@ -1,5 +1,5 @@
 // What becomes of grants in the kernel's tables, with a table, a ledger and a clock of the test's own.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -48,7 +48,10 @@ class World implements RouteExecutor {
   readonly grants = new Map<string, { expires: number; against?: string; dryRun?: boolean }>();
   readonly consumed: string[] = [];
   readonly outcomes: string[] = [];
+  /** Grants of which an act was begun: what outlives a process. */
+  readonly begun = new Set<string>();
   asked = 0;
+  thorough = 0;
 
   grantOf(intent: string): Grant {
     const { expires, dryRun = false } = this.grants.get(intent) ?? { expires: 0 };
@@ -67,20 +70,27 @@ class World implements RouteExecutor {
   ): Promise<unknown> {
     const against = this.grants.get(intent)?.against;
     if (against !== undefined) throw new WeftError(against, 'no');
+    const grant = this.grantOf(intent);
+    options.verified?.(grant);
     if (this.consumed.includes(intent)) throw new WeftError('EXECUTOR_USED_UP', 'used');
     this.consumed.push(intent);
-    const grant = this.grantOf(intent);
     const { dryRun } = grant.limits;
     const does = dryRun ? options.rehearse : act;
-    const { outcome, result } = (await does?.({ grant, effect: document, dryRun } as unknown as Permission)) ?? {
-      outcome: 'none',
-    };
+    const permission = { grant, effect: document, dryRun } as unknown as Permission;
+    await options.prepare?.(permission);
+    this.begun.add(intent);
+    const { outcome, result } = (await does?.(permission)) ?? { outcome: 'none' };
     this.outcomes.push(`${outcome} ${result ?? ''}`.trim());
     return undefined;
   }
 
-  async standing(target: string) {
+  hasBegun(intent: string): boolean {
+    return this.begun.has(intent);
+  }
+
+  async standing(target: string, _effect?: unknown, { thorough = false }: { readonly thorough?: boolean } = {}) {
     this.asked += 1;
+    if (thorough) this.thorough += 1;
     const intent = target.replace('token of ', '');
     const against = this.grants.get(intent)?.against;
     if (against !== undefined) throw new WeftError(against, 'no more');
@@ -92,6 +102,7 @@ async function setUp(t: { teardown(work: () => void): void }, world: World, tabl
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'weft-routes-'));
   if (dir === undefined) t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const events: RouteEvent[] = [];
+  const unproven: string[] = [];
   const book = await RouteBook.open(nodeFiles, join(folder, 'routes.json'));
   const routes = new Routes(
     { host, account, leaseMs, maxClockSkewMs: skewMs },
@@ -102,9 +113,10 @@ async function setUp(t: { teardown(work: () => void): void }, world: World, tabl
       bootNsAt: (ms) => BigInt(ms) * 1_000_000n,
       wallMs: () => world.nowMs,
       happened: (event) => events.push(event),
+      unproven: (error) => unproven.push((error as WeftError).code),
     },
   );
-  return { routes, events, folder, book };
+  return { routes, events, folder, book, unproven };
 }
 
 const intent = (n: number, change: object = {}) => ({
@@ -294,6 +306,145 @@ t.test('a route that cannot be renewed here holds up no other, and is told', asy
   t.equal(swept, 1, 'what is over leaves the table all the same');
   t.equal(untilMs(table, 1), world.nowMs + leaseMs);
   t.equal(untilMs(table, 2), world.nowMs + leaseMs);
+});
+
+t.test('a clock that is set back while the disk writes makes no lease longer', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes, book } = await setUp(t, world, [table]);
+  await routes.restore();
+  world.grants.set(idOf(1), { expires: world.nowMs + 7_200_000 });
+  const put = book.put.bind(book);
+  book.put = async (route) => {
+    await put(route);
+    world.nowMs -= 600_000;
+  };
+  await routes.consider(intent(1));
+  // Once for the act, once for the first renewal; the kernel's clock has not moved.
+  t.equal(untilMs(table, 1), world.nowMs + leaseMs);
+});
+
+t.test('an agent that is killed in the middle of a close finishes it in its next life', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const first = await setUp(t, world, [table]);
+  await first.routes.restore();
+  for (const n of [1, 2, 3, 4]) world.grants.set(idOf(n), { expires: world.nowMs + 600_000 });
+  for (const n of [1, 2]) await first.routes.consider(intent(n));
+  const closes = [
+    [3, 1],
+    [4, 2],
+  ] as const;
+  const never = new Promise<never>(() => undefined);
+  // The one dies once it is written that the act was begun, the other before.
+  const close = first.book.close.bind(first.book);
+  first.book.close = () => never;
+  const begin = first.book.begin.bind(first.book);
+  first.book.begin = async (closing) => {
+    await begin(closing);
+    if (closing.close === idOf(4)) await never;
+  };
+  for (const [n, grant] of closes)
+    void first.routes.consider(intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } }));
+  for (let i = 0; i < 200 && first.book.closing().length < 2; i++) await new Promise((done) => setTimeout(done, 5));
+  await first.book.flush();
+  t.equal(typeof close, 'function');
+  world.nowMs += 1000;
+  const second = await setUp(t, world, [table], first.folder);
+  await second.routes.restore();
+  t.same(table.ids(), [idOf(2)], 'begun is done; what was not begun was not done');
+  t.same(
+    second.events.map(({ grant, reason }) => [grant, reason]),
+    [[idOf(1), 'CLOSED']],
+  );
+  await second.routes.renew();
+  world.consumed.length = 0;
+  await second.routes.consider(intent(1));
+  t.same(table.ids(), [idOf(2)]);
+  const third = await setUp(t, world, [table], first.folder);
+  t.same([third.book.closing(), third.book.isClosed(idOf(1))], [[], true]);
+});
+
+t.test('with an older file, or none, a close that was used closes again; a rehearsal of one does not', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const first = await setUp(t, world, [table]);
+  await first.routes.restore();
+  for (const n of [1, 2, 3]) world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+  world.grants.set(idOf(4), { expires: world.nowMs + 60_000, dryRun: true });
+  for (const n of [1, 2]) await first.routes.consider(intent(n));
+  const older = readFileSync(join(first.folder, 'routes.json'));
+  const close = (n: number, grant: number) =>
+    intent(n, { action: 'route.close', effect: { host, grant: idOf(grant) } });
+  for (const hint of [close(3, 1), close(4, 2)]) await first.routes.consider(hint);
+  t.same(table.ids(), [idOf(2)]);
+  writeFileSync(join(first.folder, 'routes.json'), older);
+  const second = await setUp(t, world, [table], first.folder);
+  await second.routes.restore();
+  for (const hint of [close(3, 1), close(4, 2)]) await second.routes.consider(hint);
+  t.same(table.ids(), [idOf(2)]);
+  await second.routes.renew();
+  t.same(table.ids(), [idOf(2)]);
+});
+
+t.test('a lease that nobody renews is told of, and counts as none', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes, unproven } = await setUp(t, world, [table]);
+  await routes.restore();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  t.match(routes.counts, { open: 1, lapsed: 0 });
+  world.grants.set(idOf(1), { expires: 1_060_000, against: 'STATUS_FUTURE' });
+  world.nowMs += leaseMs;
+  await routes.renew();
+  t.same(unproven, ['STATUS_FUTURE']);
+  t.match(routes.counts, { open: 0, lapsed: 1 });
+});
+
+t.test('news that something may have been taken back asks all nodes', async (t) => {
+  const world = new World();
+  const { routes } = await setUp(t, world, [new Table()]);
+  await routes.restore();
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  await routes.renew();
+  t.equal(world.thorough, 0);
+  await routes.recheck(idOf(1));
+  t.equal(world.thorough, 1);
+  await Promise.all([routes.renew(), routes.renew({ thorough: true })]);
+  t.equal(world.thorough, 2);
+});
+
+t.test('a use that the ledger refuses is asked for again ever more seldom', async (t) => {
+  const world = new World();
+  const { routes } = await setUp(t, world, [new Table()]);
+  await routes.restore();
+  let tries = 0;
+  world.run = async () => {
+    tries += 1;
+    throw new WeftError('TARGET_COOLDOWN', 'it rests');
+  };
+  world.grants.set(idOf(1), { expires: world.nowMs + 86_400_000 });
+  for (let second = 0; second < 3600; second += 5) {
+    world.nowMs += 5000;
+    await routes.consider(intent(1));
+  }
+  t.ok(tries > 5 && tries < 25, `${tries} in an hour`);
+});
+
+t.test('a host without room for one more route says so', async (t) => {
+  const world = new World();
+  const table = new Table();
+  const { routes, events, book } = await setUp(t, world, [table]);
+  await routes.restore();
+  book.put = async () => {
+    throw new WeftError('AGENT_ROUTES_FULL', 'full');
+  };
+  world.grants.set(idOf(1), { expires: world.nowMs + 60_000 });
+  await routes.consider(intent(1));
+  t.match(events, [{ kind: 'grant.refused', reason: 'AGENT_ROUTES_FULL' }]);
+  t.same([world.outcomes, table.ids()], [['failed AGENT_ROUTES_FULL'], []]);
 });
 
 t.test('a dry run touches nothing', async (t) => {
@@ -493,6 +644,21 @@ t.test('a file of another hand is not believed', async (t) => {
     '{"format":"weft/routes/v1","closed":[],"routes":[null]}',
     '{"format":"weft/routes/v1","closed":[{"grant":"aa"}],"routes":[]}',
     '{"format":"weft/routes/v1","routes":[]}',
+    ...[
+      { effect: {} },
+      { effect: { ...effect, source: 'everywhere' } },
+      { effect: { ...effect, source: '::/0' } },
+      { effect: { ...effect, protocol: 'icmp' } },
+      { effect: { ...effect, port: 70_000 } },
+      { grant: 'aa' },
+      { leasedUntil: -1 },
+    ].map((change) =>
+      JSON.stringify({
+        format: 'weft/routes/v1',
+        closed: [],
+        routes: [{ grant: idOf(1), token: 't', effect, index: 0, expires: 2, leasedUntil: 1, ...change }],
+      }),
+    ),
   ]) {
     writeFileSync(join(folder, 'routes.json'), text);
     await t.rejects(RouteBook.open(nodeFiles, join(folder, 'routes.json')), { code: 'AGENT_STATE_DAMAGED' });
