@@ -4,7 +4,6 @@ import type { RulesetSource } from '../../contracts/rulesets.ts';
 import { codeOf, WeftError } from '../codec/error.ts';
 import { equalBytes } from '../codec/utf8.ts';
 import { startNative } from '../crypto/ed25519.ts';
-import type { VerifyPool } from '../crypto/verifyPool.ts';
 import {
   type ArchiveIndex,
   type ArchiveItem,
@@ -21,7 +20,7 @@ import { genesisPosition } from '../ledger/restart.ts';
 import { decodeRun, verifyRunEnd } from '../ledger/runs.ts';
 import type { Run, SignatureVerifier } from '../ledger/types.ts';
 import { type Boundary, type CheckedCheckpoint, checkCheckpoint } from './checkpoint.ts';
-import { LaterVerifier, laterPool } from './laterVerifier.ts';
+import { type LaterOptions, LaterVerifier } from './laterVerifier.ts';
 import { UsedExactly } from './usedExactly.ts';
 
 /** Of an archive that is checked before threads have started. */
@@ -32,10 +31,10 @@ export type AuditOptions = {
   readonly genesis?: Uint8Array;
   /** Default: threads of its own, or this thread for a small archive. */
   readonly verifier?: SignatureVerifier;
-  /** Threads that check signatures while this one executes; 0: this one checks them too. Default: as many as execution keeps busy. */
+  /** Threads that check signatures while this one executes, and checks what they cannot keep up with. Default: one for each other core. */
   readonly threads?: number;
-  /** Those threads, when somebody has them already (and closes them). */
-  readonly pool?: VerifyPool;
+  /** Seam for tests. Default: threads that run batchThread.ts. */
+  readonly startThread?: LaterOptions<AuditReport>['startThread'];
   /** Seam for tests. Default: the rulesets of this build. */
   readonly rulesets?: RulesetSource;
   /** After each run: the height reached, bytes read and of how many. */
@@ -82,12 +81,14 @@ export type AuditReport = {
 export async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
   const size = typeof file === 'string' ? (await stat(file)).size : file.length;
   const threads = options.threads ?? (size < smallBytes ? 0 : usualThreads());
-  const own = options.pool === undefined && options.verifier === undefined && threads > 0;
-  const pool = own ? laterPool(threads) : options.pool;
   const later =
-    pool === undefined
+    options.verifier !== undefined || threads === 0
       ? undefined
-      : new LaterVerifier({ pool, threads, failure: () => replay.report(errorAt(replay, signatureInvalid())) });
+      : new LaterVerifier({
+          threads,
+          failure: () => replay.report(errorAt(replay, signatureInvalid())),
+          ...(options.startThread === undefined ? {} : { startThread: options.startThread }),
+        });
   const replay: Replay = new Replay(later === undefined ? options : { ...options, verifier: later });
   const hash = new HashPass(file, size);
   try {
@@ -104,17 +105,16 @@ export async function auditArchive(file: string | Uint8Array, options: AuditOpti
     if (!(ended.error instanceof WeftError)) throw ended.error;
     return replay.report(errorAt(replay, ended.error));
   } finally {
-    if (own) await pool?.close();
+    await later?.close();
   }
 }
 
 /**
- * As many as execution on one thread keeps busy, each of which takes 25 MiB: by libsodium the signature of a usual transaction costs
- * more than twice what executing it does, by the native verifier a third.
+ * One for each core but that of execution, up to as many as execution keeps busy, each of which takes 25 MiB: by libsodium the signature
+ * of a usual transaction costs several times what executing it does, by the native verifier less than that.
  */
 function usualThreads(): number {
-  const cores = availableParallelism();
-  return typeof startNative() === 'string' ? Math.min(4, cores) : Math.max(1, Math.min(2, cores - 1));
+  return Math.max(1, Math.min(typeof startNative() === 'string' ? 4 : 2, availableParallelism() - 1));
 }
 
 /** What ended it before its end. */

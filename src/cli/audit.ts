@@ -20,7 +20,7 @@ export function auditCommand(program: Command): void {
     )
     .option(
       '--threads <n>',
-      'threads that check signatures (default: as many as execution keeps busy, 1 to 4)',
+      'threads that check signatures beside this one (default: one for each other core, 1 to 4)',
       threadCount,
     )
     .option('--json', 'print the report as one line of JSON')
@@ -53,7 +53,7 @@ export function auditCommand(program: Command): void {
 function threadCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 0 && count <= 256) return count;
-  throw new InvalidArgumentError('A number from 0 to 256; 0: this thread checks them, too.');
+  throw new InvalidArgumentError('A number from 0 to 256; 0: this thread checks all of them.');
 }
 
 function printReport(report: AuditReport): void {

@@ -8,7 +8,6 @@ import { type AuditOptions, type AuditReport, auditArchive as audit } from '../.
 import { compareChains } from '../../src/audit/compare.ts';
 import { concat } from '../../src/codec/utf8.ts';
 import { envelopeIdOf } from '../../src/crypto/digests.ts';
-import { VerifyPool } from '../../src/crypto/verifyPool.ts';
 import { inPieces, readArchive } from '../../src/ledger/archive.ts';
 import { decodeBody, encodeBody, txRootOf } from '../../src/ledger/body.ts';
 import { encodeCertificate } from '../../src/ledger/certificate.ts';
@@ -16,19 +15,27 @@ import { exportArchive } from '../../src/ledger/exportArchive.ts';
 import { blockIdOf, decodeHeader, encodeHeader, type Header } from '../../src/ledger/header.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { addBlock, finalizationOf, makeGenesis, openInMemory, packetsTx } from '../ledger/fixtures.ts';
-import { archiveOf, checkpointOf, type Item, itemsOf, sampleChain, sealBytes, sealItems, sealRaw } from './fixtures.ts';
+import {
+  archiveOf,
+  checkpointOf,
+  type Item,
+  itemsOf,
+  sampleChain,
+  sealBytes,
+  sealItems,
+  sealRaw,
+  turnsThread,
+} from './fixtures.ts';
 
 const ledger = await sampleChain();
 const { genesis, epoch } = ledger;
 const archive = archiveOf(ledger);
-const pool = new VerifyPool({ workers: 2, inlineMax: 0 });
-t.teardown(() => pool.close());
 
 /** On one thread and on several: the report is the same. */
 async function auditArchive(file: string | Uint8Array, options: AuditOptions = {}): Promise<AuditReport> {
   const report = await audit(file, { ...options, threads: 0 });
   const { onProgress: _, ...rest } = options;
-  const threaded = await audit(file, { ...rest, pool, threads: 2 });
+  const threaded = await audit(file, { ...rest, threads: 2, startThread: (ring) => turnsThread(ring) });
   if (JSON.stringify(threaded) !== JSON.stringify(report)) t.same(threaded, report, 'several threads say otherwise');
   return report;
 }

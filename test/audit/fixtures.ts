@@ -1,7 +1,10 @@
 // An archive in memory, and a way to change any part of it and put the hash right again, as a liar would.
+
 import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { decode } from 'cborg';
+import type { BatchRing } from '../../src/audit/batchRing.ts';
 import { encodeCbor } from '../../src/codec/cbor.ts';
 import { fromHex } from '../../src/codec/hex.ts';
 import { concat } from '../../src/codec/utf8.ts';
@@ -131,4 +134,21 @@ export function sealRaw(frame: Uint8Array): Uint8Array {
   const head = new Uint8Array(4);
   new DataView(head.buffer).setUint32(0, frame.length);
   return sealBytes(concat(archiveMagic, head, frame));
+}
+
+/** A thread of this thread: checks so many batches in turns of the event loop, then dies; if `silent` it has told nobody what it found. */
+export function turnsThread(ring: BatchRing, batches = Number.POSITIVE_INFINITY, silent = false): EventEmitter {
+  const thread = new EventEmitter();
+  let left = batches;
+  const turn = setInterval(() => {
+    if (left > 0 && !ring.isClosed) {
+      if (ring.checkNext()) left -= 1;
+      return;
+    }
+    clearInterval(turn);
+    // As one that has taken a batch and is gone: nobody else takes it.
+    if (silent) ring.verdict = () => undefined;
+    thread.emit('exit');
+  }, 1);
+  return thread;
 }
