@@ -6,7 +6,7 @@ import { describePolicy, type PolicyChangeBody } from './governancePolicy.ts';
 import { proposeCommand } from './governancePropose.ts';
 import { bad, good, note, print, printFields, printJson, printTable, when } from './output.ts';
 import { type SenderOptions, senderOptions, withSender } from './sender.ts';
-import { withClient } from './withClient.ts';
+import { askOptions, withClient } from './withClient.ts';
 
 type Options = { rpc: string; json?: boolean };
 
@@ -15,10 +15,7 @@ export function governanceCommand(program: Command): void {
     .command('governance')
     .description('What the network is made of, and how the council changes it: propose, approve, withdraw; evidence.');
   const ask = (command: Command, example: string): Command =>
-    command
-      .requiredOption('--rpc <url>', 'node (more: separated by commas)')
-      .option('--json', 'print one line of JSON')
-      .addHelpText('after', `\nExample: weft governance ${example} --rpc http://127.0.0.1:7611`);
+    askOptions(command).addHelpText('after', `\nExample: weft governance ${example} --rpc http://127.0.0.1:7611`);
   ask(governance.command('list').description('The set, the council, and the proposals on its agenda.'), 'list').action(
     list,
   );

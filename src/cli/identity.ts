@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import type { AccountRecord } from '../../schemas/types/account-record.ts';
-import { connect, durationMs } from '../client/index.ts';
+import { durationMs } from '../client/index.ts';
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { publicKeyOf } from '../crypto/ed25519.ts';
@@ -10,6 +10,7 @@ import { INVITATION_BYTES, openInvitation } from '../crypto/enrolment.ts';
 import { ALG_ED25519, keyId } from '../crypto/keyId.ts';
 import { good, note, print, printFields, printJson, printTable, usage, when } from './output.ts';
 import { type SenderOptions, senderOptions, withSender } from './sender.ts';
+import { askOptions, withClient } from './withClient.ts';
 
 type InviteOptions = SenderOptions & { readonly roles: string; readonly for: string; readonly page?: string };
 type StopOptions = SenderOptions & { readonly reason: string };
@@ -79,7 +80,7 @@ function pageUrl(text: string): string {
 }
 
 function showCommand(identity: Command): void {
-  senderless(
+  askOptions(
     identity
       .command('show')
       .description('An account as the ledger has it: status, roles, keys.')
@@ -89,15 +90,8 @@ function showCommand(identity: Command): void {
     .action(show);
 }
 
-function senderless(command: Command): Command {
-  return command
-    .requiredOption('--rpc <url>', 'node (more: separated by commas)')
-    .option('--json', 'print one line of JSON');
-}
-
-async function show(name: string, options: { readonly rpc: string; readonly json?: boolean }): Promise<void> {
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
+function show(name: string, options: { readonly rpc: string; readonly json?: boolean }): Promise<void> {
+  return withClient(options.rpc, async (client) => {
     const { value } = await client.state(`identity/account/${name}`);
     const record = value as unknown as AccountRecord | null;
     if (record === null) throw new WeftError('ACCOUNT_UNKNOWN', `no account ${name} is registered`);
@@ -111,9 +105,7 @@ async function show(name: string, options: { readonly rpc: string; readonly json
       ['key', 'algorithm', 'signs at'],
       record.keys.map((key) => [key.keyid, key.alg, key.alg === 'webauthn-p256' ? key.origin : '']),
     );
-  } finally {
-    client.close();
-  }
+  });
 }
 
 function stopCommand(identity: Command, verb: 'suspend' | 'resume'): void {

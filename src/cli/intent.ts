@@ -17,6 +17,7 @@ import { explainedIntent } from './intentRefusals.ts';
 import { fullId, list, show } from './intentShow.ts';
 import { good, note, print, printFields, printJson, usage, when } from './output.ts';
 import { type Sender, type SenderOptions, senderOptions, withSender } from './sender.ts';
+import { askOptions } from './withClient.ts';
 
 type ProposeOptions = SenderOptions & {
   readonly effect?: string;
@@ -102,11 +103,7 @@ export function intentCommand(program: Command): void {
         print(`cancelled in block ${height}: ${intentId}`);
       }),
     );
-  const ask = (command: Command, text: string): Command =>
-    command
-      .requiredOption('--rpc <url>', 'node (more: separated by commas)')
-      .option('--json', 'print one line of JSON')
-      .addHelpText('after', example(text));
+  const ask = (command: Command, text: string): Command => askOptions(command).addHelpText('after', example(text));
   ask(
     intent
       .command('show')

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { buildTransaction, connect, durationMs, ed25519TransactionSigner, sign } from '../client/index.ts';
+import { buildTransaction, durationMs, ed25519TransactionSigner, sign } from '../client/index.ts';
 import { toBase64Url } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { keyProofMessage } from '../crypto/accountKey.ts';
@@ -15,6 +15,7 @@ import { nodeKeysCommands } from './keysNode.ts';
 import { note, print, printJson, printTable, usage } from './output.ts';
 import { askNewPassphrase } from './passphrase.ts';
 import { newAccountKeys } from './testnet.ts';
+import { withClient } from './withClient.ts';
 
 export function keysCommand(program: Command): void {
   const keys = program
@@ -139,15 +140,12 @@ async function rotateKey(options: {
     );
     return;
   }
-  const client = connect({ rpc: options.rpc });
-  try {
+  await withClient(options.rpc, async (client) => {
     const status = await client.submitAndWait(transaction);
     renameSync(path, kept);
     renameSync(next, path);
     const keyid = keyId(algorithmNumber('ed25519'), publicKey);
     if (options.json) return printJson({ id: transaction.id, height: status.height, keyid, file: path, old: kept });
     print(`${account} signs with ${keyid} since block ${status.height}; the old key ${signer.keyid} is ${kept}`);
-  } finally {
-    client.close();
-  }
+  });
 }

@@ -3,7 +3,7 @@ import type { NodeStatus, WeftClient } from '../client/index.ts';
 import { bad, good, print, printFields, printJson, printTable, usage, when } from './output.ts';
 import { fetchProof } from './prove.ts';
 import { printStatus } from './tx.ts';
-import { withClient } from './withClient.ts';
+import { askOptions, withClient } from './withClient.ts';
 
 type Options = { rpc: string; json?: boolean };
 
@@ -12,12 +12,10 @@ export function queryCommand(program: Command): void {
     .command('query')
     .description('Asks a node. What it answers is its word; tokens, audit and verify are evidence.');
   const ask = (name: string, description: string, example: string): Command =>
-    query
-      .command(name)
-      .description(description)
-      .requiredOption('--rpc <url>', 'node (more: separated by commas)')
-      .option('--json', 'print one line of JSON')
-      .addHelpText('after', `\nExample: weft query ${example} --rpc http://127.0.0.1:7611`);
+    askOptions(query.command(name).description(description)).addHelpText(
+      'after',
+      `\nExample: weft query ${example} --rpc http://127.0.0.1:7611`,
+    );
   ask('status', 'Where the node stands.', 'status').action((options: Options) =>
     withClient(options.rpc, async (client) => {
       const status = await client.status();

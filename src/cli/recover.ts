@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { JsonObject } from '../../contracts/types.ts';
 import {
   buildTransaction,
-  connect,
   durationMs,
   ed25519TransactionSigner,
   type SignedTransaction,
@@ -22,6 +21,7 @@ import type { Finding, HomeState } from '../node/homeState.ts';
 import type { Step } from '../node/recovery.ts';
 import { configOfHome, passphraseOf } from './home.ts';
 import { good, note, print, printFields, printJson } from './output.ts';
+import { withClient } from './withClient.ts';
 
 type Options = {
   home?: string;
@@ -178,17 +178,14 @@ async function propose(
     const transaction = signed(withOwnKeys(own, keys));
     return { id: transaction.id, envelope: transaction.text, state: 'printed' };
   }
-  const client = connect({ rpc: options.rpc });
-  try {
+  return withClient(options.rpc, async (client): Promise<Proposal> => {
     const entry = withOwnKeys(await listedNow(client, own), keys);
     const open = await openProposal(client, entry);
     if (open !== undefined) return { id: open, state: 'open' };
     const transaction = signed(entry);
     await client.submitAndWait(transaction);
     return { id: transaction.id, state: 'submitted' };
-  } finally {
-    client.close();
-  }
+  });
 }
 
 /**

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { JsonObject } from '../../contracts/types.ts';
 import {
   buildTransaction,
-  connect,
   durationMs,
   ed25519TransactionSigner,
   type NodeStatus,
@@ -17,6 +16,7 @@ import { loadGenesis } from '../ledger/genesis.ts';
 import { explained } from './governanceRefusals.ts';
 import { accountSeed, homeAt, signingSeed } from './home.ts';
 import { usage } from './output.ts';
+import { withClient } from './withClient.ts';
 
 /** For commands that send transactions by themselves: who signs, and through which node. */
 export type SenderOptions = {
@@ -58,11 +58,10 @@ export async function withSender<Result>(
   const { account } = options;
   const timeoutMs = durationMs(options.timeout);
   const signer = await signerOf(options);
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
+  return withClient(options.rpc, async (client) => {
     const status = await client.status();
     refuseOtherChain(options.home, status.chain);
-    return await run({
+    return run({
       client,
       status,
       account,
@@ -75,9 +74,7 @@ export async function withSender<Result>(
         }
       },
     });
-  } finally {
-    client.close();
-  }
+  });
 }
 
 async function signerOf({ home, keys, account }: SenderOptions): Promise<Signer> {

@@ -3,7 +3,7 @@ import { walkTrust } from '../token/node.ts';
 import { walkableEpoch, walkBytesMax } from '../token/walk.ts';
 import { readBounded, readTrustFile } from './files.ts';
 import { note, printJson, usage, when } from './output.ts';
-import { withClient } from './withClient.ts';
+import { askOptions, withClient } from './withClient.ts';
 
 export function trustCommand(program: Command): void {
   const trust = program
@@ -11,11 +11,7 @@ export function trustCommand(program: Command): void {
     .description(
       'The trust file: the keys that verify tokens of this chain (a C2SP tlog-policy), and how to keep it up to date.',
     );
-  trust
-    .command('show', { isDefault: true })
-    .description('Prints the trust file as a node states it.')
-    .requiredOption('--rpc <url>', 'node (more: separated by commas)')
-    .option('--json', 'print one line of JSON')
+  askOptions(trust.command('show', { isDefault: true }).description('Prints the trust file as a node states it.'))
     .addHelpText('after', '\nExample: weft trust --rpc http://127.0.0.1:7611 > trust.txt')
     .action((options: { rpc: string; json?: boolean }) =>
       withClient(options.rpc, async (client) => {

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { TxStatus } from '../client/index.ts';
-import { buildTransaction, connect, durationMs, ed25519TransactionSigner, readSigned, sign } from '../client/index.ts';
+import { buildTransaction, durationMs, ed25519TransactionSigner, readSigned, sign } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
 import { chainOfHome, homeAt, signingSeed } from './home.ts';
 import { bad, good, note, print, printFields, printJson, usage, when } from './output.ts';
+import { withClient } from './withClient.ts';
 
 type Build = {
   home?: string;
@@ -111,8 +112,7 @@ async function submit(
   options: { rpc: string; wait: boolean; timeout: string; json?: boolean },
 ): Promise<void> {
   const signed = readSigned(readText(file).trim());
-  const client = connect({ rpc: options.rpc.split(',') });
-  try {
+  await withClient(options.rpc, async (client) => {
     const timeoutMs = durationMs(options.timeout);
     if (!options.wait) return printStatus(await client.submit(signed, { timeoutMs }), options);
     const status = await client.submitAndWait(signed, { timeoutMs, allowRefused: true });
@@ -120,16 +120,13 @@ async function submit(
     throwIfRefused(status);
     if (!options.json)
       note(`Its token: weft token get --rpc ${options.rpc.split(',')[0]} --tx ${status.id} > token.txt`);
-  } finally {
-    client.close();
-  }
+  });
 }
 
 async function wait(id: string, options: { rpc: string; timeout: string; json?: boolean }): Promise<void> {
   if (!/^[0-9a-f]{64}$/.test(id)) throw usage('a transaction id is 64 hex digits');
-  const client = connect({ rpc: options.rpc.split(',') });
   const deadline = performance.now() + durationMs(options.timeout);
-  try {
+  await withClient(options.rpc, async (client) => {
     let status = await client.transaction(id);
     while (status.status === 'pending' || status.status === 'unknown') {
       const leftMs = deadline - performance.now();
@@ -146,9 +143,7 @@ async function wait(id: string, options: { rpc: string; timeout: string; json?: 
         `after ${options.timeout} the node says: ${status.status}; ask again later`,
       );
     }
-  } finally {
-    client.close();
-  }
+  });
 }
 
 function readText(file: string): string {
