@@ -56,14 +56,17 @@ function textsOf({ schema, policies }: PolicySetDocument): string[] {
   return [schema, ...policies.map(({ text }) => text)];
 }
 
-/** Those that the ledger neither has in force nor holds as an upload. */
-async function missing(client: WeftClient, inForce: PolicyInForce, document: PolicySetDocument): Promise<string[]> {
-  const known = new Set(textsOf(inForce.document));
+/** Texts that the ledger keeps: those of the set in force and of the one before it. */
+async function keptTexts(client: WeftClient, inForce: PolicyInForce): Promise<string[]> {
   const previous = (await client.state('governance/policy/previous')).value as { readonly digest: string } | null;
-  if (previous !== null) {
-    const before = (await client.state(`governance/policy-set/${previous.digest}`)).value as PolicySetDocument | null;
-    if (before !== null) for (const text of textsOf(before)) known.add(text);
-  }
+  if (previous === null) return textsOf(inForce.document);
+  const before = (await client.state(`governance/policy-set/${previous.digest}`)).value as PolicySetDocument | null;
+  return [...textsOf(inForce.document), ...(before === null ? [] : textsOf(before))];
+}
+
+/** Those that the ledger neither keeps with a set nor holds as an upload. */
+async function missing(client: WeftClient, inForce: PolicyInForce, document: PolicySetDocument): Promise<string[]> {
+  const known = new Set(await keptTexts(client, inForce));
   const fresh = [...new Set(textsOf(document).filter((text) => !known.has(text)))];
   const uploads = await Promise.all(fresh.map((text) => client.state(`governance/text/${digestOf(text)}`)));
   return fresh.filter((_, i) => {
@@ -131,13 +134,7 @@ export async function proposedSet(
   inForce: PolicyInForce,
   { schema, policies }: PolicyChangeBody,
 ): Promise<PolicySetDocument> {
-  const known = new Map(textsOf(inForce.document).map((text) => [digestOf(text), text]));
-  const previous = (await client.state('governance/policy/previous')).value as { readonly digest: string } | null;
-  const before =
-    previous === null
-      ? null
-      : ((await client.state(`governance/policy-set/${previous.digest}`)).value as PolicySetDocument | null);
-  if (before !== null) for (const text of textsOf(before)) known.set(digestOf(text), text);
+  const known = new Map((await keptTexts(client, inForce)).map((text) => [digestOf(text), text]));
   const textOf = async (digest: string): Promise<string> => {
     const held = (await client.state(`governance/text/${digest}`)).value as { readonly text: string } | null;
     const text = known.get(digest) ?? held?.text;

@@ -137,9 +137,7 @@ export function configOfHome({
   if (home === undefined) throw usage('give --home or --config');
   if (validator !== undefined) return homeAt(home).validator(validator).config;
   if (existsSync(join(home, 'config.yaml'))) return join(home, 'config.yaml');
-  const found = existsSync(home)
-    ? readdirSync(home).filter((name) => existsSync(homeAt(home).validator(name).config))
-    : [];
+  const found = nodesOfHome(home);
   const [only, ...others] = found;
   if (only === undefined)
     throw new WeftError(
