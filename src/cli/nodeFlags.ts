@@ -22,6 +22,12 @@ export function nodeStart(v8: string = process.versions.v8): NodeStart {
             // Of 16 MiB young objects about one is still in use: copied in a millisecond by the thread that waits for it. Handing parts of it to
             // four more costs more than it saves, and where cores are busy, waiting for them costs votes their turn.
             '--no-parallel-scavenge',
+            // A major collection when the old objects and buffers are half as much again as what was live, not up to four times: at a
+            // thousand transactions a second 50 MiB less for one collection (20 ms, most of it beside) in five seconds.
+            '--heap-growing-percent=50',
+            // Cedar's functions are compiled anew, optimised, after ten times as much work as V8 would wait for. Else a start compiles for as long
+            // as it takes to load a policy set, what is of no use to it, and leaves the C heap 25 MiB larger for good.
+            '--wasm-tiering-budget=130000000',
           ]
         : []),
     ],

@@ -38,7 +38,7 @@ t.test('and not where that is not wanted or cannot be', async (t) => {
 });
 
 t.test('this Node knows the flags; another V8 gets only the documented one', async (t) => {
-  t.equal(flags.length, 3);
+  t.equal(flags.length, 5);
   t.equal(execFileSync(process.execPath, [...flags, '-p', '6 * 7'], { encoding: 'utf8' }), '42\n');
   t.same(nodeStart('13.6.233.10-node.28').flags, ['--max-semi-space-size=8']);
   t.ok(process.allowedNodeEnvironmentFlags.has('--max-semi-space-size'));
