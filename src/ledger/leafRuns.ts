@@ -69,6 +69,17 @@ export class LeafRuns {
     return this.#get(leafKey(index));
   }
 
+  /** Under which key an entry lies, or would; undefined where it is in memory. */
+  keyOf(index: number): Uint8Array | undefined {
+    const read = this.#read;
+    if (read !== undefined && index >= read.first && index < read.first + read.entries.length) return undefined;
+    const offset = index % tileWidth;
+    const group = (index - offset) / tileWidth;
+    const starts = this.#get(groupKey(group));
+    const start = starts === undefined ? -1 : lastStart(starts, offset);
+    return start < 0 ? leafKey(index) : runKey(group * tileWidth + start);
+  }
+
   /** Adds what takes whole groups away, from that of `from` up to index `end`; what `keeps` says, and what lies below `from`, then stands alone. */
   drop(ops: WriteOp[], from: number, end: number, keeps: (entry: Uint8Array) => boolean): void {
     for (let first = from - (from % tileWidth); first < end; first += tileWidth) {

@@ -47,6 +47,9 @@ import type {
 import type { Epoch } from './validatorSet.ts';
 import { Writes } from './writes.ts';
 
+/** Entries that whoever asks for them finds in memory, more or less: asking the disk on another thread would cost more than it saves. */
+const writtenLately = 16_384;
+
 export type LedgerOptions = {
   /** Data folder: `store/` (Level) and `journal/` are made in it. */
   readonly dir: string;
@@ -390,6 +393,15 @@ export class Ledger {
   /** A finalized log entry's bytes, where its height does not matter (to find that takes a search). */
   leaf(index: number): Uint8Array | undefined {
     return index < this.#finalized.header.logSize ? this.#store.leaf(index) : undefined;
+  }
+
+  /**
+   * What `leaf` of an old entry and, with `proof`, `logProof` of it take from the disk: into memory, off the event loop, for whoever then
+   * asks at once. A disk may need milliseconds for it, in which no vote would be sent. Never fails.
+   */
+  async warm(index: number, proof: boolean): Promise<void> {
+    if (Number.isSafeInteger(index) && index >= 0 && index < this.#finalized.header.logSize - writtenLately)
+      await this.#store.warm(index, proof);
   }
 
   /** Finalized state. */

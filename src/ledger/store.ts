@@ -61,6 +61,7 @@ export class Store {
   #floor: Floor | undefined;
   readonly #leaves: LeafRuns;
   #version = dataVersion;
+  #warming: Promise<void> = Promise.resolve();
 
   constructor(database: KeyValue, genesisHash: string) {
     this.#database = database;
@@ -187,6 +188,23 @@ export class Store {
   /** A view of what was read. */
   leaf(index: number): Uint8Array | undefined {
     return this.#leaves.entry(index);
+  }
+
+  /**
+   * What `leaf` and, where `tile` says so, `tile(0, …)` of this entry will read: from the disk into memory, off the event loop. One entry
+   * at a time, because a commit and the journal need threads of the same few. Never fails: who reads then finds out.
+   */
+  warm(index: number, tile: boolean): Promise<void> {
+    this.#warming = this.#warming.then(() => this.#warm(index, tile)).catch(() => undefined);
+    return this.#warming;
+  }
+
+  async #warm(index: number, tile: boolean): Promise<void> {
+    if (this.#database.warm === undefined) return;
+    const leaf = this.#leaves.keyOf(index);
+    const keys = leaf === undefined ? [] : [leaf];
+    if (tile) keys.push(tileKey(0, Math.floor(index / tileWidth)));
+    await this.#database.warm(keys);
   }
 
   /** Those of whole blocks, as they are when the first one is read. */

@@ -228,6 +228,8 @@ export type NodeApi = {
   wait(id: string, timeoutMs: number): Promise<TxStatus>;
   block(heightOrId: number | string): BlockSummary | undefined;
   entry(index: number): LogEntry | undefined;
+  /** Brings what `entry`, or the token of this entry with `proof`, will read from the disk into memory first, off the event loop. Never fails. */
+  warm(index: number, proof: boolean): Promise<void>;
   /** Resolves with the next checkpoint that is published, or when `timeoutMs` has passed. */
   published(timeoutMs: number): Promise<void>;
   /** The newest published checkpoint (a signed note: log line and q cosigner lines), or undefined before the first. */

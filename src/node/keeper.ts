@@ -153,6 +153,7 @@ export class NodeKeeper {
       wait: async (id, timeoutMs) => need().wait(id, timeoutMs),
       block: (heightOrId) => need().block(heightOrId),
       entry: (index) => need().entry(index),
+      warm: async (index, proof) => need().warm(index, proof),
       published: async (timeoutMs) => need().published(timeoutMs),
       checkpoint: () => need().checkpoint(),
       closing: (epoch) => need().closing(epoch),

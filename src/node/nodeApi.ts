@@ -43,6 +43,7 @@ export function makeApi(modules: ApiModules): NodeApi {
     wait: (id, timeoutMs) => clients.wait(id, timeoutMs),
     block: (heightOrId) => blockOf(ledger, heightOrId),
     entry: (index) => entryOf(ledger, index),
+    warm: (index, proof) => ledger.warm(index, proof),
     published: (timeoutMs) => subscribers.nextPublished(timeoutMs),
     checkpoint: () => cosigner().published,
     closing: (epoch) => closing.note(epoch),

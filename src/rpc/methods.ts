@@ -87,8 +87,9 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ],
   [
     'log.entry',
-    (params, { api }) => {
+    async (params, { api }) => {
       const index = integer(params, 'index') ?? 0;
+      await api.warm(index, false);
       const entry = api.entry(index);
       if (entry !== undefined) return { index: entry.index, height: entry.height, leaf: decodeUtf8(entry.leaf) };
       throw new WeftError(
@@ -99,7 +100,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ],
   [
     'token.get',
-    (params, context) => {
+    async (params, context) => {
       const { api } = context;
       const index = integer(params, 'index');
       const record = integer(params, 'record');
@@ -113,6 +114,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       }
       if (index !== undefined) {
         if (record !== undefined) throw invalidParams("'record' counts the records of a 'tx'; an 'index' needs none");
+        await api.warm(index, true);
         return oncePublished(context, params, () => ({ token: api.token({ index }) }));
       }
       const wanted = { tx: text(params, 'tx'), ...(record === undefined ? {} : { record }) };

@@ -143,3 +143,21 @@ t.test('lists of indexes read back as they were', async (t) => {
   t.same(indexesOf(typeKey('a', 5), new Uint8Array(0)), [5], 'as version 1 wrote it');
   t.throws(() => indexesOf(typeKey('a', 5), Uint8Array.of(0x80)), { code: 'DATA_DAMAGED' });
 });
+
+t.test('the key under which an entry lies is known without reading it', async (t) => {
+  const memory = new Memory();
+  const all = fill(memory, [90, 300, 3, 500]);
+  memory.write([{ type: 'put', key: leafKey(0), value: entryOf(0, 5) }]);
+  for (let index = 0; index < all.length; index += 1) {
+    const asked: string[] = [];
+    const runs = new LeafRuns((key) => {
+      asked.push(Buffer.from(key).toString('hex'));
+      return memory.get(key);
+    });
+    const key = Buffer.from(runs.keyOf(index) ?? []).toString('hex');
+    t.ok(asked.length === 1 && memory.values.has(key));
+    runs.entry(index);
+    t.equal(asked.at(-1), key);
+    t.same(runs.keyOf(index), index === 0 ? leafKey(0) : undefined, 'a run that was just read is in memory');
+  }
+});

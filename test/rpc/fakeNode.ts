@@ -32,6 +32,8 @@ export type FakeNode = NodeApi & {
   readonly flags: { ready: boolean; healthy: boolean; checkpoint: boolean; internal: boolean; uncovered: number };
   /** How long somebody was ready to wait for a checkpoint, each time. */
   readonly waitedMs: number[];
+  /** Entries that were brought into memory before somebody asked for them. */
+  readonly warmed: { readonly index: number; readonly proof: boolean }[];
 };
 
 export const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -114,6 +116,7 @@ export function fakeNode(): FakeNode {
   const openAlerts: AlertList[number][] = [];
   const flags = { ready: true, healthy: true, checkpoint: true, internal: false, uncovered: 0 };
   const waitedMs: number[] = [];
+  const warmed: { readonly index: number; readonly proof: boolean }[] = [];
   const newest = fakeBlock(12);
   const statusOf = (id: string): TxStatus => transactions.get(id) ?? { status: 'unknown', id };
   const fire = (event: NodeEvent): void => {
@@ -129,6 +132,7 @@ export function fakeNode(): FakeNode {
     submitErrors,
     flags,
     waitedMs,
+    warmed,
     proposals,
     knownIntents,
     openAlerts,
@@ -218,6 +222,7 @@ export function fakeNode(): FakeNode {
       return undefined;
     },
     entry: (index) => (index === 0 ? { index, leaf: new TextEncoder().encode(leafText), height: 0 } : undefined),
+    warm: async (index, proof) => void warmed.push({ index, proof }),
     closing: (epoch) => (epoch === 1 ? checkpointText : undefined),
     published: (timeoutMs) => {
       waitedMs.push(timeoutMs);

@@ -52,6 +52,7 @@ t.test('every method answers what its schema says', async (t) => {
   t.same(await ask('log.closing', { epoch: 1 }), { epoch: 1, checkpoint: checkpointText });
   t.equal((await ask('log.entry', { index: 0 })).leaf, leafText);
   t.match((await ask('token.get', { index: 7 })).token, /index 7/);
+  t.same(api.warmed.at(-1), { index: 7, proof: true }, 'the disk is asked first, off the event loop');
   t.match((await ask('token.get', { tx: id, record: 1 })).token, / 1\n/);
   t.match((await ask('token.get', { intent: id })).token, /intent/);
   api.flags.uncovered = 2;
