@@ -1,7 +1,7 @@
 // Many signatures on the thread that asks. Where there is a native verifier (native.ts) it is asked about the Ed25519 ones together:
 // about each by libsodium's rule, or about all at once by the consensus rule. Only its "holds" is taken. What it does not show to
 // hold is asked about one by one, exactly as without it.
-import { nativeEd25519 } from './ed25519.ts';
+import { nativeEd25519, verifyFast } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
 import { PLACE_WORDS, placeJobs } from './native.ts';
 import { type VerifyJob, type VerifyRule, verifySignature } from './verify.ts';
@@ -31,6 +31,55 @@ export function eachHolds(jobs: readonly VerifyJob[], rule: VerifyRule): boolean
     for (const [i, job] of part.entries()) verdicts.push(shown[i] === 1 || verifySignature(job, rule));
   }
   return verdicts;
+}
+
+/** Of one call about few, together with its bytes: room that is used again, as the call is over when it answers. */
+const fewMax = 16;
+const few = {
+  bytes: new Uint8Array(16 * 1024),
+  places: new Uint32Array(fewMax * PLACE_WORDS),
+  verdicts: new Uint8Array(fewMax),
+};
+
+/**
+ * Whether each of few Ed25519 jobs holds by libsodium's rule, in order. Asked about together they are a tenth cheaper, and one call.
+ * Never throws.
+ */
+export function fewHold(jobs: readonly VerifyJob[]): boolean[] {
+  const native = jobs.length > 1 ? nativeEd25519() : undefined;
+  const together =
+    native !== undefined && placeFew(jobs) && native.verifyMany(few.bytes, few.places, jobs.length, few.verdicts);
+  const verdicts: boolean[] = [];
+  for (let i = 0; i < jobs.length; i += 1) {
+    const job = jobs[i];
+    if (job === undefined) continue;
+    verdicts.push(together ? few.verdicts[i] === 1 : verifyFast(job.message, job.signature, job.publicKey));
+  }
+  return verdicts;
+}
+
+/** False: they do not fit, or one is none that the library may be shown. */
+function placeFew(jobs: readonly VerifyJob[]): boolean {
+  if (jobs.length > fewMax) return false;
+  const { bytes, places } = few;
+  let [at, word] = [0, 0];
+  for (let i = 0; i < jobs.length; i += 1) {
+    const job = jobs[i];
+    if (job === undefined || !isBatchable(job)) return false;
+    const { publicKey, signature, message } = job;
+    const messageAt = at + publicKey.length + signature.length;
+    if (messageAt + message.length > bytes.length) return false;
+    bytes.set(publicKey, at);
+    bytes.set(signature, at + publicKey.length);
+    bytes.set(message, messageAt);
+    places[word] = at;
+    places[word + 1] = at + publicKey.length;
+    places[word + 2] = messageAt;
+    places[word + 3] = message.length;
+    at = messageAt + message.length;
+    word += PLACE_WORDS;
+  }
+  return true;
 }
 
 /**

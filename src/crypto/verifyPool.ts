@@ -2,7 +2,7 @@
 // the load, and an idle node waits for nothing. What decides about blocks goes before admission.
 import { Worker } from 'node:worker_threads';
 import { WeftError } from '../codec/error.ts';
-import { addSlowPath, nativeEd25519, verifyFast } from './ed25519.ts';
+import { addSlowPath, nativeEd25519 } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
 import type { VerifyJob, VerifyRule } from './verify.ts';
 import { type BatchMode, isPackable, packedBytes, packJob } from './verifyBatch.ts';
@@ -15,6 +15,7 @@ import {
   slowPathOf,
   type VerifyChannel,
 } from './verifyChannel.ts';
+import { fewHold } from './verifyJobs.ts';
 
 export type { VerifyJob, VerifyRule } from './verify.ts';
 
@@ -112,6 +113,11 @@ export class VerifyPool {
     return this.#submit(jobs, rule);
   }
 
+  /** The verdicts at once, where few are asked about and nothing waits; undefined: ask `verifyMany`. */
+  verifyNow(jobs: readonly VerifyJob[], rule: VerifyRule = 'fast'): boolean[] | undefined {
+    return this.#now(jobs, rule);
+  }
+
   /** Whether all hold, by the consensus rule; ends at the first that does not, so that a bad block costs little. Rejects as verifyMany. */
   async verifyAll(jobs: readonly VerifyJob[]): Promise<boolean> {
     if (!jobs.every(isPackable)) return false;
@@ -126,14 +132,16 @@ export class VerifyPool {
     await Promise.all([...this.#threads].map((thread) => this.#stop(thread)));
   }
 
+  #now(jobs: readonly VerifyJob[], mode: BatchMode): boolean[] | undefined {
+    const inlineMax = this.#inlineMax ?? (nativeEd25519() === undefined ? inlineMaxLibsodium : inlineMaxNative);
+    return jobs.length > inlineMax || this.#jobs > 0 || this.#closed ? undefined : inline(jobs, mode);
+  }
+
   #submit(jobs: readonly VerifyJob[], mode: BatchMode): Promise<boolean[]> {
     if (this.#closed) return Promise.reject(closed());
     if (jobs.length === 0) return Promise.resolve([]);
-    const inlineMax = this.#inlineMax ?? (nativeEd25519() === undefined ? inlineMaxLibsodium : inlineMaxNative);
-    if (jobs.length <= inlineMax && this.#jobs === 0) {
-      const verdicts = inline(jobs, mode);
-      if (verdicts !== undefined) return Promise.resolve(verdicts);
-    }
+    const now = this.#now(jobs, mode);
+    if (now !== undefined) return Promise.resolve(now);
     let bytes = 0;
     for (const job of jobs) {
       if (packedBytes(job) > SLAB_BYTES)
@@ -336,14 +344,9 @@ function startVerifyWorker(shared: SharedArrayBuffer): Worker {
 
 /** Verdicts that libsodium alone can give; undefined where a slower answer is needed, which the event loop must not wait for. */
 function inline(jobs: readonly VerifyJob[], mode: BatchMode): boolean[] | undefined {
-  const verdicts: boolean[] = [];
-  for (const { alg, message, signature, publicKey } of jobs) {
-    if (alg !== ALG_ED25519) return undefined;
-    const holds = verifyFast(message, signature, publicKey);
-    if (!holds && mode !== 'fast') return undefined;
-    verdicts.push(holds);
-  }
-  return verdicts;
+  for (let i = 0; i < jobs.length; i += 1) if (jobs[i]?.alg !== ALG_ED25519) return undefined;
+  const verdicts = fewHold(jobs);
+  return mode !== 'fast' && verdicts.includes(false) ? undefined : verdicts;
 }
 
 function closed(): WeftError {

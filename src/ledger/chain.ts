@@ -103,16 +103,28 @@ export class Chain {
     parent: string,
     ids?: readonly string[],
   ): Promise<(PreparedTx | WeftError)[]> {
+    if (mode === 'admission') return this.admit(envelopes, parent, ids);
     const position = this.#require(parent);
-    const rules = rulesOn(position, this.#modules.rulesets);
-    if (mode === 'block') {
-      const prepared = await this.#preparer.require(envelopes, position.layer, rules, ids);
-      await this.#learn(new BlockExecution(position, nextTo(position), this.#modules), prepared);
-      return prepared;
-    }
-    const answers = await this.#preparer.admit(envelopes, position.layer, rules, ids);
-    this.#learnAhead(position, answers);
-    return answers;
+    const prepared = await this.#preparer.require(
+      envelopes,
+      position.layer,
+      rulesOn(position, this.#modules.rulesets),
+      ids,
+    );
+    await this.#learn(new BlockExecution(position, nextTo(position), this.#modules), prepared);
+    return prepared;
+  }
+
+  /** As `prepare` of mode `admission`; at once, where it can be. @throws WeftError as it */
+  admit(
+    envelopes: readonly Uint8Array[],
+    parent: string,
+    ids?: readonly string[],
+  ): (PreparedTx | WeftError)[] | Promise<(PreparedTx | WeftError)[]> {
+    const position = this.#require(parent);
+    const answers = this.#preparer.admit(envelopes, position.layer, rulesOn(position, this.#modules.rulesets), ids);
+    if (answers instanceof Promise) return answers.then((each) => this.#learnAhead(position, each));
+    return this.#learnAhead(position, answers);
   }
 
   /**
@@ -130,7 +142,7 @@ export class Chain {
   }
 
   /** A proposal of a policy set: Cedar begins to look at it while the transaction still waits for its block. */
-  #learnAhead(parent: Position, answers: readonly (PreparedTx | WeftError)[]): void {
+  #learnAhead(parent: Position, answers: (PreparedTx | WeftError)[]): (PreparedTx | WeftError)[] {
     for (const prepared of answers) {
       if (prepared instanceof WeftError || !bringsSet(prepared.tx) || this.position(parent.blockId) !== parent)
         continue;
@@ -138,6 +150,7 @@ export class Chain {
       const document = execution.setOf(prepared);
       if (document !== undefined) this.#verdicts.learnAhead(document, execution.rules, prepared.tx.account);
     }
+    return answers;
   }
 
   admissible(prepared: PreparedTx, time: number, parent: string): string | undefined {

@@ -306,8 +306,10 @@ export type KeyAnswer =
   | { readonly ok: true; readonly name: string; readonly key: SigningKey }
   | { readonly ok: false; readonly code: 'ACCOUNT_INACTIVE' | 'KEY_INACTIVE' };
 
-/** Looked up by account, algorithm and key id in the state after one block, which does not change while anything is asked of it. */
-const keysByState = new WeakMap<StateReader, Map<string, KeyAnswer>>();
+type KeyLookedUp = { readonly account: string; readonly alg: string; readonly answer: KeyAnswer };
+
+/** Looked up by key id, account and algorithm in the state after one block, which does not change while anything is asked of it. */
+const keysByState = new WeakMap<StateReader, Map<string, KeyLookedUp>>();
 /** Of one state: others ask for keys that do not exist, too. */
 const keysMax = 4096;
 
@@ -318,14 +320,13 @@ export function keyOf(state: StateReader, account: string, entry: SignatureEntry
     keys = new Map();
     keysByState.set(state, keys);
   }
-  const name = `${account}/${entry.alg}/${entry.keyid}`;
-  let key = keys.get(name);
-  if (key === undefined) {
-    key = lookUp(state, account, entry);
-    if (keys.size >= keysMax) keys.clear();
-    keys.set(name, key);
-  }
-  return key;
+  // A key id is that of one account, as a rule: asked for in another, it is looked up again.
+  const known = keys.get(entry.keyid);
+  if (known !== undefined && known.account === account && known.alg === entry.alg) return known.answer;
+  const answer = lookUp(state, account, entry);
+  if (keys.size >= keysMax) keys.clear();
+  keys.set(entry.keyid, { account, alg: entry.alg, answer });
+  return answer;
 }
 
 function lookUp(state: StateReader, account: string, entry: SignatureEntry): KeyAnswer {

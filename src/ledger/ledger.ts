@@ -233,6 +233,14 @@ export class Ledger {
     return this.#chain.prepare(envelopes, mode, parent, ids);
   }
 
+  /** As `prepare` of mode `admission` on the finalized tip; few envelopes at once, where the verifier can. @throws WeftError, or rejects, as it */
+  admit(
+    envelopes: readonly Uint8Array[],
+    ids: readonly string[],
+  ): (PreparedTx | WeftError)[] | Promise<(PreparedTx | WeftError)[]> {
+    return this.#chain.admit(envelopes, this.#chain.tip.blockId, ids);
+  }
+
   /** Undefined if the transaction may stand in a block of `time` on `parent`, else the code (execute.ts, refusalOn). Executes nothing. */
   admissible(prepared: PreparedTx, time: number, parent: string = this.#chain.tip.blockId): string | undefined {
     return this.#chain.admissible(prepared, time, parent);

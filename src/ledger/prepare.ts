@@ -34,7 +34,19 @@ export type PreparerOptions = {
  * What is known of an envelope: how it reads, and the keys (signingKeyName) under which its entries verified. Only "valid" is
  * remembered, under all that decided it (full key, and where a security key may be used) and never under a key id.
  */
-type Known = { readonly tx: Transaction; readonly ruleset: number; readonly valid: string[] };
+type Known = {
+  readonly tx: Transaction;
+  readonly ruleset: number;
+  readonly valid: string[];
+  /** When it last went to the end of the order of use. */
+  movedAt: number;
+  /** What is final stands in a list of its own, from what became so first to what became so last. */
+  final: boolean;
+  before: Known | undefined;
+  after: Known | undefined;
+};
+
+type Answers = (PreparedTx | WeftError)[];
 
 /** Transactions decoded between two turns of the event loop: about 2 ms. */
 const decodedPerTurn = 64;
@@ -50,11 +62,15 @@ export class Preparer {
   readonly #entriesMax: number;
   readonly #bytesMax: number;
   readonly #finalBytesMax: number;
-  /** By envelopeId, least recently used first. What one ruleset accepts, another may refuse: the newest question's is here. */
+  /**
+   * By envelopeId, least recently used first, to within an eighth of their number: each look at a map of thousands misses the processor's
+   * caches. What one ruleset accepts, another may refuse: the newest question's is here.
+   */
   readonly #known = new Map<string, Known>();
   #bytes = 0;
-  /** Keys in `#known` of what is final, and their bytes, oldest first. */
-  readonly #final = new Map<string, number>();
+  #moved = 0;
+  #firstFinal: Known | undefined;
+  #lastFinal: Known | undefined;
   #finalBytes = 0;
 
   constructor(options: PreparerOptions) {
@@ -69,18 +85,32 @@ export class Preparer {
   /**
    * Each envelope's answer under the ruleset of the next block, in order: prepared, or the error that refuses it (the codes of Ruleset.decode,
    * ACCOUNT_INACTIVE, KEY_INACTIVE, SIGNATURE_INVALID). Libsodium's answer alone: local policy, says nothing about a block. `ids`: their
-   * envelope ids, when the caller has them. Nothing of `envelopes` is kept.
+   * envelope ids, when the caller has them. Nothing of `envelopes` is kept. Few envelopes are answered at once where the verifier does so.
+   * @throws what the verifier throws when it could not check (VERIFY_*), or rejects
    */
-  async admit(
+  admit(
     envelopes: readonly Uint8Array[],
     state: StateReader,
     rules: Ruleset,
     ids: readonly string[] = envelopes.map(envelopeIdOf),
-  ): Promise<(PreparedTx | WeftError)[]> {
-    const plan: Plan = { jobs: [], owners: [] };
-    const answers: (PreparedTx | WeftError)[] = [];
-    for (let position = 0; position < envelopes.length; position += 1) {
-      if (position % decodedPerTurn === decodedPerTurn - 1) await nextTurn();
+  ): Answers | Promise<Answers> {
+    const admitting: Admitting = { envelopes, ids, state, rules, plan: { jobs: [], owners: [] }, answers: [] };
+    if (envelopes.length >= decodedPerTurn) return this.#admitInTurns(admitting);
+    this.#read(admitting, 0, envelopes.length);
+    return this.#verify(admitting);
+  }
+
+  async #admitInTurns(admitting: Admitting): Promise<Answers> {
+    const count = admitting.envelopes.length;
+    for (let from = 0; from < count; from += decodedPerTurn) {
+      if (from > 0) await nextTurn();
+      this.#read(admitting, from, Math.min(count, from + decodedPerTurn));
+    }
+    return this.#verify(admitting);
+  }
+
+  #read({ envelopes, ids, state, rules, plan, answers }: Admitting, from: number, to: number): void {
+    for (let position = from; position < to; position += 1) {
       const envelope = envelopes[position];
       if (envelope === undefined) continue;
       try {
@@ -89,19 +119,13 @@ export class Preparer {
         answers.push(asRefusal(error));
       }
     }
+  }
+
+  #verify({ plan, answers }: Admitting): Answers | Promise<Answers> {
     if (plan.jobs.length === 0) return answers;
-    const verdicts = await this.#verifier.verifyMany(plan.jobs, 'fast');
-    for (let i = 0; i < plan.owners.length; i += 1) {
-      const owner = plan.owners[i];
-      if (owner === undefined) continue;
-      if (verdicts[i] === true) verified(owner);
-      else
-        answers[owner.position] = new WeftError(
-          'SIGNATURE_INVALID',
-          'A signature of the transaction does not verify: sign its exact bytes again.',
-        );
-    }
-    return answers;
+    const verdicts = this.#verifier.verifyNow?.(plan.jobs, 'fast');
+    if (verdicts !== undefined) return judged(plan, verdicts, answers);
+    return this.#verifier.verifyMany(plan.jobs, 'fast').then((each) => judged(plan, each, answers));
   }
 
   /**
@@ -147,23 +171,30 @@ export class Preparer {
   /** These stand in a final block, read under `ruleset`: no further block takes them, so they make room. */
   finalized(transactions: readonly PreparedTx[], ruleset: number): void {
     for (const { tx } of transactions) {
-      const id = tx.envelopeId;
-      if (this.#known.get(id)?.ruleset !== ruleset || this.#final.has(id)) continue;
-      this.#final.set(id, tx.envelope.length);
-      this.#finalBytes += tx.envelope.length;
+      const known = this.#known.get(tx.envelopeId);
+      if (known === undefined || known.ruleset !== ruleset || known.final) continue;
+      known.final = true;
+      known.before = this.#lastFinal;
+      if (this.#lastFinal === undefined) this.#firstFinal = known;
+      else this.#lastFinal.after = known;
+      this.#lastFinal = known;
+      this.#finalBytes += known.tx.envelope.length;
     }
-    for (const id of this.#final.keys()) {
-      if (this.#finalBytes <= this.#finalBytesMax) break;
-      this.#forget(id);
-    }
+    while (this.#firstFinal !== undefined && this.#finalBytes > this.#finalBytesMax) this.#forget(this.#firstFinal);
   }
 
-  #forget(id: string): void {
-    const known = this.#known.get(id);
-    this.#known.delete(id);
-    this.#bytes -= known?.tx.envelope.length ?? 0;
-    this.#finalBytes -= this.#final.get(id) ?? 0;
-    this.#final.delete(id);
+  #forget(known: Known): void {
+    const { tx, before, after } = known;
+    this.#known.delete(tx.envelopeId);
+    this.#bytes -= tx.envelope.length;
+    if (!known.final) return;
+    this.#finalBytes -= tx.envelope.length;
+    if (before === undefined) this.#firstFinal = after;
+    else before.after = after;
+    if (after === undefined) this.#lastFinal = before;
+    else after.before = before;
+    known.before = undefined;
+    known.after = undefined;
   }
 
   #plan(known: Known, position: number, state: StateReader, plan: Plan): PreparedTx {
@@ -197,28 +228,49 @@ export class Preparer {
   #remembered(id: string | undefined, rules: Ruleset): Known | undefined {
     const known = id === undefined ? undefined : this.#known.get(id);
     if (id === undefined || known?.ruleset !== rules.version) return undefined;
+    this.#used(id, known);
+    return known;
+  }
+
+  /** To the end of the order of use, unless it is near it. */
+  #used(id: string, known: Known): void {
+    if (this.#moved - known.movedAt <= this.#entriesMax / 8) return;
+    this.#moved += 1;
+    known.movedAt = this.#moved;
     this.#known.delete(id);
     this.#known.set(id, known);
-    return known;
   }
 
   #decode(envelope: Uint8Array, envelopeId: string | undefined, rules: Ruleset): Known {
     const id = envelopeId ?? envelopeIdOf(envelope);
-    const known = this.#remembered(id, rules);
-    if (known !== undefined) return known;
+    const known = this.#known.get(id);
+    if (known?.ruleset === rules.version) {
+      this.#used(id, known);
+      return known;
+    }
+    const tx = rules.decode(envelope, { chain: this.#chain, envelopeId: id });
+    if (known !== undefined) this.#forget(known);
+    this.#moved += 1;
     const fresh: Known = {
-      tx: rules.decode(envelope, { chain: this.#chain, envelopeId: id }),
+      tx,
       ruleset: rules.version,
       valid: [],
+      movedAt: this.#moved,
+      final: false,
+      before: undefined,
+      after: undefined,
     };
-    this.#forget(id);
     this.#known.set(id, fresh);
     this.#bytes += envelope.length;
-    for (const oldId of this.#known.keys()) {
-      if (this.#known.size <= this.#entriesMax && this.#bytes <= this.#bytesMax) break;
-      this.#forget(oldId);
-    }
+    if (this.#known.size > this.#entriesMax || this.#bytes > this.#bytesMax) this.#makeRoom();
     return fresh;
+  }
+
+  #makeRoom(): void {
+    for (const oldest of this.#known.values()) {
+      if (this.#known.size <= this.#entriesMax && this.#bytes <= this.#bytesMax) return;
+      this.#forget(oldest);
+    }
   }
 }
 
@@ -231,6 +283,30 @@ export function signatureInvalid(): WeftError {
 type Plan = { readonly jobs: VerifyJob[]; readonly owners: Owner[] };
 
 type Owner = { readonly position: number; readonly known: Known; readonly key: string };
+
+type Admitting = {
+  readonly envelopes: readonly Uint8Array[];
+  readonly ids: readonly string[];
+  readonly state: StateReader;
+  readonly rules: Ruleset;
+  readonly plan: Plan;
+  readonly answers: Answers;
+};
+
+function judged({ owners }: Plan, verdicts: readonly boolean[], answers: Answers): Answers {
+  for (let i = 0; i < owners.length; i += 1) {
+    const owner = owners[i];
+    if (owner === undefined) continue;
+    if (verdicts[i] === true) verified(owner);
+    else {
+      answers[owner.position] = new WeftError(
+        'SIGNATURE_INVALID',
+        'A signature of the transaction does not verify: sign its exact bytes again.',
+      );
+    }
+  }
+  return answers;
+}
 
 function verified({ known, key }: Owner): void {
   if (!known.valid.includes(key)) known.valid.push(key);

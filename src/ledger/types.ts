@@ -7,6 +7,8 @@ import type { Epoch } from './validatorSet.ts';
 /** Whoever checks signatures: `VerifyPool` of src/crypto off the event loop, or inlineVerifier (prepare.ts) on it. */
 export type SignatureVerifier = {
   verifyMany(jobs: readonly VerifyJob[], rule: VerifyRule): Promise<boolean[]>;
+  /** The same at once, where it can and few are asked about; undefined: ask `verifyMany`. */
+  verifyNow?(jobs: readonly VerifyJob[], rule: VerifyRule): boolean[] | undefined;
   /** By the consensus rule; ends at the first that does not hold. */
   verifyAll(jobs: readonly VerifyJob[]): Promise<boolean>;
 };

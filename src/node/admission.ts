@@ -36,6 +36,7 @@ type Answer = Admitted | WeftError;
 const batchesWaitingMax = 1024 * 1024;
 const batchWeight = 256;
 const envelopeWeight = 32;
+const fewEnvelopes = 16;
 
 export class Admission {
   readonly #modules: AdmissionModules;
@@ -70,15 +71,16 @@ export class Admission {
     return answer;
   }
 
-  /** Of own clients, in order: what became of each, or why it is refused. @throws as `submit` where it concerns all of them */
-  submitAll(envelopes: readonly Uint8Array[]): Promise<(Admitted | WeftError)[]> {
+  /** Of own clients, in order: what became of each, or why it is refused; of few at once. @throws as `submit` where it concerns all of them */
+  submitAll(envelopes: readonly Uint8Array[]): Answer[] | Promise<Answer[]> {
     return this.#admit(envelopes, true);
   }
 
   /** A batch from a peer: what is refused is dropped without blame (admission is local policy). Resolves when it is done with. */
-  async receive(peer: string, envelopes: readonly Uint8Array[]): Promise<void> {
-    const weight = envelopes.reduce((sum, { length }) => sum + length + envelopeWeight, batchWeight);
-    await this.#batches.take(peer, () => this.#admit(envelopes, false), weight);
+  receive(peer: string, envelopes: readonly Uint8Array[]): Promise<unknown> {
+    let weight = batchWeight;
+    for (const { length } of envelopes) weight += length + envelopeWeight;
+    return this.#batches.take(peer, () => this.#admit(envelopes, false), weight);
   }
 
   close(): void {
@@ -86,60 +88,90 @@ export class Admission {
   }
 
   /** An answer for each, in order. @throws WeftError NODE_STOPPED and the like (checkTakes) */
-  async #admit(envelopes: readonly Uint8Array[], own: boolean): Promise<Answer[]> {
+  #admit(envelopes: readonly Uint8Array[], own: boolean): Answer[] | Promise<Answer[]> {
     const { mempool, checkTakes } = this.#modules;
     checkTakes?.();
-    const answers: Answer[] = [];
-    const fresh: Fresh = { ids: [], envelopes: [], places: [] };
+    const batch: Batch = { own, answers: [], ids: [], envelopes: [], places: [], twins: undefined };
+    /** Of a batch, once there are so many that looking at each before would cost more. */
+    const seen = envelopes.length > fewEnvelopes ? new Map<string, number>() : undefined;
     let others: Promise<void>[] | undefined;
     for (let i = 0; i < envelopes.length; i += 1) {
       const envelope = envelopes[i];
       if (envelope === undefined) continue;
       const id = envelopeIdOf(envelope);
       const held = mempool.get(id);
-      const waiting = held === undefined ? this.#underWay.get(id) : undefined;
-      if (held !== undefined) answers[i] = { status: 'pending', prepared: held.prepared };
-      else if (waiting !== undefined) {
+      if (held !== undefined) {
+        batch.answers[i] = { status: 'pending', prepared: held.prepared };
+        continue;
+      }
+      const waiting = this.#underWay.size === 0 ? undefined : this.#underWay.get(id);
+      if (waiting !== undefined) {
         others ??= [];
         others.push(
           new Promise((resolve) =>
             waiting.push((answer) => {
-              answers[i] = answer;
+              batch.answers[i] = answer;
               resolve();
             }),
           ),
         );
-      } else {
-        this.#underWay.set(id, []);
-        fresh.ids.push(id);
-        fresh.envelopes.push(envelope);
-        fresh.places.push(i);
+        continue;
       }
+      const twin = seen === undefined ? batch.ids.indexOf(id) : (seen.get(id) ?? -1);
+      if (twin >= 0) {
+        batch.twins ??= [];
+        batch.twins.push({ place: i, of: twin });
+        continue;
+      }
+      seen?.set(id, batch.ids.length);
+      batch.ids.push(id);
+      batch.envelopes.push(envelope);
+      batch.places.push(i);
     }
-    if (fresh.ids.length > 0) await this.#admitFresh(fresh, own, answers);
-    if (others !== undefined) await Promise.all(others);
-    return answers;
+    const judging = batch.ids.length === 0 ? undefined : this.#prepare(batch);
+    if (judging === undefined && others === undefined) return batch.answers;
+    return Promise.all([judging, ...(others ?? [])]).then(() => batch.answers);
   }
 
-  async #admitFresh({ ids, envelopes, places }: Fresh, own: boolean, answers: Answer[]): Promise<void> {
-    const { ledger, wallMs, monotonicMs } = this.#modules;
-    let prepared: readonly (PreparedTx | WeftError)[] | WeftError;
+  /** Undefined when all of it is done. */
+  #prepare(batch: Batch): Promise<void> | undefined {
+    let prepared: Prepared | Promise<Prepared>;
     try {
-      prepared = await ledger.prepare(envelopes, 'admission', undefined, ids);
+      prepared = this.#modules.ledger.admit(batch.envelopes, batch.ids);
     } catch (error) {
       prepared = asWeftError(error);
     }
-    const time = Math.max(wallMs(), ledger.finalized.header.time + 1);
-    const nowMs = monotonicMs();
-    for (let i = 0; i < ids.length; i += 1) {
-      const each = prepared instanceof WeftError ? prepared : prepared[i];
-      const answer = this.#answer(envelopes[i], each, { own, time, nowMs });
-      answers[places[i] ?? 0] = answer;
-      const id = ids[i] ?? '';
+    if (!(prepared instanceof Promise)) {
+      this.#judge(batch, prepared);
+      return undefined;
+    }
+    for (const id of batch.ids) this.#underWay.set(id, []);
+    return prepared.then(
+      (each) => this.#judgeWaited(batch, each),
+      (error: unknown) => this.#judgeWaited(batch, asWeftError(error)),
+    );
+  }
+
+  #judgeWaited(batch: Batch, prepared: Prepared): void {
+    this.#judge(batch, prepared);
+    for (let i = 0; i < batch.ids.length; i += 1) {
+      const id = batch.ids[i] ?? '';
+      const answer = batch.answers[batch.places[i] ?? 0];
       const waiting = this.#underWay.get(id);
       this.#underWay.delete(id);
-      if (waiting !== undefined) for (const told of waiting) told(answer);
+      if (waiting !== undefined && answer !== undefined) for (const told of waiting) told(answer);
     }
+  }
+
+  #judge({ own, answers, ids, envelopes, places, twins }: Batch, prepared: Prepared): void {
+    const { ledger, wallMs, monotonicMs } = this.#modules;
+    const entry: Entry = { own, time: Math.max(wallMs(), ledger.finalized.header.time + 1), nowMs: monotonicMs() };
+    for (let i = 0; i < ids.length; i += 1) {
+      const each = prepared instanceof WeftError ? prepared : prepared[i];
+      answers[places[i] ?? 0] = this.#answer(envelopes[i], each, entry);
+    }
+    if (twins === undefined) return;
+    for (const { place, of } of twins) answers[place] = answers[places[of] ?? 0] ?? asWeftError('no answer');
   }
 
   #answer(envelope: Uint8Array | undefined, prepared: PreparedTx | WeftError | undefined, entry: Entry): Answer {
@@ -180,7 +212,18 @@ export class Admission {
   }
 }
 
-type Fresh = { readonly ids: string[]; readonly envelopes: Uint8Array[]; readonly places: number[] };
+type Prepared = readonly (PreparedTx | WeftError)[] | WeftError;
+
+/** `answers`: in the order in which all came. The rest is of those that are new here, and where in that order they stand. */
+type Batch = {
+  readonly own: boolean;
+  readonly answers: Answer[];
+  readonly ids: string[];
+  readonly envelopes: Uint8Array[];
+  readonly places: number[];
+  /** The same envelope again: `of` counts those that are new. */
+  twins: { readonly place: number; readonly of: number }[] | undefined;
+};
 
 /** `time`: of the earliest block that could take it. */
 type Entry = { readonly own: boolean; readonly time: number; readonly nowMs: number };

@@ -79,8 +79,8 @@ export class Mempool {
   add(prepared: PreparedTx, arrivedMs: number, own: boolean): boolean {
     const { envelopeId, txId, account, envelope, expires } = prepared.tx;
     if (this.#byTx.has(txId)) return false;
-    this.checkRoom(account, envelope.length);
     let entries = this.#accounts.get(account);
+    this.#checkRoom(account, entries?.size ?? 0, envelope.length);
     if (entries === undefined) {
       entries = new Set();
       this.#accounts.set(account, entries);
@@ -94,14 +94,14 @@ export class Mempool {
     return true;
   }
 
-  /** Asked before a signature is verified, so that a full pool costs nothing but the decoding. @throws as `add` */
-  checkRoom(account: string, bytes: number): void {
-    if (this.#entries.size >= this.#options.transactionsMax || this.#bytes + bytes > this.#options.bytesMax) {
+  #checkRoom(account: string, pending: number, bytes: number): void {
+    const { transactionsMax, bytesMax, transactionsPerAccountMax } = this.#options;
+    if (this.#entries.size >= transactionsMax || this.#bytes + bytes > bytesMax) {
       throw new WeftError('MEMPOOL_FULL', 'this node holds as many pending transactions as it may; try again shortly', {
         retryAfterMs: 500,
       });
     }
-    if ((this.#accounts.get(account)?.size ?? 0) >= this.#options.transactionsPerAccountMax) {
+    if (pending >= transactionsPerAccountMax) {
       throw new WeftError(
         'MEMPOOL_ACCOUNT_FULL',
         `account '${account}' has as many pending transactions here as one account may; wait until some are finalized`,

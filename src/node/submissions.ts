@@ -66,18 +66,33 @@ export class Submissions {
       this.#waiting = this.#waiting.slice(this.#done);
       this.#done = 0;
     }
-    this.#modules.admission.submitAll(batch.map(({ envelope }) => envelope)).then(
-      (answers) => {
-        for (const [i, { resolve, reject }] of batch.entries()) {
-          const answer = answers[i];
-          if (answer === undefined || answer instanceof WeftError) {
-            reject(answer ?? new WeftError('INTERNAL', 'a submission without an answer'));
-          } else resolve(answer);
-        }
-      },
-      (error: unknown) => {
-        for (const { reject } of batch) reject(error);
-      },
-    );
+    try {
+      const answers = this.#modules.admission.submitAll(batch.map(envelopeOf));
+      if (answers instanceof Promise) {
+        answers.then(
+          (each) => tell(batch, each),
+          (error: unknown) => refuse(batch, error),
+        );
+      } else tell(batch, answers);
+    } catch (error) {
+      refuse(batch, error);
+    }
   };
+}
+
+function envelopeOf({ envelope }: Waiting): Uint8Array {
+  return envelope;
+}
+
+function tell(batch: readonly Waiting[], answers: readonly (Admitted | WeftError)[]): void {
+  for (let i = 0; i < batch.length; i += 1) {
+    const answer = answers[i];
+    if (answer === undefined || answer instanceof WeftError) {
+      batch[i]?.reject(answer ?? new WeftError('INTERNAL', 'a submission without an answer'));
+    } else batch[i]?.resolve(answer);
+  }
+}
+
+function refuse(batch: readonly Waiting[], error: unknown): void {
+  for (const { reject } of batch) reject(error);
 }

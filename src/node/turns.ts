@@ -20,6 +20,8 @@ export class Turns {
   readonly #running = new Map<string, number>();
   #total = 0;
   #scheduled = false;
+  /** Of whom something was done at once in this turn of the event loop: it counts as under way until the next. */
+  readonly #over: string[] = [];
   #closed = false;
   /** Pieces of work that were not done, because too many of that peer waited. */
   dropped = 0;
@@ -28,8 +30,8 @@ export class Turns {
     this.#options = options;
   }
 
-  /** What `work` resolves to; undefined when too much of this peer waits already, or everything is over. Rejects as `work` does. */
-  take<Result>(peer: string, work: () => Promise<Result>, weight = 1): Promise<Result | undefined> {
+  /** What `work` answers; undefined when too much of this peer waits already, or everything is over. Rejects as `work` throws or rejects. */
+  take<Result>(peer: string, work: () => Result | Promise<Result>, weight = 1): Promise<Result | undefined> {
     if (this.#closed) return Promise.resolve(undefined);
     const queue = this.#waiting.get(peer) ?? { pieces: [], weight: 0 };
     if (queue.weight >= this.#options.waitingMax) {
@@ -43,9 +45,29 @@ export class Turns {
           return;
         }
         this.#began(peer);
-        work()
-          .then(resolve, reject)
-          .finally(() => this.#ended(peer));
+        let result: Result | Promise<Result>;
+        try {
+          result = work();
+        } catch (error) {
+          this.#endedAtOnce(peer);
+          reject(error);
+          return;
+        }
+        if (!(result instanceof Promise)) {
+          this.#endedAtOnce(peer);
+          resolve(result);
+          return;
+        }
+        result.then(
+          (value) => {
+            resolve(value);
+            this.#ended(peer);
+          },
+          (error: unknown) => {
+            reject(error);
+            this.#ended(peer);
+          },
+        );
       };
       queue.pieces.push({ start, weight });
       queue.weight += weight;
@@ -67,11 +89,26 @@ export class Turns {
     this.#running.set(peer, (this.#running.get(peer) ?? 0) + 1);
   }
 
-  #ended(peer: string): void {
+  #endedAtOnce(peer: string): void {
+    this.#over.push(peer);
+    if (this.#over.length === 1) setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    for (const peer of this.#over) this.#release(peer);
+    this.#over.length = 0;
+    this.#next();
+  };
+
+  #release(peer: string): void {
     this.#total -= 1;
     const left = (this.#running.get(peer) ?? 1) - 1;
     if (left === 0) this.#running.delete(peer);
     else this.#running.set(peer, left);
+  }
+
+  #ended(peer: string): void {
+    this.#release(peer);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {

@@ -11,7 +11,7 @@ t.test('a peer that floods has two batches verified at a time, and others have t
   const verifying: { who: number; end: () => void }[] = [];
   const admission = new Admission({
     ledger: {
-      prepare: (envelopes: readonly Uint8Array[]) =>
+      admit: (envelopes: readonly Uint8Array[]) =>
         new Promise((resolve) =>
           verifying.push({
             who: envelopes[0]?.[0] ?? 0,
@@ -45,7 +45,7 @@ t.test('what waits of a peer is bounded by its size: many small batches at once 
   const verifying: (() => void)[] = [];
   const admission = new Admission({
     ledger: {
-      prepare: (envelopes: readonly Uint8Array[]) =>
+      admit: (envelopes: readonly Uint8Array[]) =>
         new Promise((resolve) =>
           verifying.push(() => resolve(envelopes.map(() => new WeftError('TX_FORM', 'no transaction')))),
         ),
@@ -70,7 +70,7 @@ t.test('what waits of a peer is bounded by its size: many small batches at once 
 
 t.test('batches that wait when the node stops are let go', { timeout: 2000 }, async (t) => {
   const admission = new Admission({
-    ledger: { prepare: () => new Promise(() => {}) },
+    ledger: { admit: () => new Promise(() => {}) },
     mempool: { get: () => undefined },
   } as unknown as AdmissionModules);
   const batches = [1, 2, 3].map((n) => admission.receive('peer', [Uint8Array.of(n)]));
@@ -84,7 +84,7 @@ t.test('what comes together is looked at together, and each gets its own answer'
   const admission = new Admission({
     ledger: {
       finalized,
-      prepare: (envelopes: readonly Uint8Array[]) =>
+      admit: (envelopes: readonly Uint8Array[]) =>
         new Promise((resolve, reject) =>
           calls.push({
             count: envelopes.length,

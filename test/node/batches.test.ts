@@ -10,7 +10,12 @@ function sut() {
     admission: {
       receive: (peer, envelopes) =>
         new Promise((resolve, reject) =>
-          looking.push({ peer, envelopes, end: resolve, fail: () => reject(new WeftError('VERIFY_FAILED', 'died')) }),
+          looking.push({
+            peer,
+            envelopes,
+            end: () => resolve(undefined),
+            fail: () => reject(new WeftError('VERIFY_FAILED', 'died')),
+          }),
         ),
     },
     network: () => ({
