@@ -25,7 +25,7 @@ import { verifyReference } from '../../src/crypto/reference.ts';
 import { sodium } from '../../src/crypto/sodium.ts';
 import type { VerifyJob } from '../../src/crypto/verify.ts';
 import { packJob } from '../../src/crypto/verifyBatch.ts';
-import { allHold, eachHolds, verifyPacked } from '../../src/crypto/verifyJobs.ts';
+import { allHold, eachHolds, fewHold, verifyPacked } from '../../src/crypto/verifyJobs.ts';
 import { vectors } from './vectors.ts';
 
 type Case = {
@@ -235,7 +235,17 @@ t.test(
           verifyPacked(slab, Math.min(256, jobs.length), rule, false, verdicts);
           return [...verdicts];
         });
-        return { fast: eachHolds(jobs, 'fast'), consensus: eachHolds(jobs, 'consensus'), all: allHold(jobs), packed };
+        const plain = jobs.filter(({ alg }) => alg === ALG_ED25519);
+        const few = [1, 2, 3, 8, 16, 17].map((count) => fewHold(plain.slice(-count)));
+        const large = fewHold([...honest(2), { ...honest(1)[0]!, message: new Uint8Array(20_000) }]);
+        return {
+          fast: eachHolds(jobs, 'fast'),
+          consensus: eachHolds(jobs, 'consensus'),
+          all: allHold(jobs),
+          packed,
+          few,
+          large,
+        };
       });
     stopNative();
     const without = answers();

@@ -153,6 +153,21 @@ t.test('wrong lengths and algorithms are plain refusals', async (t) => {
   t.same(await poolFor(t, { inlineMax: 9 }).verifyMany([...bad, good]), [...bad.map(() => false), true]);
 });
 
+t.test('few are answered at once, unless they need a slower answer or something waits', async (t) => {
+  const pool = poolFor(t, { inlineMax: 3 });
+  t.same(pool.verifyNow([job(1), job(2, false), job(3)]), [true, false, true]);
+  t.equal(pool.verifyNow([job(1), job(2), job(3), job(4)]), undefined, 'too many');
+  t.equal(pool.verifyNow([job(1), p256Job(2)]), undefined, 'another curve');
+  t.equal(pool.verifyNow([job(1), rare()], 'consensus'), undefined, 'the reference has to be asked');
+  t.same(pool.verifyNow([job(1), rare()]), [true, false]);
+  const running = pool.verifyMany(Array.from({ length: 20 }, (_, i) => job(i)));
+  t.equal(pool.verifyNow([job(1)]), undefined, 'others came first');
+  await running;
+  t.same(pool.verifyNow([job(1)]), [true]);
+  await pool.close();
+  t.equal(pool.verifyNow([job(1)]), undefined, 'verifyMany says that it is closed');
+});
+
 t.test('the queue is bounded and says so', async (t) => {
   const pool = poolFor(t, { jobsMax: 100, bytesMax: 1_000 });
   const jobs = Array.from({ length: 60 }, (_, i) => job(i));

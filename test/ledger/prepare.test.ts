@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ruleset } from '../../contracts/rulesets.ts';
 import { WeftError } from '../../src/codec/error.ts';
+import { VerifyPool } from '../../src/crypto/verifyPool.ts';
 import { inlineVerifier, Preparer } from '../../src/ledger/prepare.ts';
 import type { PreparedTx, SignatureVerifier } from '../../src/ledger/types.ts';
 import { makeGenesis, openInMemory, packetsTx } from './fixtures.ts';
@@ -63,4 +64,44 @@ t.test('what was read under one ruleset is not final under another', async (t) =
   t.equal(preparer.size, 1, 'read under another ruleset');
   preparer.finalized(all, 1);
   t.equal(preparer.size, 0);
+});
+
+t.test(
+  'few are answered in the same turn where the verifier does so, and a bad signature is told from good ones',
+  async (t) => {
+    const { state } = await openInMemory(genesis);
+    const pool = new VerifyPool({ inlineMax: 8 });
+    t.teardown(() => pool.close());
+    const preparer = new Preparer({ chain: genesis.chain, verifier: pool });
+    const good = [packetsTx(genesis.chain, 'alice'), packetsTx(genesis.chain, 'alice')];
+    const text = Buffer.from(packetsTx(genesis.chain, 'alice')).toString();
+    const forged = Buffer.from(text.replace(/"sig":"..../, '"sig":"AAAA'));
+    const answers = preparer.admit([good[0]!, forged, good[1]!, good[0]!], state, rules);
+    t.notOk(answers instanceof Promise);
+    t.same(
+      (await answers).map((each) => (each instanceof WeftError ? each.code : each.tx.type)),
+      ['packets.commit', 'SIGNATURE_INVALID', 'packets.commit', 'packets.commit'],
+    );
+    const many = Array.from({ length: 130 }, () => packetsTx(genesis.chain, 'alice'));
+    many[70] = forged;
+    const later = preparer.admit(many, state, rules);
+    t.ok(later instanceof Promise, 'many take several turns');
+    t.same(
+      (await later).map((each) => each instanceof WeftError),
+      many.map((each) => each === forged),
+    );
+  },
+);
+
+t.test('what was asked about of late stays when there are too many', async (t) => {
+  const { state } = await openInMemory(genesis);
+  const preparer = new Preparer({ chain: genesis.chain, verifier: inlineVerifier, entriesMax: 16 });
+  const envelopes = Array.from({ length: 40 }, () => packetsTx(genesis.chain, 'alice'));
+  const [kept] = prepared(await preparer.admit(envelopes.slice(0, 1), state, rules));
+  for (const each of envelopes.slice(1)) {
+    await preparer.admit([each], state, rules);
+    const [again] = prepared(await preparer.admit(envelopes.slice(0, 1), state, rules));
+    t.equal(again?.tx, kept?.tx);
+    t.ok(preparer.size <= 16);
+  }
 });

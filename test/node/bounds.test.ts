@@ -6,6 +6,28 @@ import { Turns } from '../../src/node/turns.ts';
 import { RateLimit } from '../../src/rpc/limits.ts';
 import { Pending } from '../../src/rpc/pending.ts';
 
+t.test('turns: what is done at once is not done without bound: the event loop has a turn in between', async (t) => {
+  const turns = new Turns({ atOnce: 3, perPeer: 2, waitingMax: 1000 });
+  const done: string[] = [];
+  const take = (peer: string) => turns.take(peer, () => done.push(peer));
+  const all = [...Array.from({ length: 9 }, () => take('flood')), take('other'), take('third')];
+  t.same(done, ['flood', 'flood', 'other'], 'three, two of them of one peer');
+  let turnsTaken = 0;
+  while (done.length < 11 && turnsTaken < 20) {
+    const before = done.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    turnsTaken += 1;
+    t.ok(done.length - before <= 3);
+  }
+  await Promise.all(all);
+  t.ok(done.indexOf('third') <= 4, 'whoever waits has its turn before the rest of the flood');
+  const failing = turns.take('flood', () => {
+    throw new Error('no');
+  });
+  await t.rejects(failing, { message: 'no' });
+  t.type(await turns.take('flood', () => 7), 'number', 'and its place is free again');
+});
+
 t.test('turns: one peer waits for itself, the others have their turn, what is too much is counted', async (t) => {
   const turns = new Turns({ atOnce: 1, perPeer: 1, waitingMax: 8 });
   let release: () => void = () => undefined;
