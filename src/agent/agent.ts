@@ -10,7 +10,7 @@ import { explain } from './bpf/load.ts';
 import type { ProbeEvent } from './bpf/probeEvent.ts';
 import { Probe, type ProbeName } from './bpf/probes.ts';
 import type { Usage } from './bpf/usage.ts';
-import type { AgentConfig, LedgerConfig } from './config.ts';
+import { type AgentConfig, type LedgerConfig, pinsOf } from './config.ts';
 import { LedgerLink } from './ledgerLink.ts';
 import { lockPins, lockState } from './lock.ts';
 import { AgentMetrics } from './metrics.ts';
@@ -39,6 +39,8 @@ export type GateStatus = {
   readonly adopted: boolean;
   /** With the mode in which it is attached: native or generic. */
   readonly interfaces: readonly { readonly interface: string; readonly mode: string }[];
+  /** Interfaces, or the cgroup, of the configuration that it is not on: looked at again each second. */
+  readonly missing: readonly string[];
   readonly guarded: readonly GuardedPort[];
   readonly counters: Readonly<Record<string, number>>;
 };
@@ -83,6 +85,8 @@ export class Agent {
   readonly #telemetry: Telemetry;
   readonly #attributor = new Attributor({ cgroups: cgroupRoot() });
   readonly #unavailable: { part: string; why: string }[] = [];
+  /** Of gates: why they are not where they should be. */
+  readonly #unattached = new Map<string, { readonly part: string; readonly why: string }>();
   readonly #gates: OpenGate[] = [];
   readonly #probes: Probe[] = [];
   readonly #told = new Map<string, { lost: bigint; limited: bigint }>();
@@ -96,6 +100,7 @@ export class Agent {
   #ledger: LedgerLink | undefined;
   #metrics: AgentMetrics | undefined;
   #interfaces: ReadonlyMap<number, string> = new Map();
+  #interfacesMs = Number.NEGATIVE_INFINITY;
 
   private constructor(config: AgentConfig, modules: AgentModules) {
     const { host, telemetry } = config;
@@ -109,7 +114,7 @@ export class Agent {
       reportEveryMs,
       wallMs: Date.now,
       monotonicMs: () => performance.now(),
-      failed: (sink, error) => this.#sinkFailed(sink, error),
+      failed: (sink, error) => this.#complain(sink, error),
     });
   }
 
@@ -140,9 +145,15 @@ export class Agent {
     }
     if (this.#kernel !== undefined) this.#openGates(this.#kernel);
     // Grants are in place before anything is refused for want of one; who else should have one is asked afterwards.
-    if (ledger !== undefined) await this.#openLedger(ledger);
-    // Nobody grants anything any more: what an adopted gate still holds must not outlive that.
-    else for (const { maps } of this.#gates) maps.grants.reconcile([]);
+    try {
+      if (ledger !== undefined) await this.#openLedger(ledger);
+      // Nobody grants anything any more: what an adopted gate still holds must not outlive that.
+      else for (const { maps } of this.#gates) maps.grants.reconcile([]);
+    } catch (error) {
+      // A key file that is missing must not leave open what is to be guarded: with what is pinned, this host fails closed.
+      if (pinsOf(this.#config) !== undefined) this.#guard();
+      throw error;
+    }
     this.#guard();
     this.#ledger?.follow();
     this.#openProbes();
@@ -150,6 +161,7 @@ export class Agent {
     if (metrics !== undefined)
       this.#metrics = await AgentMetrics.listen(metrics.host, metrics.port, () => this.status());
     this.#every(lossEveryMs, () => {
+      this.#mend();
       this.#tellModes();
       this.#tellLosses();
     });
@@ -170,13 +182,14 @@ export class Agent {
     const { events, limited, sinks } = this.#telemetry.counters();
     return {
       host: this.#config.host,
-      unavailable: this.#unavailable,
+      unavailable: [...this.#unavailable, ...this.#unattached.values()],
       fallback: this.#proc !== undefined,
-      gates: this.#gates.map(({ name, maps, adopted, interfaces }) => ({
+      gates: this.#gates.map(({ name, maps, adopted, interfaces, missing }) => ({
         name,
         mode: maps.settings().mode,
         adopted,
         interfaces: interfaces(),
+        missing: missing(),
         guarded: maps.guarded(),
         counters: numbers(maps.counters()),
       })),
@@ -219,15 +232,22 @@ export class Agent {
 
   #openGates(kernel: Kernel): void {
     const { gate, outgoing } = this.#config;
-    const pins = gate === undefined || gate.failOpen ? undefined : gate.pins;
+    const pins = pinsOf(this.#config);
+    if (pins !== undefined)
+      try {
+        this.#locks.push(lockPins(kernel, pins));
+      } catch (error) {
+        if (codeOf(error) === 'AGENT_LOCKED') throw error;
+        if (gate !== undefined) this.#missing('gate', error);
+        if (outgoing !== undefined) this.#missing('outgoing gate', error);
+        return;
+      }
     if (gate !== undefined)
       try {
-        if (pins !== undefined) this.#locks.push(lockPins(kernel, pins));
         const attached = (name: string, mode: string): void =>
           this.#modules.say('info', `${name} is guarded (${mode} XDP)`, { interface: name, mode });
         this.#gates.push(openGateIn(kernel, gate, attached));
       } catch (error) {
-        if (codeOf(error) === 'AGENT_LOCKED') throw error;
         this.#missing('gate', error);
       }
     if (outgoing !== undefined)
@@ -241,7 +261,8 @@ export class Agent {
   /** Ports, mode, and only then interfaces. */
   #guard(): void {
     const { gate, outgoing, telemetry } = this.#config;
-    for (const { name, maps, attach } of this.#gates) {
+    for (const gateway of this.#gates) {
+      const { name, maps } = gateway;
       // An adopted gate has counted before.
       this.#refused.set(name, maps.counters().refused);
       const settings = name === 'in' ? gate : outgoing;
@@ -253,11 +274,32 @@ export class Agent {
         refuseFragments: name === 'in' && gate?.refuseFragments === true,
       });
       maps.watch((event) => this.#onGate(name, event));
-      try {
-        attach();
-      } catch (error) {
-        this.#missing(name === 'in' ? 'gate' : 'outgoing gate', error);
-      }
+      this.#attach(gateway);
+    }
+  }
+
+  #attach({ name, attach }: OpenGate): void {
+    try {
+      attach();
+      this.#unattached.delete(name);
+    } catch (error) {
+      const part = name === 'in' ? 'gate' : 'outgoing gate';
+      const why = explain(error, capabilities());
+      // An interface that is away is tried each second.
+      if (this.#unattached.get(name)?.why !== why) this.#modules.say('error', `${part} is unavailable: ${why}`);
+      this.#unattached.set(name, { part, why });
+    }
+  }
+
+  /** An interface, or a cgroup, that was made anew has no gate until somebody attaches it. */
+  #mend(): void {
+    for (const gateway of this.#gates) {
+      const before = gateway.missing();
+      if (before.length === 0) continue;
+      this.#attach(gateway);
+      const after = gateway.missing();
+      for (const name of before.filter((each) => !after.includes(each)))
+        this.#emit({ kind: 'gate.attach', reason: 'anew', detail: `gate ${gateway.name} on ${name}` });
     }
   }
 
@@ -372,8 +414,13 @@ export class Agent {
     return Date.now() - Number((now - bootNs) / 1_000_000n);
   }
 
+  /** Read anew for one that is not known, but not with each packet of one that is gone. */
   #interfaceOf(index: number): string | undefined {
-    if (!this.#interfaces.has(index)) this.#interfaces = interfacesByIndex();
+    const now = performance.now();
+    if (!this.#interfaces.has(index) && now - this.#interfacesMs >= lossEveryMs) {
+      this.#interfaces = interfacesByIndex();
+      this.#interfacesMs = now;
+    }
     return this.#interfaces.get(index);
   }
 
@@ -407,11 +454,11 @@ export class Agent {
   }
 
   /** Every try that fails would be a line each few seconds, for as long as somebody's collector is away. */
-  #sinkFailed(sink: string, error: unknown): void {
+  #complain(about: string, error: unknown): void {
     const now = performance.now();
-    if (now - (this.#complainedMs.get(sink) ?? Number.NEGATIVE_INFINITY) < complainEveryMs) return;
-    this.#complainedMs.set(sink, now);
-    this.#modules.say('warn', `${sink} takes nothing at the moment: ${messageOf(error)}`);
+    if (now - (this.#complainedMs.get(about) ?? Number.NEGATIVE_INFINITY) < complainEveryMs) return;
+    this.#complainedMs.set(about, now);
+    this.#modules.say('warn', `${about} takes nothing at the moment: ${messageOf(error)}`);
   }
 
   #missing(part: string, error: unknown): void {
@@ -425,7 +472,16 @@ export class Agent {
   }
 
   #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, ms));
+    this.#timers.push(
+      setInterval(() => {
+        try {
+          work();
+        } catch (error) {
+          // The kernel would not say, for once: the sidecar must not end by that.
+          this.#complain('the kernel', error);
+        }
+      }, ms),
+    );
   }
 }
 
@@ -437,9 +493,11 @@ function interfacesByIndex(): ReadonlyMap<number, string> {
   const folder = '/sys/class/net';
   if (!existsSync(folder)) return new Map();
   const found = new Map<number, string>();
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name, 'ifindex');
-    if (existsSync(path)) found.set(Number(readFileSync(path, 'utf8')), name);
-  }
+  for (const name of readdirSync(folder))
+    try {
+      found.set(Number(readFileSync(join(folder, name, 'ifindex'), 'utf8')), name);
+    } catch {
+      // It went while we looked.
+    }
   return found;
 }

@@ -27,6 +27,9 @@ export type AgentConfig = {
     readonly guarded: readonly GuardedPort[];
     readonly never: readonly GuardedPort[];
     readonly mode: Exclude<GateMode, 'off'>;
+    /** Where there is no `gate`, whose own count for both. */
+    readonly failOpen: boolean;
+    readonly pins: string;
   };
   readonly probes: readonly ProbeName[];
   readonly fallback: boolean;
@@ -63,6 +66,12 @@ export type TelemetryConfig = {
   readonly kernelPerSecond: number;
 };
 
+/** Where the gates stay in the kernel; undefined: they go with the process, or there are none. */
+export function pinsOf({ gate, outgoing }: AgentConfig): string | undefined {
+  const settings = gate ?? outgoing;
+  return settings === undefined || settings.failOpen ? undefined : settings.pins;
+}
+
 /** @throws WeftError CONFIG_UNREADABLE, CONFIG_SYNTAX, CONFIG_INVALID (names the key) */
 export function loadAgentConfig(path: string): AgentConfig {
   let text: string;
@@ -92,7 +101,7 @@ export function checkAgentConfig(document: unknown, path: string): AgentConfig {
     throw wrong(path, at, `${at === '' ? 'the configuration' : `'${at}'`} ${error?.message ?? 'is not valid'}${extra}`);
   }
   const config = copy as AgentConfig;
-  const { ledger, gate, telemetry } = config;
+  const { ledger, gate, outgoing, telemetry } = config;
   if (ledger !== undefined && ledger.leaseMs > ledger.maxStalenessMs)
     throw wrong(
       path,
@@ -107,6 +116,7 @@ export function checkAgentConfig(document: unknown, path: string): AgentConfig {
     state: at(config.state),
     ...(ledger === undefined ? {} : { ledger: { ...ledger, keys: at(ledger.keys), trust: at(ledger.trust) } }),
     ...(gate === undefined ? {} : { gate: { ...gate, pins: at(gate.pins) } }),
+    ...(outgoing === undefined ? {} : { outgoing: { ...outgoing, pins: at(outgoing.pins) } }),
     telemetry: {
       ...telemetry,
       ...(file === undefined ? {} : { file: { ...file, path: at(file.path) } }),

@@ -114,8 +114,12 @@ function registryOf(status: () => AgentStatus): Registry {
         Object.entries(counters).map(([fate, count]): Row => [{ gate: name, fate }, count]),
       ),
   );
-  gauge('weft_agent_gate_enforces', '1: refuses; 0: observes, or is off.', ['gate'], ({ gates }) =>
-    gates.map(({ name, mode }) => [{ gate: name }, mode === 'enforce' ? 1 : 0]),
+  gauge(
+    'weft_agent_gate_enforces',
+    '1: refuses; 0: observes, is off, or is not everywhere where it should be.',
+    ['gate'],
+    ({ gates }) =>
+      gates.map(({ name, mode, missing }) => [{ gate: name }, mode === 'enforce' && missing.length === 0 ? 1 : 0]),
   );
   gauge('weft_agent_routes', 'Routes that are open: their leases run.', [], ({ routes }) => [[{}, routes.open]]);
   gauge(

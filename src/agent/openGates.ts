@@ -14,8 +14,10 @@ export type OpenGate = {
   readonly adopted: boolean;
   readonly interfaces: () => readonly { readonly interface: string; readonly mode: string }[];
   readonly usage: () => Usage;
-  /** Where the configuration says. @throws WeftError BPF_* */
+  /** Where the configuration says; where it is already it stays. @throws WeftError BPF_* */
   readonly attach: () => void;
+  /** Interfaces, or the cgroup, of the configuration that it is not on now: they were made anew, or are not there. */
+  readonly missing: () => readonly string[];
   readonly close: () => void;
 };
 
@@ -26,17 +28,21 @@ export function openGateIn(
   attached: (interfaceName: string, mode: string) => void,
 ): OpenGate {
   const gate = new Gate(kernel, failOpen ? {} : { pins });
+  const told = new Set<string>();
   return {
     name: 'in',
     maps: gate.maps,
     adopted: gate.adopted,
     interfaces: () => gate.interfaces(),
     usage: () => gate.usage(),
+    missing: () => missingOf(gate, interfaces),
     attach: () => {
       const failures: unknown[] = [];
+      // One that is there may have to be taken over from another build: each is attached once, by this process.
       for (const name of interfaces)
         try {
-          attached(name, gate.attach(name).mode);
+          if (!told.has(name) || missingOf(gate, [name]).length > 0) attached(name, gate.attach(name).mode);
+          told.add(name);
         } catch (error) {
           failures.push(error);
         }
@@ -57,7 +63,13 @@ export function openGateOut(kernel: Kernel, cgroup: string | undefined, pins: st
     adopted: gate.adopted,
     interfaces: () => [],
     usage: () => gate.usage(),
+    missing: () => (gate.isOn(cgroup) ? [] : [cgroup ?? 'cgroup']),
     attach: () => gate.attach(cgroup),
     close: () => gate.close(),
   };
+}
+
+function missingOf(gate: Gate, interfaces: readonly string[]): readonly string[] {
+  const on = new Set(gate.interfaces().map(({ interface: name }) => name));
+  return interfaces.filter((name) => !on.has(name));
 }

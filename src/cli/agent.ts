@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { AgentStatus } from '../agent/agent.ts';
 import type { GateMaps } from '../agent/bpf/gateMaps.ts';
-import { WeftError } from '../codec/error.ts';
+import { codeOf, WeftError } from '../codec/error.ts';
 import { passphraseOf } from './home.ts';
 import { bad, exitCodes, good, note, print, printFields, printJson, printTable, usage } from './output.ts';
 import { stopSignal } from './stopSignal.ts';
@@ -60,8 +60,14 @@ async function run(options: { config: string; failOpen?: boolean; json?: boolean
     import('../agent/agent.ts'),
   ]);
   const loaded = loadAgentConfig(options.config);
-  const config =
-    options.failOpen && loaded.gate !== undefined ? { ...loaded, gate: { ...loaded.gate, failOpen: true } } : loaded;
+  const { gate, outgoing } = loaded;
+  const config = !options.failOpen
+    ? loaded
+    : {
+        ...loaded,
+        ...(gate === undefined ? {} : { gate: { ...gate, failOpen: true } }),
+        ...(outgoing === undefined ? {} : { outgoing: { ...outgoing, failOpen: true } }),
+      };
   const passphrase =
     config.ledger === undefined
       ? null
@@ -113,33 +119,36 @@ function probesOf({ programs, gates }: AgentStatus): string {
 
 /** Both gates as they are pinned, for the time of `use`. */
 async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowNs: bigint) => T): Promise<T> {
-  const [{ loadAgentConfig }, { Gate }, { OutgoingGate }, { Kernel }, { hasPins }] = await Promise.all([
+  const [{ loadAgentConfig, pinsOf }, { Gate }, { OutgoingGate }, { Kernel }, { hasPins }] = await Promise.all([
     import('../agent/config.ts'),
     import('../agent/bpf/gate.ts'),
     import('../agent/bpf/outgoing.ts'),
     import('../agent/bpf/kernel.ts'),
     import('../agent/bpf/pins.ts'),
   ]);
-  const { gate, outgoing } = loadAgentConfig(path);
-  if (gate === undefined || gate.failOpen)
+  const config = loadAgentConfig(path);
+  const pins = pinsOf(config);
+  if (pins === undefined)
     throw new WeftError(
       'AGENT_NO_GATE',
-      `${path} configures no gate that stays in the kernel: set gate, and failOpen false`,
+      `${path} configures no gate that stays in the kernel: set gate or outgoing, and failOpen false`,
     );
   // Opening what is not there would make it.
-  if (!hasPins(gate.pins, 'gate'))
+  const [coming, going] = [
+    config.gate !== undefined && hasPins(pins, 'gate'),
+    config.outgoing !== undefined && hasPins(pins, 'outgoing'),
+  ];
+  if (!coming && !going)
     throw new WeftError(
       'AGENT_NO_GATE',
-      `nothing is pinned under ${gate.pins}: no agent has run here with this configuration, or the gate was released`,
+      `nothing is pinned under ${pins}: no agent has run here with this configuration, or the gate was released`,
     );
   const kernel = await Kernel.open();
-  const open = [
-    new Gate(kernel, { pins: gate.pins }),
-    ...(outgoing === undefined || !hasPins(gate.pins, 'outgoing')
-      ? []
-      : [new OutgoingGate(kernel, { pins: gate.pins })]),
-  ];
+  const open: { readonly maps: GateMaps; close(): void }[] = [];
   try {
+    // What another version pinned is not ours to switch: said, instead of switching one that nothing goes through.
+    if (coming) open.push(new Gate(kernel, { pins, only: 'adopt' }));
+    if (going) open.push(new OutgoingGate(kernel, { pins, only: 'adopt' }));
     return use(
       open.map(({ maps }) => maps),
       kernel.bootNs(),
@@ -191,9 +200,33 @@ async function probe(options: { json?: boolean }): Promise<void> {
   for (const [why, names] of reasons) note(`${names.join(', ')}: ${why}`);
 }
 
+/** What an agent holds goes on without pins, and is gone when it dies: neither of which `release` promises. @throws WeftError AGENT_LOCKED, BPF_NO_PINS */
+async function lockedFor(pins: string): Promise<() => void> {
+  const [{ hasPins }, { lockPins }, { Kernel }] = await Promise.all([
+    import('../agent/bpf/pins.ts'),
+    import('../agent/lock.ts'),
+    import('../agent/bpf/kernel.ts'),
+  ]);
+  if (!hasPins(pins, 'gate') && !hasPins(pins, 'outgoing')) return () => undefined;
+  // Where nothing native is to be had, no agent holds a gate.
+  const kernel = await Kernel.open().catch(() => undefined);
+  if (kernel === undefined) return () => undefined;
+  try {
+    return lockPins(kernel, pins);
+  } catch (error) {
+    if (codeOf(error) !== 'AGENT_LOCKED') throw error;
+    throw new WeftError(
+      'AGENT_LOCKED',
+      `an agent works on ${pins}, and its gates stay on while it does: stop it first`,
+    );
+  }
+}
+
 async function release(options: { pins: string; json?: boolean }): Promise<void> {
   const { removePins } = await import('../agent/bpf/pins.ts');
+  const unlock = await lockedFor(options.pins);
   const released = { gate: removePins(options.pins, 'gate'), outgoing: removePins(options.pins, 'outgoing') };
+  unlock();
   if (options.json) return printJson({ released });
   const parts = [
     ...(released.gate === 0

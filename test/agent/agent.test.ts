@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Agent, type AgentModules } from '../../src/agent/agent.ts';
+import { cgroupRoot } from '../../src/agent/bpf/cgroup.ts';
 import { Kernel } from '../../src/agent/bpf/kernel.ts';
-import { checkAgentConfig, loadAgentConfig } from '../../src/agent/config.ts';
+import { checkAgentConfig, loadAgentConfig, pinsOf } from '../../src/agent/config.ts';
 import { ProcWatch } from '../../src/agent/procWatch.ts';
 import type { AgentEvent } from '../../src/agent/telemetry/event.ts';
 import type { Sink } from '../../src/agent/telemetry/sink.ts';
@@ -71,6 +72,12 @@ t.test('a configuration: defaults, paths, and what is wrong with it by name', as
     /port/,
   );
   refused({ host: 'gate-1', ledger: { ...ledger, leaseMs: 20_000 } }, 'ledger.leaseMs', /outlive/);
+  const guarded = [{ port: 443, protocol: 'tcp' }];
+  const pinned = (document: object) => pinsOf(checkAgentConfig({ host: 'gate-1', ...document }, path));
+  t.equal(pinned({}), undefined);
+  t.equal(pinned({ outgoing: { guarded } }), '/sys/fs/bpf/weft', 'alone, it stays as well');
+  t.equal(pinned({ outgoing: { guarded, failOpen: true } }), undefined);
+  t.equal(pinned({ gate: { interfaces: ['eth0'], guarded, failOpen: true }, outgoing: { guarded } }), undefined);
   t.throws(() => loadAgentConfig(join(dir, 'none.yaml')), { code: 'CONFIG_UNREADABLE' });
   writeFileSync(path, 'host: [');
   t.throws(() => loadAgentConfig(path), { code: 'CONFIG_SYNTAX' });
@@ -147,6 +154,50 @@ t.test(
       unavailable: [{ part: 'gate', why: /'nowhere0'.*'nowhere1'/ }],
       gates: [{ interfaces: [{ interface: device }] }],
     });
+  },
+);
+
+t.test(
+  'an interface, or a cgroup, that is made anew is guarded again, and that is told',
+  { skip: skipUnless('gate', 'outgoing') || skipWithoutNamespaces() },
+  async (t) => {
+    const device = `weft-a${process.pid % 100_000}`;
+    const cgroup = join(cgroupRoot() ?? '', `weft-anew-${process.pid}`);
+    const cable = () => run(`ip link add ${device} type veth peer name ${device}p`);
+    cable();
+    mkdirSync(cgroup);
+    t.teardown(() => {
+      run(`ip link del ${device}`);
+      rmdirSync(cgroup);
+    });
+    const { sink, events } = memory();
+    const guarded = [{ port: 8443, protocol: 'tcp' }];
+    const gate = { interfaces: [device], guarded, failOpen: true, mode: 'enforce' };
+    const outgoing = { cgroup, guarded, mode: 'enforce' };
+    const document = { host: 'web-3', gate, outgoing, probes: [], fallback: false, metrics: { port: 0 } };
+    const agent = await Agent.start(checkAgentConfig(document, join(folder(t), 'c.yaml')), modules(sink));
+    t.teardown(() => agent.close());
+    t.match(agent.status().gates, [{ missing: [] }, { missing: [] }]);
+    run(`ip link del ${device}`);
+    rmdirSync(cgroup);
+    t.match(agent.status().gates, [{ missing: [device] }, { missing: [cgroup] }]);
+    const text = await (await fetch(`${agent.metricsUrl}/metrics`)).text();
+    for (const name of ['in', 'out'])
+      t.match(text, new RegExp(`^weft_agent_gate_enforces\\{gate="${name}"\\} 0$`, 'm'), 'it enforces nothing');
+    await until(() => agent.status().unavailable.length === 2);
+    cable();
+    mkdirSync(cgroup);
+    await until(() => agent.status().gates.every(({ missing }) => missing.length === 0));
+    t.same(agent.status().unavailable, []);
+    await until(() => events.filter(({ kind }) => kind === 'gate.attach').length === 2);
+    // It is on: a connection from there is refused at once.
+    const refused = spawn('bash', ['-c', `echo $$ > ${cgroup}/cgroup.procs && exec 3<>/dev/tcp/127.0.0.1/8443`]);
+    let said = '';
+    refused.stderr.on('data', (bytes) => {
+      said += String(bytes);
+    });
+    await once(refused, 'close');
+    t.match(said, /not permitted/);
   },
 );
 

@@ -140,6 +140,35 @@ t.test('no node answers: the gate is up, holds the lease that runs, and ends', {
   t.match(readFileSync(join(dir, 'agent-state', 'routes.json'), 'utf8'), grant, 'nobody took it back');
 });
 
+t.test(
+  'an agent that cannot start leaves its host guarded',
+  { skip: skipUnless('gate') || skipWithoutNamespaces() },
+  async (t) => {
+    const mount = folder(t);
+    run(`mount -t bpf bpf ${mount}`);
+    const device = `weft-l${process.pid % 100_000}`;
+    run(`ip link add ${device} type veth peer name ${device}p`);
+    t.teardown(() => {
+      run(`ip link del ${device}`);
+      run(`umount ${mount}`);
+    });
+    const pins = join(mount, 'weft');
+    const dir = folder(t);
+    const document = {
+      host: 'web-3',
+      ledger: { account: 'keeper', keys: 'lost.json', trust: 'trust.txt', rpc: ['http://127.0.0.1:1'] },
+      gate: { interfaces: [device], guarded: [{ port: 8443, protocol: 'tcp' }], mode: 'enforce', pins },
+      probes: [],
+      fallback: false,
+    };
+    await t.rejects(Agent.start(checkAgentConfig(document, join(dir, 'c.yaml')), modules), { code: /^(KEY|FILE)_/ });
+    const gate = new Gate(await Kernel.open(), { pins, only: 'adopt' });
+    t.same(gate.interfaces(), [{ interface: device, mode: 'native' }]);
+    t.equal(gate.maps.settings().mode, 'enforce');
+    gate.close();
+  },
+);
+
 t.test('a node that is away is told of once, however often it is tried', async (t) => {
   const node = await badNode(t, false);
   const lost: string[] = [];

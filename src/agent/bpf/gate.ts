@@ -37,12 +37,12 @@ export class Gate {
 
   /**
    * `pins`: folder on a bpf file system (`/sys/fs/bpf/weft`). With it the gate goes on when this process dies, and is adopted by
-   * the next; without it the gate *fails open*: it is gone with the process.
-   * @throws BPF_NO_PINS, BPF_REFUSED
+   * the next; without it the gate *fails open*: it is gone with the process. `only: 'adopt'`: none is made where none of this build is.
+   * @throws BPF_NO_PINS, BPF_OTHER_BUILD, BPF_REFUSED
    */
-  constructor(kernel: Kernel, options: { readonly pins?: string } = {}) {
+  constructor(kernel: Kernel, options: { readonly pins?: string; readonly only?: 'adopt' } = {}) {
     this.#kernel = kernel;
-    this.#part = openPart(kernel, 'gate', skeletons.gate, options.pins);
+    this.#part = openPart(kernel, 'gate', skeletons.gate, options.pins, options.only);
     try {
       this.#program = descriptor(this.#part.loaded.programs, 'weft_gate');
       this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'in', this.#part.adopted);
@@ -81,7 +81,12 @@ export class Gate {
       this.#keep(name, tried, fd);
       return { interface: name, mode: tried };
     }
-    throw new WeftError('BPF_REFUSED', `cannot attach the gate to ${name} (${errors.join('; ')})`, { call: 'attach' });
+    const taken = errors.every((each) => each.includes('EBUSY'))
+      ? `: another program is on it; where that is a gate with other pins, take it off: weft agent release --pins …`
+      : '';
+    throw new WeftError('BPF_REFUSED', `cannot attach the gate to ${name} (${errors.join('; ')})${taken}`, {
+      call: 'attach',
+    });
   }
 
   /** What is on the interface of that name now; an interface that was made anew has lost its gate, and its link is dead. */

@@ -69,11 +69,17 @@ export class GrantTable {
   }
 
   /**
-   * Lets a grant in; a grant of the same id goes out.
-   * @throws BPF_ADDRESS, BPF_GRANT; BPF_SHAPES_FULL, BPF_GRANTS_FULL, and then nothing of it is in
+   * Lets a grant in; a grant of the same id goes out. One that only ends at another time stays in place, with its counts: no packet meets a
+   * table without it.
+   * @throws BPF_ADDRESS, BPF_GRANT; BPF_SHAPES_FULL, BPF_GRANTS_FULL, and then nothing of it is in; one in place keeps what it had
    */
   put(grant: Grant): void {
     const keys = keysOf(grant, this.#direction);
+    const there = this.#keys.get(grant.id);
+    if (there?.length === keys.length && keys.every((key, n) => there[n] === key)) {
+      for (const key of keys) this.#move(key, { id: grant.id, expiresNs: grant.expiresNs });
+      return;
+    }
     this.remove(grant.id);
     this.#keys.set(grant.id, []);
     const done: GrantKey[] = [];
@@ -202,6 +208,20 @@ export class GrantTable {
     } catch (error) {
       if (before.length === 0) this.#dropShape(key);
       throw error;
+    }
+    this.#holders.set(key, after);
+  }
+
+  /** A holder of a key ends at another time. */
+  #move(key: GrantKey, holder: Holder): void {
+    const before = this.#holders.get(key) ?? [];
+    const after = before.map((each) => (each.id === holder.id ? holder : each));
+    const [was, is] = [last(before), last(after)];
+    if (was.id !== is.id) this.#write(key, { ...is, packets: 0n, bytes: 0n });
+    else if (was.expiresNs !== is.expiresNs) {
+      const value = this.#map.get(keyBytes(key));
+      const counted = value === undefined ? undefined : readValue(value);
+      this.#write(key, { packets: 0n, bytes: 0n, ...(counted?.id === is.id ? counted : {}), ...is });
     }
     this.#holders.set(key, after);
   }

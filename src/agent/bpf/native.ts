@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { endianness, constants as os } from 'node:os';
 import { WeftError } from '../../codec/error.ts';
 
@@ -38,6 +39,21 @@ function unavailable(reason: string): WeftError {
 }
 
 /**
+ * How far CLOCK_BOOTTIME of this process is ahead of the kernel's own, which ends grants: in a time namespace (time_namespaces(7)) a lease
+ * would outlive its grant by as much.
+ */
+function bootOffsetNs(): bigint {
+  let text: string;
+  try {
+    text = readFileSync('/proc/self/timens_offsets', 'latin1');
+  } catch {
+    return 0n; // a kernel without time namespaces
+  }
+  const [, seconds = '0', nanoseconds = '0'] = /^boottime\s+(-?\d+)\s+(\d+)$/m.exec(text) ?? [];
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+}
+
+/**
  * The native functions, from the C library that this process already has, through koffi (an optional dependency).
  * @throws BPF_UNAVAILABLE with the reason: another system, another machine, no koffi
  */
@@ -60,6 +76,7 @@ export async function loadNative(): Promise<Native> {
   const index = libc.func('unsigned int if_nametoindex(const char *name)');
   const sysconf = libc.func('long sysconf(int name)');
   const clock = libc.func('int clock_gettime(int clock, _Out_ uint8_t *time)');
+  const offsetNs = bootOffsetNs();
   const flock = libc.func('int flock(int fd, int operation)');
   return {
     bpf: (command, attr) => {
@@ -80,7 +97,7 @@ export async function loadNative(): Promise<Native> {
     bootNs: () => {
       const time = Buffer.alloc(16);
       clock(clockBootTime, time);
-      return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8);
+      return time.readBigInt64LE(0) * 1_000_000_000n + time.readBigInt64LE(8) - offsetNs;
     },
     lock: (fd) => (flock(fd, lockExclusiveNow) === 0 ? 0 : -koffi.errno()),
     watch: (fd, onReadable) => koffi.node.poll(fd, { readable: true }, onReadable),

@@ -25,10 +25,10 @@ export class OutgoingGate {
   readonly #part: Part;
   readonly #links: number[] = [];
 
-  /** `pins` as for Gate. @throws BPF_NO_PINS, BPF_REFUSED */
-  constructor(kernel: Kernel, options: { readonly pins?: string } = {}) {
+  /** `pins`, `only` as for Gate. @throws BPF_NO_PINS, BPF_OTHER_BUILD, BPF_REFUSED */
+  constructor(kernel: Kernel, options: { readonly pins?: string; readonly only?: 'adopt' } = {}) {
     this.#kernel = kernel;
-    this.#part = openPart(kernel, 'outgoing', skeletons.outgoing, options.pins);
+    this.#part = openPart(kernel, 'outgoing', skeletons.outgoing, options.pins, options.only);
     try {
       this.maps = new GateMaps(kernel, this.#part.loaded.maps, 'out', this.#part.adopted);
     } catch (error) {
@@ -45,13 +45,26 @@ export class OutgoingGate {
    */
   attach(cgroup?: string): void {
     const folder = cgroup ?? cgroupRoot() ?? '';
-    withCgroup(folder, (target) => {
-      for (const [name, type] of programs) this.#attachOne(name, type, target, BigInt(statSync(folder).ino));
-    });
+    const before = this.#links.splice(0);
+    try {
+      withCgroup(folder, (target) => {
+        for (const [name, type] of programs) this.#attachOne(name, type, target, BigInt(statSync(folder).ino));
+      });
+    } finally {
+      for (const fd of before) this.#kernel.close(fd);
+    }
     const { folder: pins } = this.#part;
     if (pins === undefined) return;
     for (const other of otherBuilds(pins)) for (const link of pinnedLinks(other)) unpin(linkPath(other, link));
     dropUnusedBuilds(pins);
+  }
+
+  /** Whether it is on the cgroup that goes by this name now: one that was made anew, as with each start of a service, has no gate. */
+  isOn(cgroup?: string): boolean {
+    const folder = cgroup ?? cgroupRoot() ?? '';
+    const id = statSync(folder, { throwIfNoEntry: false })?.ino;
+    if (id === undefined || this.#links.length < programs.length) return false;
+    return this.#links.every((link) => this.#kernel.info(link, 32).readBigUInt64LE(16) === BigInt(id));
   }
 
   #attachOne(name: string, type: number, target: number, cgroupId: bigint): void {

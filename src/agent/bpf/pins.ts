@@ -41,15 +41,33 @@ export function makePinFolder(root: string, ...names: readonly string[]): string
   return folder;
 }
 
-/** Loads `skeleton`, or adopts what is pinned of the same build. Without `root` nothing is pinned. @throws BPF_NO_PINS, BPF_REFUSED */
+/** What is pinned of this build, and nothing is made. @throws BPF_OTHER_BUILD, BPF_REFUSED */
+function openPinned(kernel: Kernel, name: 'gate' | 'outgoing', skeleton: Skeleton, root: string): Part {
+  const folder = join(root, name, buildOf(skeleton));
+  const loaded = adopt(kernel, skeleton, folder);
+  if (loaded !== undefined) return { loaded, adopted: true, folder };
+  throw new WeftError(
+    'BPF_OTHER_BUILD',
+    `what is pinned under ${join(root, name)} was made by another version: use that version's command, or start the agent anew with this one`,
+  );
+}
+
+const buildOf = ({ sha256 }: Skeleton): string => sha256.slice(0, 16);
+
+/**
+ * Loads `skeleton`, or adopts what is pinned of the same build. Without `root` nothing is pinned; `only`: what is there is adopted, or refused.
+ * @throws BPF_NO_PINS, BPF_OTHER_BUILD, BPF_REFUSED
+ */
 export function openPart(
   kernel: Kernel,
   name: 'gate' | 'outgoing',
   skeleton: Skeleton,
   root: string | undefined,
+  only?: 'adopt',
 ): Part {
+  if (root !== undefined && only === 'adopt') return openPinned(kernel, name, skeleton, root);
   if (root === undefined) return { loaded: loadSkeleton(kernel, skeleton), adopted: false };
-  const folder = makePinFolder(root, name, skeleton.sha256.slice(0, 16));
+  const folder = makePinFolder(root, name, buildOf(skeleton));
   const found = adopt(kernel, skeleton, folder);
   if (found !== undefined) return { loaded: found, adopted: true, folder };
   // Its maker died while it pinned, or somebody took a map away. Links go on until we take them over.

@@ -208,5 +208,9 @@ function linkOf(path: string): string | undefined {
 }
 
 function inodeOf(path: string): bigint | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
+  } catch {
+    return undefined; // not ours to look at, or going
+  }
 }

@@ -19,6 +19,7 @@ export type EventKind =
   | 'grant.close'
   | 'grant.refused'
   | 'gate.mode'
+  | 'gate.attach'
   | 'alert.raised'
   | 'telemetry.loss';
 

@@ -62,6 +62,44 @@ function entries(map: BpfMap): number {
   return count;
 }
 
+t.test('a grant that only ends later stays in place, and goes on counting', { skip }, async (t) => {
+  await withTable(2, (table, map) => {
+    const both = { protocol: 'any' } as const;
+    table.put(grant(1, { ...both, expiresNs: 1000n }));
+    const deleted: Buffer[] = [];
+    const remove = map.delete.bind(map);
+    map.delete = (key) => {
+      deleted.push(Buffer.from(key));
+      return remove(key);
+    };
+    table.put(grant(1, { ...both, expiresNs: 2000n }));
+    t.same([deleted.length, entries(map)], [0, 2]);
+    t.same(
+      table.held(0n).map(({ endsInMs }) => endsInMs),
+      [0, 0],
+    );
+    t.equal(table.sweep(1999n), 0);
+    table.put(grant(1, { expiresNs: 3000n }));
+    t.equal(entries(map), 1, 'other keys: made anew');
+  });
+  await withGate((gate) => {
+    const { grants } = gate.maps;
+    grants.put(grant(1));
+    t.equal(gate.test(ipv4()).action, 'pass');
+    grants.put(grant(1, { expiresNs: far + 1n }));
+    t.equal(gate.test(ipv4()).action, 'pass');
+    t.equal(grants.usage(id(1)).packets, 2n);
+    grants.put(grant(2, { expiresNs: far + 2n }));
+    t.equal(gate.test(ipv4()).action, 'pass');
+    t.same([grants.usage(id(1)).packets, grants.usage(id(2)).packets], [0n, 1n], 'the later one is in the kernel');
+    grants.put(grant(2, { expiresNs: 1n }));
+    t.equal(gate.test(ipv4()).action, 'pass', 'the first again');
+    t.equal(grants.usage(id(1)).packets, 1n);
+    grants.put(grant(1, { expiresNs: 2n }));
+    t.equal(gate.test(ipv4()).action, 'drop');
+  });
+});
+
 t.test('two intents may grant the same: the later end counts, and the other remains', { skip }, async (t) => {
   await withGate((gate) => {
     const { grants } = gate.maps;
