@@ -19,6 +19,8 @@ import { wireBytes } from './wire.ts';
 
 export type WeftOptions = {
   readonly validators: number;
+  /** Before anything is measured or late: code that V8 compiles while it runs is measured as it is later on. Default 0. */
+  readonly warmUpSeconds?: number;
   /** One way, between every two validators: each pair talks through a relay of this process. */
   readonly delayMs?: number;
   /** Where the first validator leaves CPU profiles. */
@@ -34,11 +36,13 @@ const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
 const account = 'router-prime';
 /** Below the five minutes that the chain allows, above what signing and a run take. */
 const lifetimeMs = 280_000;
+/** Transactions a second. */
+export const warmUpRate = 500;
 /** How long an overloaded network may take to finish what it admitted. */
 const drainMs = 60_000;
 
 export async function openWeft(options: WeftOptions): Promise<WeftEngine> {
-  const { profileDir, delayMs = 0 } = options;
+  const { profileDir, delayMs = 0, warmUpSeconds = 0 } = options;
   const network = await TestNetwork.make({
     validators: options.validators,
     name: 'weft-bench',
@@ -55,12 +59,16 @@ export async function openWeft(options: WeftOptions): Promise<WeftEngine> {
   });
   try {
     options.progress(`starting ${options.validators} validators`);
-    if (delayMs > 0) delayAll(network, delayMs);
     network.startAll();
     const [status] = await network.ready();
     await prepareRoutes(network);
     const rpc = network.net.validators.map((each) => each.rpc);
     const load = await Load.open(rpc);
+    if (warmUpSeconds > 0) {
+      options.progress(`warming up for ${warmUpSeconds} s`);
+      await runPoint(network, load, { rate: warmUpRate, records: 1, seconds: warmUpSeconds }, delayMs);
+    }
+    if (delayMs > 0) delayAll(network, delayMs);
     return {
       name: 'weft',
       version: status?.version ?? '',

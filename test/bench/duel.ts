@@ -1,5 +1,6 @@
 // Weft and a rival in one run, alternating, and what one is to the other. Ratios of one run are worth believing; figures of two
 // runs on a shared machine are not.
+import { warmUpRate } from './bench.ts';
 import { type Ramp, ramp } from './ramp.ts';
 import { cpuPerTransaction, type Engine, type Point, type PointResult } from './result.ts';
 
@@ -49,7 +50,7 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
       names[which] = engine.name;
       versions[which] = engine.version;
       try {
-        if (warmUpSeconds > 0) await engine.run({ rate: 500, records: 1, seconds: warmUpSeconds });
+        if (warmUpSeconds > 0) await engine.run({ rate: warmUpRate, records: 1, seconds: warmUpSeconds });
         for (const [i, point] of options.points.entries()) {
           progress(`${engine.name}: ${point.rate} tx/s × ${point.records}, ${point.seconds} s (round ${round})`);
           results[i]?.[which]?.push(await engine.run(point));

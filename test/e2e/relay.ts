@@ -132,6 +132,7 @@ class Pipe {
   #lastDueMs = 0;
   #nextStallMs = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
 
   constructor(source: Socket, sink: Socket, link: () => Link, random: () => number) {
     this.#source = source;
@@ -177,7 +178,7 @@ class Pipe {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (this.#sink.writableNeedDrain) return;
       if (next.dueMs > nowMs) {
-        this.#timer = setTimeout(() => this.turn(), Math.ceil(next.dueMs - nowMs));
+        this.#wait(next.dueMs - nowMs);
         return;
       }
       this.#waiting.shift();
@@ -190,6 +191,17 @@ class Pipe {
     if (this.#held <= heldBytesMax && this.#source.isPaused()) this.#source.resume();
   }
 
+  /** Timers count whole milliseconds, and are late by up to one: the last part is waited for in turns of the event loop. */
+  #wait(ms: number): void {
+    if (ms >= 1.5) this.#timer = setTimeout(() => this.turn(), Math.floor(ms - 0.5));
+    else this.#immediate ??= setImmediate(this.#soon);
+  }
+
+  readonly #soon = (): void => {
+    this.#immediate = undefined;
+    this.turn();
+  };
+
   reset(): void {
     this.stop();
     this.#source.resetAndDestroy();
@@ -198,6 +210,7 @@ class Pipe {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
     this.#waiting.length = 0;
   }
 }
