@@ -15,28 +15,9 @@ import {
   verifyFast,
 } from '../../src/crypto/ed25519.ts';
 import { verifyReference } from '../../src/crypto/reference.ts';
-import { vectors } from './vectors.ts';
+import { type Ed25519Rule, vectors, type WycheproofGroup } from './vectors.ts';
 
-type Case = {
-  name: string;
-  message: string;
-  publicKey: string;
-  signature: string;
-  zip215: boolean;
-  libsodium: boolean;
-};
-type Rule = {
-  speccheck: Case[];
-  honestKey: Case[];
-  smallOrder: Case[];
-  publicKeys: { name: string; publicKey: string; accepted: boolean }[];
-};
-type Group = {
-  publicKey: string;
-  tests: { id: number; comment: string; message: string; signature: string; result: string }[];
-};
-
-const rule = vectors<Rule>('ed25519-rule.json');
+const rule = vectors<Ed25519Rule>('ed25519-rule.json');
 
 /** The verdicts of every path for one signature. */
 function verdicts(
@@ -103,7 +84,7 @@ const acceptedByZip215Only: ReadonlySet<number> = new Set([151]);
 
 t.test('Wycheproof: its verdict on every path, save where ZIP 215 is wider than RFC 8032', async (t) => {
   let count = 0;
-  for (const { publicKey, tests } of vectors<Group[]>('wycheproof-ed25519.json')) {
+  for (const { publicKey, tests } of vectors<WycheproofGroup[]>('wycheproof-ed25519.json')) {
     for (const { id, comment, message, signature, result } of tests) {
       const valid = result === 'valid';
       const rule = valid || acceptedByZip215Only.has(id);

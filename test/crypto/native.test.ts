@@ -26,18 +26,7 @@ import { sodium } from '../../src/crypto/sodium.ts';
 import type { VerifyJob } from '../../src/crypto/verify.ts';
 import { packJob } from '../../src/crypto/verifyBatch.ts';
 import { allHold, eachHolds, fewHold, verifyPacked } from '../../src/crypto/verifyJobs.ts';
-import { vectors } from './vectors.ts';
-
-type Case = {
-  name: string;
-  message: string;
-  publicKey: string;
-  signature: string;
-  zip215: boolean;
-  libsodium: boolean;
-};
-type Rule = { speccheck: Case[]; honestKey: Case[]; smallOrder: Case[] };
-type Group = { publicKey: string; tests: { id: number; message: string; signature: string }[] };
+import { type Ed25519Rule, vectors, type WycheproofGroup } from './vectors.ts';
 
 const built = buildNative();
 const skip = 'skipped' in built ? built.skipped : false;
@@ -88,7 +77,7 @@ const toJob = (c: { message: string; publicKey: string; signature: string }): Ve
 
 t.test('the vectors of the rule: alone, in a row, and in company', { skip }, async (t) => {
   const native = library();
-  const rule = vectors<Rule>('ed25519-rule.json');
+  const rule = vectors<Ed25519Rule>('ed25519-rule.json');
   const cases = [...rule.speccheck, ...rule.honestKey, ...rule.smallOrder];
   const jobs = cases.map(toJob);
   const wanted = cases.map(({ libsodium }) => libsodium);
@@ -105,7 +94,7 @@ t.test('the vectors of the rule: alone, in a row, and in company', { skip }, asy
 
 t.test('Wycheproof: as libsodium and the reference', { skip }, async (t) => {
   const native = library();
-  const jobs = vectors<Group[]>('wycheproof-ed25519.json')
+  const jobs = vectors<WycheproofGroup[]>('wycheproof-ed25519.json')
     .flatMap(({ publicKey, tests }) => tests.map(({ message, signature }) => toJob({ message, publicKey, signature })))
     .filter(({ signature }) => signature.length === 64);
   t.ok(jobs.length > 100);
@@ -207,7 +196,7 @@ t.test(
   'a node with it and one without give the same answers, batches with bad ones and P-256 included',
   { skip },
   async (t) => {
-    const rule = vectors<Rule>('ed25519-rule.json');
+    const rule = vectors<Ed25519Rule>('ed25519-rule.json');
     const odd = [...rule.speccheck, ...rule.honestKey].map(toJob);
     const short = job(new Uint8Array(1), new Uint8Array(31), new Uint8Array(64));
     const otherCurve: VerifyJob = {

@@ -13,19 +13,14 @@ import {
   verifyP256,
 } from '../../src/crypto/p256.ts';
 import { verifyP256Consensus, verifyP256Fast } from '../../src/crypto/p256Fast.ts';
-import { vectors } from './vectors.ts';
-
-type Group = {
-  publicKey: string;
-  tests: { id: number; comment: string; message: string; signature: string; result: string }[];
-};
+import { vectors, type WycheproofGroup } from './vectors.ts';
 
 const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 
 t.test('Wycheproof: valid and low-S holds; its high-S twin does not', async (t) => {
   let high = 0;
   let low = 0;
-  for (const { publicKey, tests } of vectors<Group[]>('wycheproof-p256.json')) {
+  for (const { publicKey, tests } of vectors<WycheproofGroup[]>('wycheproof-p256.json')) {
     for (const { id, comment, message, signature, result } of tests) {
       const sig = signature.length % 2 === 0 ? fromHex(signature) : new Uint8Array(0);
       const s = sig.length === 64 ? BigInt(`0x${signature.slice(64)}`) : 0n;

@@ -10,7 +10,7 @@ import { p256PublicKeyOf, signP256 } from '../../src/crypto/p256.ts';
 import type { VerifyJob } from '../../src/crypto/verify.ts';
 import { packedBytes, packJob, unpackJobs } from '../../src/crypto/verifyBatch.ts';
 import { VerifyPool } from '../../src/crypto/verifyPool.ts';
-import { vectors } from './vectors.ts';
+import { type Ed25519Rule, vectors } from './vectors.ts';
 
 const signer = ed25519Signer(new Uint8Array(32).fill(5));
 const secret = new Uint8Array(32).fill(6);
@@ -30,9 +30,7 @@ const p256Job = (i: number, valid = true): VerifyJob => {
 };
 /** A signature that the rule accepts and libsodium refuses. */
 const rare = (): VerifyJob => {
-  const { honestKey } = vectors<{
-    honestKey: { name: string; message: string; publicKey: string; signature: string }[];
-  }>('ed25519-rule.json');
+  const { honestKey } = vectors<Ed25519Rule>('ed25519-rule.json');
   const { message, publicKey, signature } = honestKey.find(({ name }) => name === 'R + [1]T')!;
   return { alg: 1, message: fromHex(message), publicKey: fromHex(publicKey), signature: fromHex(signature) };
 };
