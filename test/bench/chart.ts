@@ -1,4 +1,6 @@
-/** Panels of lines over an axis of their own, as SVG: on white, so that they read the same in a light and a dark theme. */
+import { type Axis, fixed, line, page, share, text, ticksOf } from '../svg.ts';
+
+/** Panels of lines, each over axes of its own. */
 
 export type ChartPoint = {
   readonly x: number;
@@ -13,15 +15,6 @@ export type ChartLine = {
   readonly dashed?: boolean;
   /** Ascending. */
   readonly points: readonly ChartPoint[];
-};
-
-export type Axis = {
-  readonly label: string;
-  readonly logarithmic?: boolean;
-  readonly from: number;
-  readonly to: number;
-  /** Where lines stand; default: five equal steps, or 1, 2, 5 of each power of ten. */
-  readonly ticks?: readonly number[];
 };
 
 export type ChartPanel = {
@@ -58,13 +51,7 @@ export function chart(
     const frame = { left, top, width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
     return drawPanel(panel, frame);
   });
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${total.width} ${total.height}" font-family="sans-serif" font-size="13" fill="#222">`,
-    `<title>${safe(title)}</title>`,
-    `<rect width="${total.width}" height="${total.height}" rx="6" fill="#fff"/>`,
-    text(margin.left, 24, title, 'font-size="16"'),
-    ...parts,
-  ].join('\n')}\n</svg>\n`;
+  return page({ title, ...total, fontSize: 13 }, [text(margin.left, 24, title, 'font-size="16"'), ...parts]);
 }
 
 function drawPanel({ title, x, y, lines, marks = [] }: ChartPanel, frame: Frame): string[] {
@@ -96,7 +83,7 @@ function drawPanel({ title, x, y, lines, marks = [] }: ChartPanel, frame: Frame)
           x0,
           top + 10,
           mark.text,
-          `fill="${mark.colour}" text-anchor="end" transform="rotate(-90 ${f(x0)} ${f(top + 10)})"`,
+          `fill="${mark.colour}" text-anchor="end" transform="rotate(-90 ${fixed(x0)} ${fixed(top + 10)})"`,
         ),
       );
     }
@@ -111,11 +98,11 @@ function drawLine(
   atX: (x: number) => number,
   atY: (y: number) => number,
 ): string[] {
-  const d = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${f(atX(x))} ${f(atY(y))}`).join('');
+  const d = points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${fixed(atX(x))} ${fixed(atY(y))}`).join('');
   const dash = dashed === true ? ' stroke-dasharray="6 4"' : '';
   const dots = points.map(
     ({ x, y, open }) =>
-      `<circle cx="${f(atX(x))}" cy="${f(atY(y))}" r="3.5" fill="${open === true ? '#fff' : colour}" stroke="${colour}" stroke-width="1.5"/>`,
+      `<circle cx="${fixed(atX(x))}" cy="${fixed(atY(y))}" r="3.5" fill="${open === true ? '#fff' : colour}" stroke="${colour}" stroke-width="1.5"/>`,
   );
   return [`<path d="${d}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>`, ...dots];
 }
@@ -136,52 +123,8 @@ function legend(lines: readonly ChartLine[], left: number, top: number): string[
   ];
 }
 
-/** Where a value lies on its axis, 0 to 1; what is beyond the end stays at it. */
-function share({ logarithmic = false, from, to }: Axis, value: number): number {
-  const scale = logarithmic ? Math.log10 : (each: number): number => each;
-  return Math.min(
-    1.02,
-    Math.max(0, (scale(Math.max(value, logarithmic ? from : value)) - scale(from)) / (scale(to) - scale(from))),
-  );
-}
-
-function ticksOf({ ticks, logarithmic = false, from, to }: Axis): readonly number[] {
-  if (ticks !== undefined) return ticks;
-  if (!logarithmic) return Array.from({ length: 5 }, (_, i) => from + (i * (to - from)) / 4);
-  const found: number[] = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power += 1) {
-    for (const digit of [1, 2, 5]) {
-      const tick = Number((digit * 10 ** power).toPrecision(3));
-      if (tick >= from && tick <= to) found.push(tick);
-    }
-  }
-  return found;
-}
-
-/** The next round number above. */
-export function niceAbove(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= value) ?? 10);
-}
-
 function words(value: number): string {
   if (value >= 1_000_000) return `${Number((value / 1_000_000).toPrecision(3))} M`;
   if (value >= 1000) return `${Number((value / 1000).toPrecision(3))} k`;
   return `${Number(value.toPrecision(3))}`;
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, attributes: string): string {
-  return `<line x1="${f(x1)}" y1="${f(y1)}" x2="${f(x2)}" y2="${f(y2)}" ${attributes}/>`;
-}
-
-function text(x: number, y: number, said: string, attributes = ''): string {
-  return `<text x="${f(x)}" y="${f(y)}" ${attributes}>${safe(said)}</text>`;
-}
-
-function safe(said: string): string {
-  return said.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-}
-
-function f(value: number): string {
-  return value.toFixed(1);
 }

@@ -1,7 +1,8 @@
+import { escaped, fixed, page } from '../svg.ts';
 import { type ComponentKey, componentKeys, componentOf, components, isOurs, ownerOf } from './components.ts';
 import type { Frame, Profile, Stack } from './profile.ts';
 
-/** Stacks merged from the root as one SVG that needs no script: on white, so that it reads the same in a light and a dark theme. */
+/** Stacks merged from the root, as one SVG. */
 
 type Box = {
   readonly label: string;
@@ -112,18 +113,15 @@ function draw(title: string, headline: string, root: Box, busyMicros: number, na
       '</g>',
     ];
   });
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
-    `<title>${safe(title)}</title>`,
+  return page({ title, width, height, fontSize: 12 }, [
     '<style>rect{shape-rendering:crispEdges}text{fill:#222}.b text{font:10px ui-monospace,Menlo,Consolas,monospace;pointer-events:none}.b rect{stroke:#fff;stroke-width:.5}.b g g:hover rect{stroke:#000;stroke-width:1}</style>',
-    `<rect width="${width}" height="${height}" rx="6" fill="#fff"/>`,
-    `<text x="${margin}" y="24" font-size="16" font-weight="bold">${safe(title)}</text>`,
-    `<text x="${margin}" y="43" style="fill:#555">${safe(headline)}</text>`,
+    `<text x="${margin}" y="24" font-size="16" font-weight="bold">${escaped(title)}</text>`,
+    `<text x="${margin}" y="43" style="fill:#555">${escaped(headline)}</text>`,
     ...legend.parts,
     '<g class="b">',
     ...boxes,
     '</g>',
-  ].join('\n')}\n</svg>\n`;
+  ]);
 }
 
 function place(root: Box, narrowest: number): Drawn[] {
@@ -164,8 +162,8 @@ function drawBox({ box, x, width: boxWidth }: Drawn, y: number, busyMicros: numb
   // A file says more than '(anonymous)' does.
   const short = box.label === anonymous && file !== '' ? file : box.label;
   const label = [whole, short].find((each) => each.length <= room) ?? `${short.slice(0, room - 1)}…`;
-  const text = room < 3 ? '' : `<text x="${f(x + 3)}" y="${y + 12}">${safe(label)}</text>`;
-  return `<g><title>${safe(about)}</title><rect x="${f(x)}" y="${y}" width="${f(boxWidth)}" height="${rowHeight}"/>${text}</g>`;
+  const text = room < 3 ? '' : `<text x="${fixed(x + 3)}" y="${y + 12}">${escaped(label)}</text>`;
+  return `<g><title>${escaped(about)}</title><rect x="${fixed(x)}" y="${y}" width="${fixed(boxWidth)}" height="${rowHeight}"/>${text}</g>`;
 }
 
 function drawLegend(
@@ -185,7 +183,7 @@ function drawLegend(
       y += 20;
     }
     parts.push(
-      `<g><title>${safe(what)}</title><rect x="${f(x)}" y="${y - 10}" width="13" height="13" rx="2" fill="${colour}"/><text x="${f(x + 18)}" y="${y + 1}">${safe(said)}</text></g>`,
+      `<g><title>${escaped(what)}</title><rect x="${fixed(x)}" y="${y - 10}" width="13" height="13" rx="2" fill="${colour}"/><text x="${fixed(x + 18)}" y="${y + 1}">${escaped(said)}</text></g>`,
     );
     x += wide;
   }
@@ -194,12 +192,4 @@ function drawLegend(
 
 function ms(micros: number): string {
   return `${(micros / 1000).toFixed(micros < 10_000 ? 1 : 0)} ms`;
-}
-
-function safe(said: string): string {
-  return said.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-}
-
-function f(value: number): string {
-  return value.toFixed(1);
 }

@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Axis, type ChartPanel, type ChartPoint, chart, niceAbove } from './chart.ts';
+import { type Axis, niceAbove } from '../svg.ts';
+import { type ChartPanel, type ChartPoint, chart } from './chart.ts';
 import type { DuelResult } from './duel.ts';
 import { median } from './duel.ts';
 import type { ChainGrowth } from './growthCommit.ts';

@@ -1,3 +1,5 @@
+import { escaped } from '../svg.ts';
+
 /** What a terminal showed, as a picture: colours of SGR sequences, lines that are too long folded. */
 const [fontPx, linePx, charPx, marginPx] = [13, 18, 7.83, 20];
 const colours: Readonly<Record<string, string>> = { '31': '#f85149', '32': '#3fb950', '33': '#e6b450', '2': '#7d8590' };
@@ -58,8 +60,4 @@ function fold(line: readonly Piece[], columns: number): Piece[][] {
 /** Renderers differ about spaces that follow each other; about these they do not. */
 function kept(text: string): string {
   return escaped(text).replaceAll(' ', '\u00a0');
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -1,4 +1,6 @@
-/** Panels of lines over a common time axis, as SVG. Just what the soak needs. */
+import { type Axis, fixed, line, niceAbove, page, share, text, ticksOf } from '../svg.ts';
+
+/** Panels of lines over a common time axis. Just what the soak needs. */
 
 export type Line = {
   readonly name: string;
@@ -27,18 +29,12 @@ const gap = 46;
 export function plot(title: string, until: number, panels: readonly Panel[], marks: readonly Mark[]): string {
   const height = 80 + panels.length * (panelHeight + gap);
   const atX = (x: number): number => left + ((width - left - right) * x) / until;
-  const parts: string[] = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
-    `<title>${title.replace(/[<&]/g, '')}</title>`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    text(left, 22, title, 'font-size="15"'),
-    ...legend(marks),
-  ];
+  const parts = [text(left, 22, title, 'font-size="15"'), ...legend(marks)];
   for (const [i, panel] of panels.entries()) {
     const top = 70 + i * (panelHeight + gap);
     parts.push(...drawPanel(panel, top, until, atX, marks));
   }
-  return `${parts.join('\n')}\n</svg>\n`;
+  return page({ title, width, height, fontSize: 12 }, parts);
 }
 
 function drawPanel(
@@ -49,21 +45,13 @@ function drawPanel(
   marks: readonly Mark[],
 ): string[] {
   const values = lines.flatMap(({ points }) => points.map(([, y]) => y)).filter((y) => Number.isFinite(y));
-  const highest = Math.max(...values, Number.MIN_VALUE);
-  const lowest = logarithmic ? 10 ** Math.floor(Math.log10(Math.min(...values.filter((y) => y > 0), highest))) : 0;
-  const scale = (y: number): number => (logarithmic ? Math.log10(Math.max(y, lowest)) : y);
-  const max = logarithmic ? Math.ceil(Math.log10(highest)) : niceAbove(highest);
-  const min = scale(lowest);
-  const atY = (y: number): number => top + panelHeight - (panelHeight * (scale(y) - min)) / Math.max(max - min, 1e-9);
-  const parts = marks.map(
-    ({ x, colour }) =>
-      `<line x1="${f(atX(x))}" x2="${f(atX(x))}" y1="${top}" y2="${top + panelHeight}" stroke="${colour}" stroke-opacity="0.35"/>`,
+  const axis = logarithmic ? powersOver(values) : linearOver(values);
+  const atY = (y: number): number => top + panelHeight * (1 - share(axis, y));
+  const parts = marks.map(({ x, colour }) =>
+    line(atX(x), top, atX(x), top + panelHeight, `stroke="${colour}" stroke-opacity="0.35"`),
   );
-  const ticks = logarithmic
-    ? Array.from({ length: max - min + 1 }, (_, i) => 10 ** (min + i))
-    : [0, 1, 2, 3, 4].map((i) => (max * i) / 4);
-  for (const tick of ticks) {
-    parts.push(`<line x1="${left}" x2="${width - right}" y1="${f(atY(tick))}" y2="${f(atY(tick))}" stroke="#ccc"/>`);
+  for (const tick of ticksOf(axis)) {
+    parts.push(line(left, atY(tick), width - right, atY(tick), 'stroke="#ccc"'));
     parts.push(text(left - 6, atY(tick) + 4, `${Number(tick.toPrecision(3))}`, 'text-anchor="end"'));
   }
   const step = [1, 2, 5, 10, 20, 30, 60].find((each) => until / each <= 12) ?? 120;
@@ -75,7 +63,7 @@ function drawPanel(
     let d = '';
     let joined = false;
     for (const [x, y] of points) {
-      if (Number.isFinite(y)) d += `${joined ? 'L' : 'M'}${f(atX(x))} ${f(atY(y))}`;
+      if (Number.isFinite(y)) d += `${joined ? 'L' : 'M'}${fixed(atX(x))} ${fixed(atY(y))}`;
       joined = Number.isFinite(y);
     }
     parts.push(`<path d="${d}" fill="none" stroke="${colour}" stroke-width="1.2"/>`);
@@ -88,16 +76,15 @@ function legend(marks: readonly Mark[]): string[] {
   return [...kinds].map(([kind, colour], i) => text(left + i * 90, 42, `| ${kind}`, `fill="${colour}"`));
 }
 
-function niceAbove(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return power * ([1, 2, 4, 6, 8, 10].find((each) => each * power >= value) ?? 10);
+function linearOver(values: readonly number[]): Axis {
+  // Round numbers of which a quarter is round, too.
+  return { label: '', from: 0, to: niceAbove(Math.max(...values, Number.MIN_VALUE), [1, 2, 4, 6, 8, 10]) };
 }
 
-function text(x: number, y: number, words: string, attributes = ''): string {
-  const safe = words.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-  return `<text x="${f(x)}" y="${f(y)}" ${attributes}>${safe}</text>`;
-}
-
-function f(value: number): string {
-  return value.toFixed(1);
+function powersOver(values: readonly number[]): Axis {
+  const highest = Math.max(...values, Number.MIN_VALUE);
+  const from = Math.floor(Math.log10(Math.min(...values.filter((y) => y > 0), highest)));
+  const to = Math.ceil(Math.log10(highest));
+  const ticks = Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
+  return { label: '', logarithmic: true, from: 10 ** from, to: 10 ** to, ticks };
 }
