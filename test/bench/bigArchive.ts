@@ -7,7 +7,6 @@ import { buildEnvelope } from '../../contracts/transaction.ts';
 import type { JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { type Cbor, encodeCbor } from '../../src/codec/cbor.ts';
-import { WeftError } from '../../src/codec/error.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
@@ -16,8 +15,7 @@ import { encodeCertificate } from '../../src/ledger/certificate.ts';
 import { Chain } from '../../src/ledger/chain.ts';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { genesisPosition } from '../../src/ledger/restart.ts';
-import { leaderOf } from '../../src/ledger/validatorSet.ts';
-import { finalizationOf, genesisDocument, seedOf } from '../ledger/fixtures.ts';
+import { contextAfter, finalizationOf, genesisDocument, sealBlock, seedOf, trusting } from '../ledger/fixtures.ts';
 
 export type BigArchiveOptions = {
   readonly file: string;
@@ -46,12 +44,7 @@ export async function makeBigArchive(options: BigArchiveOptions): Promise<BigArc
     const signer = ed25519Signer(seedOf(name));
     return { name, signer, keyid: keyId(ALG_ED25519, signer.publicKey) };
   });
-  // Signed a moment ago by ourselves.
-  const verifier = {
-    verifyMany: async (jobs: readonly unknown[]) => jobs.map(() => true),
-    verifyAll: async () => true,
-  };
-  const chain = new Chain({ genesis, verifier, tip: genesisPosition(genesis, () => false) });
+  const chain = new Chain({ genesis, verifier: trusting, tip: genesisPosition(genesis, () => false) });
   const out = new ArchiveFile(file);
   out.chunk([1, genesis.bytes]);
   const runs: [number, number][] = [];
@@ -59,7 +52,6 @@ export async function makeBigArchive(options: BigArchiveOptions): Promise<BigArc
   while (made < transactions) {
     const { blockId: parent, header, nextEpoch: epoch } = chain.tip;
     const time = header.time + spacingMs;
-    const view = header.epoch === epoch.epoch ? header.view + 1 : 1;
     const envelopes = Array.from({ length: Math.min(perBlock, transactions - made) }, (_, i) => {
       const { name, signer, keyid } = signers[(made + i) % signers.length]!;
       const sign = (message: Uint8Array): Uint8Array => {
@@ -69,12 +61,8 @@ export async function makeBigArchive(options: BigArchiveOptions): Promise<BigArc
       };
       return buildEnvelope(packetOf(genesis.chain, name, made + i, time), [{ keyid, sign }]);
     });
-    const builder = chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time });
-    for (const prepared of await chain.prepare(envelopes, 'block', parent)) {
-      const answer = prepared instanceof WeftError ? prepared.message : builder.tryAdd(prepared);
-      if (answer !== 'added') throw new Error(answer);
-    }
-    const block = chain.executed(builder.seal().blockId)!;
+    const { blockId } = await sealBlock(chain, parent, contextAfter(chain.tip, time), envelopes);
+    const block = chain.executed(blockId)!;
     if (block.outcomes.some(({ refused }) => refused !== undefined)) throw new Error('refused');
     chain.settle(block);
     headers.push(block.headerBytes);

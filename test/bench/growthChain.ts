@@ -5,14 +5,13 @@ import { Level } from 'level';
 import type { JsonObject } from '../../contracts/types.ts';
 import type { Testnet } from '../../src/cli/testnet.ts';
 import { buildTransaction, sign as signTransaction } from '../../src/client/transaction.ts';
-import { WeftError } from '../../src/codec/error.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import type { ValidatorKeys } from '../../src/crypto/validatorKeys.ts';
 import { type KeyValue, openLevel } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { prefixRange } from '../../src/ledger/storeKeys.ts';
-import type { CommittedBlock, ExecutedBlock, SignatureVerifier } from '../../src/ledger/types.ts';
-import { leaderOf } from '../../src/ledger/validatorSet.ts';
+import type { CommittedBlock, ExecutedBlock } from '../../src/ledger/types.ts';
+import { contextAfter, sealBlock, trusting } from '../ledger/fixtures.ts';
 import type { GrowthSignerData, GrowthWork } from './growthSigner.ts';
 import { finalizationOf, signersOf, validatorKeysOf } from './longChain.ts';
 
@@ -28,15 +27,6 @@ const modelsPerBlock = 200;
 const ahead = 4;
 export const spacingMs = 50;
 export const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
-
-/**
- * Everything is signed, and nothing here checks the signatures again: whoever made them made the chain too. The nodes that take the chain
- * up check what a node checks.
- */
-export const trusting: SignatureVerifier = {
-  verifyMany: (jobs) => Promise.resolve(jobs.map(() => true)),
-  verifyAll: () => Promise.resolve(true),
-};
 
 export class GrowthChain {
   readonly ledger: Ledger;
@@ -71,6 +61,7 @@ export class GrowthChain {
     mkdirSync(join(dir, 'store'), { recursive: true });
     const genesis = new Uint8Array(readFileSync(net.genesis));
     const database = durable ? await openLevel(join(dir, 'store')) : await openQuickly(join(dir, 'store'));
+    // Whoever made the signatures makes the chain, too. The nodes that take it up check what a node checks.
     const ledger = await Ledger.open({ dir, genesis, verifier: trusting, database });
     const seeds = ['router-prime', 'publisher'].map(async (name) => {
       const secrets = await readKeyFile(net.accounts.get(name) ?? '', null);
@@ -199,15 +190,12 @@ export class GrowthChain {
     const { ledger } = this;
     const { header, blockId } = this.#tip;
     const { epoch } = ledger;
-    const view = header.height === 0 ? 1 : header.view + 1;
-    const context = { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time: this.nextTime };
-    const prepared = await ledger.prepare(envelopes, 'block', blockId);
-    const builder = ledger.startBlock(blockId, context);
-    for (const each of prepared) {
-      const answer = each instanceof WeftError ? each.message : builder.tryAdd(each);
-      if (answer !== 'added') throw new Error(`block ${header.height + 1}: ${answer}`);
-    }
-    const block = builder.seal();
+    const block = await sealBlock(
+      ledger,
+      blockId,
+      contextAfter({ header, nextEpoch: epoch }, this.nextTime),
+      envelopes,
+    );
     const refused = block.outcomes.find((outcome) => outcome.refused !== undefined);
     if (refused !== undefined) throw new Error(`block ${header.height + 1}: ${JSON.stringify(refused)}`);
     await this.#committing;

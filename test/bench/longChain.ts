@@ -10,7 +10,6 @@ import {
   sign as signTransaction,
 } from '../../src/client/transaction.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
-import { WeftError } from '../../src/codec/error.ts';
 import { sign } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
@@ -19,11 +18,12 @@ import { isClosing } from '../../src/ledger/header.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { writeSnapshot } from '../../src/ledger/snapshotWrite.ts';
 import type { ExecutedBlock } from '../../src/ledger/types.ts';
-import { type Epoch, leaderOf } from '../../src/ledger/validatorSet.ts';
+import type { Epoch } from '../../src/ledger/validatorSet.ts';
 import { voteBytes } from '../../src/ledger/votes.ts';
 import { formatCheckpoint, signCheckpoint } from '../../src/log/checkpoint.ts';
 import { cosign, publishCheckpoint } from '../../src/log/cosignature.ts';
 import { algCosigner, algLog, createVkey } from '../../src/log/vkey.ts';
+import { contextAfter, sealBlock } from '../ledger/fixtures.ts';
 
 /** A long chain made offline, with the real keys of a test network: what would take a network a day takes minutes. */
 export type LongChainOptions = {
@@ -69,10 +69,8 @@ export async function buildLongChain(options: LongChainOptions): Promise<LongCha
   let transactions = 0;
   let proposal = '';
   for (let height = 1; height <= blocks; height += 1) {
-    const parent = tip?.blockId ?? ledger.finalized.blockId;
-    const header = tip?.header ?? ledger.finalized.header;
-    const epoch = tip?.nextEpoch ?? ledger.epoch;
-    const view = header.epoch === epoch.epoch ? header.view + 1 : 1;
+    const before = tip ?? { ...ledger.finalized, nextEpoch: ledger.epoch };
+    const epoch = before.nextEpoch;
     const at = time + height * spacingMs;
     const make = (account: string, type: string, body: JsonObject) =>
       signTransaction(buildTransaction({ chain: net.chain, account, type, body, expires: at + 50_000 }), [
@@ -95,13 +93,8 @@ export async function buildLongChain(options: LongChainOptions): Promise<LongCha
         envelopes.push(make('router-prime', 'packets.commit', { groups: [group] }).envelope);
       }
     }
-    const builder = ledger.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time: at });
-    for (const prepared of await ledger.prepare(envelopes, 'block', parent)) {
-      const answer = prepared instanceof WeftError ? prepared.message : builder.tryAdd(prepared);
-      if (answer !== 'added') throw new Error(`block ${height}: ${answer}`);
-    }
+    const block = await sealBlock(ledger, before.blockId, contextAfter(before, at), envelopes);
     transactions += envelopes.length;
-    const block = builder.seal();
     if (block.outcomes.some(({ refused }) => refused !== undefined && !refused.startsWith('POLICY')))
       throw new Error(`block ${height}: ${JSON.stringify(block.outcomes)}`);
     tip = block;

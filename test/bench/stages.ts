@@ -6,12 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import type { PreparedTx, SignatureVerifier } from '../../src/ledger/types.ts';
-import { leaderOf } from '../../src/ledger/validatorSet.ts';
+import type { PreparedTx } from '../../src/ledger/types.ts';
 import { buildBlock as buildFromPool } from '../../src/node/builder.ts';
 import { Mempool } from '../../src/node/mempool.ts';
 import { decodeEnvelopes, encodeEnvelopes } from '../../src/node/wire.ts';
-import { finalizationOf, genesisTime, makeGenesis, packetsTx } from '../ledger/fixtures.ts';
+import { contextAfter, finalizationOf, genesisTime, makeGenesis, packetsTx, trusting } from '../ledger/fixtures.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,14 +22,9 @@ const { values } = parseArgs({
 const blocks = Number(values.blocks);
 const size = Number(values.size);
 
-/** Signatures cost the same everywhere and a thread of their own does them: counted apart, here they all hold. */
-const trusting: SignatureVerifier = {
-  verifyMany: (jobs) => Promise.resolve(jobs.map(() => true)),
-  verifyAll: () => Promise.resolve(true),
-};
-
 const dir = mkdtempSync(join(tmpdir(), 'weft-stages-'));
 const { genesis } = makeGenesis(4);
+// Signatures cost the same everywhere and a thread of their own does them: counted apart, here they all hold.
 const leader = await Ledger.open({ dir: join(dir, 'a'), genesis, verifier: trusting });
 const follower = await Ledger.open({ dir: join(dir, 'b'), genesis, verifier: trusting });
 
@@ -67,8 +61,7 @@ for (let n = 0; n < warm + blocks; n += 1) {
   await stage('admission: window, duplicates, mempool', counts, () => enter(leader, mempool, ready));
   enter(follower, atFollower, (await follower.prepare(arrived, 'admission')) as PreparedTx[]);
   const { epoch, finalized } = leader;
-  const view = finalized.header.height + 1;
-  const context = { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time };
+  const context = contextAfter({ header: finalized.header, nextEpoch: epoch }, time);
   const built = await stage('leader: build and execute', counts, () =>
     buildFromPool(leader, mempool, finalized.blockId, context, false, { buildBudgetMs: 60_000 }, () => 0),
   );
@@ -86,7 +79,7 @@ for (let n = 0; n < warm + blocks; n += 1) {
   await stage('commit', counts, () => follower.commit(built.blockId, certificate));
   await leader.commit(built.blockId, certificate);
   if (n === 0) {
-    const floor = { view, block: built.facts, certificate };
+    const floor = { view: context.view, block: built.facts, certificate };
     await follower.journal.restart(epoch.epoch, [{ kind: 'floor', floor }]);
   }
 }

@@ -22,10 +22,10 @@ import { type Genesis, loadGenesis } from '../../src/ledger/genesis.ts';
 import type { Executed } from '../../src/ledger/overlay.ts';
 import { inlineVerifier } from '../../src/ledger/prepare.ts';
 import { genesisPosition } from '../../src/ledger/restart.ts';
-import type { PreparedTx } from '../../src/ledger/types.ts';
-import { leaderOf, leaderOrder } from '../../src/ledger/validatorSet.ts';
+import { leaderOrder } from '../../src/ledger/validatorSet.ts';
 import { encodeVote, voteBytes } from '../../src/ledger/votes.ts';
 import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
+import { contextAfter, sealBlock } from '../ledger/fixtures.ts';
 import { testParameters } from '../parameters.ts';
 
 export const network = 'weft-dev';
@@ -181,13 +181,9 @@ export async function build(
   at: number,
   list: readonly Uint8Array[],
 ): Promise<Executed> {
-  const epoch = (chain.position(parent) as Executed).nextEpoch;
-  const builder = chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time: at });
-  for (const prepared of await chain.prepare(list, 'block', parent)) {
-    const added = builder.tryAdd(prepared as PreparedTx);
-    if (added !== 'added') throw new Error(added);
-  }
-  return chain.executed(builder.seal().blockId) as Executed;
+  const context = contextAfter(chain.position(parent) as Executed, at, view);
+  const { blockId } = await sealBlock(chain, parent, context, list);
+  return chain.executed(blockId) as Executed;
 }
 
 export async function makeChainVectors(document: unknown = genesisDocument()) {

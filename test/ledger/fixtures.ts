@@ -4,16 +4,19 @@ import type { Finalization, Vote, VoteKind } from '../../consensus/types.ts';
 import { buildEnvelope } from '../../contracts/transaction.ts';
 import type { JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
+import { WeftError } from '../../src/codec/error.ts';
 import { concat, encodeUtf8, equalBytes } from '../../src/codec/utf8.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { sha256 } from '../../src/crypto/hash.ts';
 import { ALG_ED25519, keyId } from '../../src/crypto/keyId.ts';
 import { provePossession } from '../../src/crypto/validatorKeys.ts';
+import type { Chain } from '../../src/ledger/chain.ts';
 import type { AppendFile, Files } from '../../src/ledger/files.ts';
 import { type Genesis, loadGenesis } from '../../src/ledger/genesis.ts';
+import type { Header } from '../../src/ledger/header.ts';
 import type { KeyValue, WriteOp } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import type { CommittedBlock, ExecutedBlock, PreparedTx } from '../../src/ledger/types.ts';
+import type { BuildContext, CommittedBlock, ExecutedBlock, SignatureVerifier } from '../../src/ledger/types.ts';
 import { type Epoch, leaderOf } from '../../src/ledger/validatorSet.ts';
 import { voteBytes } from '../../src/ledger/votes.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
@@ -185,24 +188,47 @@ export function finalizationOf(
   return { kind: 'finalize', subject, signers, signatures };
 }
 
-/** Executes a block of these envelopes on `parent` (default: the finalized tip). Throws when one does not fit. */
+/** For who has signed everything a moment ago: all signatures hold. */
+export const trusting: SignatureVerifier = {
+  verifyMany: async (jobs) => jobs.map(() => true),
+  verifyAll: async () => true,
+};
+
+/** For the block after this one, by the leader of `view` (default: the next). */
+export function contextAfter(
+  { header, nextEpoch: epoch }: { readonly header: Header; readonly nextEpoch: Epoch },
+  time: number,
+  view = header.epoch === epoch.epoch ? header.view + 1 : 1,
+): BuildContext {
+  return { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time };
+}
+
+/** Executes a block of all these envelopes. Throws when one does not fit. */
+export async function sealBlock(
+  chain: Pick<Chain, 'prepare' | 'startBlock'>,
+  parent: string,
+  context: BuildContext,
+  envelopes: readonly Uint8Array[],
+): Promise<ExecutedBlock> {
+  const prepared = await chain.prepare(envelopes, 'block', parent);
+  const builder = chain.startBlock(parent, context);
+  for (const each of prepared) {
+    const answer = each instanceof WeftError ? each.message : builder.tryAdd(each);
+    if (answer !== 'added') throw new Error(answer);
+  }
+  return builder.seal();
+}
+
+/** On `parent` (default: the finalized tip). Throws when one does not fit. */
 export async function buildBlock(
   ledger: Ledger,
   envelopes: readonly Uint8Array[],
   options: { readonly parent?: string; readonly time?: number; readonly view?: number } = {},
 ): Promise<ExecutedBlock> {
   const parent = options.parent ?? ledger.finalized.blockId;
-  const before = ledger.executed(parent);
-  const header = before?.header ?? ledger.finalized.header;
-  const epoch = before?.nextEpoch ?? ledger.epoch;
-  const view = options.view ?? (header.epoch === epoch.epoch ? header.view + 1 : 1);
-  const time = options.time ?? header.time + 1000;
-  const builder = ledger.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time });
-  for (const prepared of await ledger.prepare(envelopes, 'block', parent)) {
-    const answer = builder.tryAdd(prepared as PreparedTx);
-    if (answer !== 'added') throw new Error(answer);
-  }
-  return builder.seal();
+  const before = ledger.executed(parent) ?? { header: ledger.finalized.header, nextEpoch: ledger.epoch };
+  const context = contextAfter(before, options.time ?? before.header.time + 1000, options.view);
+  return sealBlock(ledger, parent, context, envelopes);
 }
 
 /** Builds on the finalized tip and finalizes. */

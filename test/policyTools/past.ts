@@ -4,7 +4,6 @@
 import { buildEnvelope } from '../../contracts/transaction.ts';
 import type { Json, JsonObject } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
-import { WeftError } from '../../src/codec/error.ts';
 import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { type Ed25519Signer, ed25519Signer } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
@@ -16,9 +15,8 @@ import { type Genesis, loadGenesis } from '../../src/ledger/genesis.ts';
 import type { Executed } from '../../src/ledger/overlay.ts';
 import { genesisPosition } from '../../src/ledger/restart.ts';
 import type { Run } from '../../src/ledger/types.ts';
-import { leaderOf } from '../../src/ledger/validatorSet.ts';
 import { statementType } from '../../src/token/grant.ts';
-import { finalizationOf, genesisDocument, seedOf } from '../ledger/fixtures.ts';
+import { contextAfter, finalizationOf, genesisDocument, sealBlock, seedOf, trusting } from '../ledger/fixtures.ts';
 import { createPrng, type Prng } from '../sim/prng.ts';
 
 const agents = Array.from({ length: 12 }, (_, i) => `agent-${String(i + 1).padStart(2, '0')}`);
@@ -60,12 +58,7 @@ export async function makePast(options: PastOptions): Promise<Past> {
   const { perBlock = 50 } = options;
   const genesis = loadGenesis(genesisBytes(options));
   const life = new Life(genesis.chain, createPrng(options.seed ?? 1));
-  // Signed a moment ago by ourselves.
-  const verifier = {
-    verifyMany: async (jobs: readonly unknown[]) => jobs.map(() => true),
-    verifyAll: async () => true,
-  };
-  const chain = new Chain({ genesis, verifier, tip: genesisPosition(genesis, () => false) });
+  const chain = new Chain({ genesis, verifier: trusting, tip: genesisPosition(genesis, () => false) });
   const runs: Run[] = [];
   const counts: number[] = [];
   let headers: Uint8Array[] = [];
@@ -75,14 +68,8 @@ export async function makePast(options: PastOptions): Promise<Past> {
     const { blockId: parent, header, nextEpoch: epoch } = chain.tip;
     // Far enough apart for grants to end on the way.
     const time = header.time + 20_000;
-    const view = header.epoch === epoch.epoch ? header.view + 1 : 1;
     const envelopes = life.block(header.height + 1, time, Math.min(perBlock, options.transactions - transactions));
-    const builder = chain.startBlock(parent, { epoch: epoch.epoch, view, proposer: leaderOf(epoch, view), time });
-    for (const prepared of await chain.prepare(envelopes, 'block', parent)) {
-      const answer = prepared instanceof WeftError ? prepared.message : builder.tryAdd(prepared);
-      if (answer !== 'added') throw new Error(answer);
-    }
-    const { blockId } = builder.seal();
+    const { blockId } = await sealBlock(chain, parent, contextAfter(chain.tip, time), envelopes);
     const block = chain.executed(blockId);
     if (block === undefined) throw new Error('no block');
     chain.settle(block);
