@@ -19,7 +19,7 @@ import { ProcWatch } from './procWatch.ts';
 import type { RouteCounts, RouteEvent } from './routes/routes.ts';
 import { sinksOf } from './sinks.ts';
 import { Attributor } from './telemetry/attribution.ts';
-import { type AgentEvent, type Attribution, gateEvent, probeEvent } from './telemetry/event.ts';
+import { type AgentEvent, type Attribution, type Flow, gateEvent, probeEvent } from './telemetry/event.ts';
 import { defaultRedaction } from './telemetry/redact.ts';
 import type { Sink, SinkCounters } from './telemetry/sink.ts';
 import { defaultLimits, Telemetry } from './telemetry/telemetry.ts';
@@ -374,9 +374,10 @@ export class Agent {
 
   #onGate(name: 'in' | 'out', event: GateEvent): void {
     const source = name === 'in' ? event.source : String(event.cgroup);
-    const held = this.#telemetry.holds(event.refused ? 'gate.drop' : 'gate.observe', source);
+    // Evidence of an alert is a line that somebody has, however many more there are.
+    const isEvidence = event.refused && this.#ledger?.alerts.wants === true;
     // Of a flood all that is left to do is to count.
-    if (held && !(event.refused && this.#ledger?.alerts.wants === true)) return;
+    if (!isEvidence && this.#telemetry.holds(event.refused ? 'gate.drop' : 'gate.observe', source)) return;
     const route = event.grant === undefined ? undefined : this.#ledger?.routes.of(event.grant.id);
     const ledger =
       event.grant === undefined
@@ -388,17 +389,23 @@ export class Agent {
               : { expires: route.expires, ...(route.index === 0 ? {} : { index: route.index }) }),
           };
     const interfaceName = name === 'in' ? this.#interfaceOf(event.interfaceIndex) : undefined;
-    const told = gateEvent(event, held || name === 'in' ? {} : this.#who(event), this.#context, {
+    const told = gateEvent(event, name === 'in' ? {} : this.#who(event), this.#context, {
       ...(interfaceName === undefined ? {} : { interface: interfaceName }),
       ...(ledger === undefined ? {} : { ledger }),
     });
-    if (event.refused) this.#ledger?.alerts.saw(told);
-    if (!held) this.#telemetry.emit(told);
+    const line = this.#telemetry.emit(told);
+    if (isEvidence) this.#ledger?.alerts.saw(line);
   }
 
-  #onRoute({ kind, grant, reason, index, expires, detail }: RouteEvent): void {
+  #onRoute({ kind, grant, reason, index, expires, effect, detail }: RouteEvent): void {
     const ledger = { grant, ...(index === undefined ? {} : { index }), ...(expires === undefined ? {} : { expires }) };
-    this.#emit({ kind, reason, detail, ledger });
+    const flow: Flow | undefined = effect && {
+      protocol: effect.protocol,
+      source: effect.source,
+      destination: effect.destination,
+      destinationPort: effect.port,
+    };
+    this.#emit({ kind, reason, detail, ledger, ...(flow === undefined ? {} : { flow }) });
   }
 
   #who(event: Parameters<Attributor['of']>[0]): Attribution {

@@ -88,6 +88,7 @@ export class LedgerLink {
       rpc,
       ...alerts,
       wallMs: Date.now,
+      monotonicMs: () => performance.now(),
       raised: alertRaised,
       failed: (error) => say('warn', `an alert could not be raised: ${messageOf(error)}`),
     });

@@ -69,7 +69,9 @@ export class ProcWatch {
   async #lookAtProcesses(): Promise<Map<string, string> | undefined> {
     const names = await readdir(this.#proc).catch(() => undefined);
     if (names === undefined || !names.includes('self')) return undefined;
-    const pids = names.filter((name) => /^[1-9][0-9]*$/u.test(name)).slice(0, processesMax);
+    const all = names.filter((name) => /^[1-9][0-9]*$/u.test(name));
+    const pids = all.slice(0, processesMax);
+    if (all.length > pids.length) this.#tellUnseen(all.length - pids.length);
     const found = new Map<string, string>();
     for (const pid of pids) {
       const stat = await readFile(join(this.#proc, pid, 'stat'), 'utf8').catch(() => undefined);
@@ -79,6 +81,11 @@ export class ProcWatch {
       found.set(`${pid}/${start}`, stat.slice(stat.indexOf('(') + 1, end));
     }
     return found;
+  }
+
+  #tellUnseen(count: number): void {
+    const { host, wallMs, seen } = this.#options;
+    seen({ time: wallMs(), host, kind: 'telemetry.loss', origin: 'proc', reason: 'proc', detail: 'processes', count });
   }
 
   async #began(key: string, command: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { messageOf, WeftError } from '../codec/error.ts';
 import type { TelemetryConfig } from './config.ts';
 import { natsSink } from './telemetry/nats.ts';
 import { fileSink, streamSink } from './telemetry/ndjson.ts';
@@ -30,8 +31,13 @@ export function sinksOf({ stdout, file, otlp, nats }: TelemetryConfig, host: str
   return sinks;
 }
 
+/** @throws WeftError FILE_UNREADABLE */
 function secretIn(path: string): string {
-  return readFileSync(path, 'utf8').trim();
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new WeftError('FILE_UNREADABLE', `cannot read the secret for NATS in ${path}: ${messageOf(error)}`, { path });
+  }
 }
 
 function headersOf(lines: readonly string[]): Record<string, string> {

@@ -72,6 +72,9 @@ async function run(options: { config: string; failOpen?: boolean; json?: boolean
     config.ledger === undefined
       ? null
       : await passphraseOf(config.ledger.keys, `Passphrase of ${config.ledger.keys}: `);
+  // Who reads what this says may go away (`| head`, a collector): for a sidecar that is no end, as for other commands.
+  process.stdout.removeAllListeners('error').on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
   const agent = await Agent.start(config, {
     version: packageJson.version,
     passphrase,

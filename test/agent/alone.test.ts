@@ -15,11 +15,16 @@ import { Feed } from '../../src/agent/feed.ts';
 import { lockPins, lockState } from '../../src/agent/lock.ts';
 import type { AgentEvent } from '../../src/agent/telemetry/event.ts';
 import { ed25519TransactionSigner } from '../../src/client/index.ts';
+import { WeftError } from '../../src/codec/error.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { publicKeyOf } from '../../src/crypto/ed25519.ts';
-import { sha256 } from '../../src/crypto/hash.ts';
+import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import { writeKeyFile } from '../../src/crypto/keyfile.ts';
+import { rpcConfig } from '../../src/node/config.ts';
+import { createRpcServer } from '../../src/rpc/server.ts';
 import { formatTrust } from '../../src/token/trust.ts';
 import { sampleNetwork } from '../log/sample.ts';
+import { fakeNode } from '../rpc/fakeNode.ts';
 import { run, skipWithoutNamespaces } from './bpf/peers.ts';
 import { skipUnless } from './bpf/rights.ts';
 
@@ -196,11 +201,12 @@ t.test('alerts count what the kernel counted, and wait for no node at the end', 
     drops: 20,
     everyMs: 60_000,
     wallMs: () => nowMs,
+    monotonicMs: () => nowMs,
     raised: () => t.fail('nobody took it'),
     failed: (error) => failures.push(error),
   });
   const drop: AgentEvent = { time: nowMs, host: 'web-3', kind: 'gate.drop', origin: 'kernel' };
-  for (let i = 0; i < 100; i++) alerts.saw(drop);
+  for (let i = 0; i < 100; i++) alerts.saw(JSON.stringify(drop));
   alerts.refused(0);
   alerts.refused(19);
   nowMs += 61_000;
@@ -213,3 +219,58 @@ t.test('alerts count what the kernel counted, and wait for no node at the end', 
   t.match(failures, [{ code: 'RPC_UNREACHABLE' }]);
   t.equal(alerts.raised, 0);
 });
+
+t.test(
+  'an alert that nobody took is offered again, whatever the clocks do; evidence is the line as it was written',
+  async (t) => {
+    const api = fakeNode();
+    const bodies: { window: { from: number; to: number }; count: number; evidence: string[] }[] = [];
+    let isAway = true;
+    api.submit = async (text) => {
+      if (isAway) throw new WeftError('ALERTS_FULL', 'no');
+      const { payload } = JSON.parse(decodeUtf8(text)) as { payload: string };
+      bodies.push((JSON.parse(String(Buffer.from(payload, 'base64'))) as { body: (typeof bodies)[number] }).body);
+      throw new WeftError('ALERT_RATE', 'so many');
+    };
+    const server = await createRpcServer({ api, config: rpcConfig({ port: 0, requestsPerSecond: 0 }) });
+    t.teardown(() => server.close());
+    let [wallMs, monotonicMs] = [1_763_000_000_000, 0];
+    const failures: unknown[] = [];
+    const alerts = new Alerts({
+      chain: 'weft-x-0123456789ab',
+      account: 'keeper',
+      host: 'web-3',
+      signers: [ed25519TransactionSigner(seed)],
+      rpc: [server.url],
+      drops: 20,
+      everyMs: 60_000,
+      wallMs: () => wallMs,
+      monotonicMs: () => monotonicMs,
+      raised: () => t.fail('nobody took it'),
+      failed: (error) => failures.push(error),
+    });
+    alerts.saw('{"a":1}');
+    alerts.refused(30);
+    await until(() => failures.length === 1);
+    isAway = false;
+    // Set back by a day: a period is a period all the same.
+    wallMs -= 86_400_000;
+    monotonicMs += 59_000;
+    alerts.refused(0);
+    await sleep(20);
+    t.same(bodies, []);
+    monotonicMs += 1_000;
+    alerts.refused(0);
+    await until(() => failures.length === 2);
+    t.match(bodies, [{ count: 30, evidence: [sha256Hex(encodeUtf8('{"a":1}'))] }]);
+    monotonicMs += 60_000;
+    alerts.refused(2);
+    await until(() => bodies.length === 2);
+    t.match(
+      bodies[1],
+      { count: 32, window: { from: wallMs, to: wallMs + 86_400_000 } },
+      'of a clock that was set back',
+    );
+    await alerts.close(10);
+  },
+);

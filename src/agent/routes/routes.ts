@@ -63,6 +63,8 @@ export type RouteEvent = {
   readonly reason: string;
   readonly index?: number;
   readonly expires?: number;
+  /** What may reach what. */
+  readonly effect?: RouteEffect;
   readonly detail: string;
 };
 
@@ -424,8 +426,8 @@ export class Routes {
     this.#modules.happened({ kind: 'grant.refused', grant, reason: code, detail: messageOf(error) });
   }
 
-  #tell(kind: RouteEvent['kind'], { grant, index, expires }: Route, reason: string, detail: string): void {
-    this.#modules.happened({ kind, grant, ...(index === 0 ? {} : { index }), expires, reason, detail });
+  #tell(kind: RouteEvent['kind'], { grant, index, expires, effect }: Route, reason: string, detail: string): void {
+    this.#modules.happened({ kind, grant, ...(index === 0 ? {} : { index }), expires, effect, reason, detail });
   }
 }
 

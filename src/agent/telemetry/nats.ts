@@ -45,6 +45,9 @@ export function natsSink(options: NatsOptions): Sink {
       let opened: Bus;
       try {
         opened = await bus;
+        // By the server, for good: a token that was replaced, say.
+        if (opened.connection.isClosed())
+          throw new WeftError('NATS_CLOSED', 'the connection was closed: a new one is made');
       } catch (error) {
         bus = undefined;
         throw error;

@@ -4,6 +4,8 @@ import type { Sink } from './sink.ts';
 
 /** One JSON object a line, to a stream (standard output). */
 export function streamSink(name: string, stream: Writable): Sink {
+  // Who reads may go away: each write says so, and nobody ends by that.
+  stream.on('error', () => undefined);
   return {
     name,
     write: (lines) =>
@@ -20,8 +22,12 @@ export function fileSink(path: string, bytesMax: number): Sink {
   let bytes = 0;
   const opened = async (): Promise<FileHandle> => {
     if (file !== undefined) return file;
-    file = await open(path, 'a', 0o640);
+    file = await open(path, 'a+', 0o640);
     bytes = (await file.stat()).size;
+    const end = Buffer.alloc(1);
+    if (bytes > 0) await file.read(end, 0, 1, bytes - 1);
+    // A disk that was full, or a process that was killed, may have left half a line.
+    if (bytes > 0 && end.toString() !== '\n') await file.appendFile('\n');
     return file;
   };
   const closed = async (): Promise<void> => {
@@ -42,7 +48,7 @@ export function fileSink(path: string, bytesMax: number): Sink {
       try {
         await handle.appendFile(text);
       } catch (error) {
-        // A disk that was full may have taken half a line: the next one begins at the end of what is there.
+        // Opened anew, it begins on a line of its own.
         await closed().catch(() => undefined);
         throw error;
       }

@@ -22,6 +22,10 @@ type Value =
   | { kvlistValue: { values: Attribute[] } };
 type Attribute = { readonly key: string; readonly value: Value };
 
+/** The collector will not have these lines, however often it is asked: what cannot be retried by the specification, but for wrong rights or paths, which somebody mends. */
+const refusedForGood: readonly number[] = [400, 413, 415, 422];
+const answerBytesMax = 64 * 1024;
+
 /** SeverityNumber of the specification: INFO, WARN. */
 const [info, warn] = [9, 13];
 
@@ -42,15 +46,40 @@ export function otlpSink({ url, headers = {}, host, version, timeoutMs = 10_000 
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs),
+        // Headers may hold a secret that is meant for this address.
+        redirect: 'error',
       });
-      const text = (await answer.text()).slice(0, 256);
-      if (!answer.ok)
-        throw new WeftError('OTLP_REFUSED', `${endpoint} answered ${answer.status}: ${text}`, {
-          status: answer.status,
-        });
+      const text = await textOf(answer);
+      if (answer.ok) return rejectedIn(text, lines.length);
+      if (refusedForGood.includes(answer.status)) return lines.length;
+      throw new WeftError('OTLP_REFUSED', `${endpoint} answered ${answer.status}: ${text.slice(0, 256)}`, {
+        status: answer.status,
+      });
     },
     close: async () => undefined,
   };
+}
+
+async function textOf(answer: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of answer.body ?? []) {
+    bytes += part.length;
+    if (bytes > answerBytesMax) break;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** ExportLogsPartialSuccess: log records that it did not take and will not take. */
+function rejectedIn(text: string, max: number): number {
+  try {
+    const { partialSuccess } = JSON.parse(text) as { partialSuccess?: { rejectedLogRecords?: string | number } };
+    const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0);
+    return Number.isSafeInteger(rejected) ? Math.min(max, Math.max(0, rejected)) : 0;
+  } catch {
+    return 0; // a collector that answers in another form took them
+  }
 }
 
 function logRecord(event: AgentEvent): object {

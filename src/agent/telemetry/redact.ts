@@ -80,11 +80,16 @@ function applyRule(rule: Compiled, event: AgentEvent): AgentEvent {
     case 'cgroup':
       return event.cgroup === undefined ? event : { ...event, cgroup: text(event.cgroup) };
     default: {
-      const { flow } = event;
+      const { flow, detail } = event;
       const value = flow?.[rule.member];
-      return flow === undefined || value === undefined
-        ? event
-        : { ...event, flow: { ...flow, [rule.member]: text(value) } };
+      if (flow === undefined || value === undefined) return event;
+      const shown = text(value);
+      return {
+        ...event,
+        flow: { ...flow, [rule.member]: shown },
+        // What is said of it in words is no other way out.
+        ...(detail === undefined || value === '' ? {} : { detail: detail.replaceAll(value, () => shown) }),
+      };
     }
   }
 }

@@ -1,8 +1,11 @@
-/** Where lines go. One batch at a time; a sink that cannot take one throws, and the batch is tried again. */
+/** Where lines go. One batch at a time; a sink that cannot take one throws, and the same batch is tried again. */
 export type Sink = {
   readonly name: string;
-  /** NDJSON lines without their line ends. Resolves when they are as safe as this sink makes them. */
-  write(lines: readonly string[]): Promise<void>;
+  /**
+   * NDJSON lines without their line ends. Resolves when they are as safe as this sink makes them: to how many of them it will never take, or
+   * nothing where it took them all.
+   */
+  write(lines: readonly string[]): Promise<number | void>;
   close(): Promise<void>;
 };
 
@@ -61,12 +64,12 @@ export class SinkQueue {
 
   push(line: string): void {
     const { linesMax, bytesMax } = this.#options;
-    if (this.#closing || this.#lines.length >= linesMax || this.#bytes + line.length > bytesMax) {
+    if (this.#closing || this.#lines.length >= linesMax || this.#bytes + Buffer.byteLength(line) > bytesMax) {
       this.#counters.lost += 1;
       return;
     }
     this.#lines.push(line);
-    this.#bytes += line.length;
+    this.#bytes += Buffer.byteLength(line);
     this.#running ??= this.#run();
   }
 
@@ -93,10 +96,13 @@ export class SinkQueue {
     let waitMs = retryMs;
     // What comes in this turn goes in one batch.
     await new Promise(setImmediate);
+    let batch: readonly string[] = [];
     while (this.#lines.length > 0) {
-      const batch = this.#lines.slice(0, batchMax);
+      // After a failure the same again, whatever came meanwhile: a sink may have taken it, and know it by that.
+      if (batch.length === 0) batch = this.#lines.slice(0, batchMax);
+      let refused: number;
       try {
-        await this.#sink.write(batch);
+        refused = (await this.#sink.write(batch)) ?? 0;
       } catch (error) {
         this.#counters.failures += 1;
         this.#failed(error);
@@ -108,8 +114,11 @@ export class SinkQueue {
       waitMs = retryMs;
       // `close` may have given up on them meanwhile.
       this.#lines = this.#lines.slice(batch.length);
-      this.#bytes = this.#lines.length === 0 ? 0 : this.#bytes - batch.reduce((sum, { length }) => sum + length, 0);
-      this.#counters.written += batch.length;
+      this.#bytes =
+        this.#lines.length === 0 ? 0 : this.#bytes - batch.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+      this.#counters.written += batch.length - refused;
+      this.#counters.lost += refused;
+      batch = [];
     }
     this.#running = undefined;
   }

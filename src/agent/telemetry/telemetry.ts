@@ -57,19 +57,29 @@ export class Telemetry {
     return !this.#limiter.take(`${kind} ${source}`, this.#options.monotonicMs());
   }
 
-  /** An event that was let through by `holds`, or is of the agent's own and always goes. */
-  emit(event: AgentEvent): void {
+  /** An event that was let through by `holds`, or is of the agent's own and always goes. @returns the line that goes to the sinks */
+  emit(event: AgentEvent): string {
     this.#events.set(event.kind, (this.#events.get(event.kind) ?? 0) + 1);
     const line = JSON.stringify(this.#redactor.apply(event));
     for (const queue of this.#queues) queue.push(line);
+    return line;
+  }
+
+  /** A source as it may be told: of packets it is an address, which is redacted here as in their own events. */
+  #shown(source: string): string {
+    const [kind = '', name = ''] = source.split(' ');
+    const asEvent: AgentEvent = { time: 0, host: '', kind: kind as AgentEvent['kind'], origin: 'kernel' };
+    const { flow } = this.#redactor.apply({ ...asEvent, flow: { protocol: '', source: name } });
+    return kind.startsWith('gate.') && name !== '' ? `${kind} ${flow?.source ?? name}` : source;
   }
 
   /** Tells of what was held back, and of what sinks lost, since the last time. */
   report(): void {
     const { host, wallMs } = this.#options;
-    const loss = (reason: string, detail: string, count: number): void =>
+    const loss = (reason: string, detail: string, count: number): void => {
       this.emit({ time: wallMs(), host, kind: 'telemetry.loss', origin: 'kernel', reason, detail, count });
-    for (const { source, count } of this.#limiter.collect(reportedMax)) loss('limited', source, count);
+    };
+    for (const { source, count } of this.#limiter.collect(reportedMax)) loss('limited', this.#shown(source), count);
     for (const [i, queue] of this.#queues.entries()) {
       const { lost } = queue.counters;
       const count = lost - (this.#lostBefore[i] ?? 0);

@@ -1,6 +1,6 @@
 // Real files, a real HTTP server, a real nats-server.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -51,17 +51,27 @@ t.test('a file: one object a line, and one file of the past', async (t) => {
   await more.write([line(5)]);
   await more.close();
   t.same(read(path).at(-1), 'packet 5', 'appended to what is there');
+  // Killed, or out of room, in the middle of a line.
+  appendFileSync(path, line(6).slice(0, 20));
+  const third = fileSink(path, 1e6);
+  await third.write([line(7)]);
+  await third.close();
+  t.match(readFileSync(path, 'utf8').trimEnd().split('\n').slice(-2), [line(6).slice(0, 20), line(7)]);
 });
 
 t.test('a stream', async (t) => {
   const stream = new PassThrough();
   await streamSink('stdout', stream).write([line(1), line(2)]);
   t.equal(String(stream.read()).split('\n').length, 3);
+  const gone = new PassThrough();
+  const sink = streamSink('stdout', gone);
+  gone.destroy(new Error('EPIPE'));
+  await t.rejects(sink.write([line(1)]), 'and nobody ends by that');
 });
 
 t.test('OTLP: log records that a collector takes', async (t) => {
   const bodies: { path: string; body: Record<string, unknown> }[] = [];
-  let status = 200;
+  let [status, answer] = [200, '{"partialSuccess":{}}'];
   const server = createServer((request, response) => {
     let text = '';
     request.on('data', (chunk) => {
@@ -69,7 +79,7 @@ t.test('OTLP: log records that a collector takes', async (t) => {
     });
     request.on('end', () => {
       bodies.push({ path: request.url ?? '', body: JSON.parse(text) });
-      response.writeHead(status).end('{"partialSuccess":{}}');
+      response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end(answer);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -101,6 +111,21 @@ t.test('OTLP: log records that a collector takes', async (t) => {
   t.match(JSON.stringify(bodies[0]?.body), '{"key":"destinationPort","value":{"intValue":"8443"}}');
   status = 503;
   await t.rejects(sink.write([line(3)]), { code: 'OTLP_REFUSED' });
+  status = 302;
+  await t.rejects(sink.write([line(3)]), 'no secret goes elsewhere');
+  t.notOk(bodies.some(({ path }) => path === '/elsewhere'));
+  // What it will never take is lost, and counted; it must not stand in the way of what comes after.
+  const queue = new SinkQueue(sink, { linesMax: 10, bytesMax: 1e6, batchMax: 2, retryMs: 1, retryMsMax: 1 });
+  [status, answer] = [200, '{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too old"}}'];
+  queue.push(line(1));
+  queue.push(line(2));
+  while (queue.counters.waiting > 0) await sleep(5);
+  t.match(queue.counters, { written: 1, lost: 1, failures: 0 });
+  [status, answer] = [413, 'x'.repeat(1e6)];
+  queue.push(line(3));
+  while (queue.counters.waiting > 0) await sleep(5);
+  t.match(queue.counters, { written: 1, lost: 2, failures: 0 });
+  await queue.close(100);
 });
 
 async function freePort(): Promise<number> {
@@ -157,6 +182,25 @@ t.test('NATS JetStream: stored once, over a restart of the server', { skip, time
   }
   t.same(seen.sort(), Array.from({ length: 20 }, (_, i) => `packet ${i}`).sort());
   await queue.close(1000);
+});
+
+t.test('a batch that failed is tried again as it was', async (t) => {
+  const tried: string[][] = [];
+  const sink: Sink = {
+    name: 'flaky',
+    write: async (lines) => {
+      tried.push([...lines]);
+      if (tried.length < 3) throw new Error('not now');
+    },
+    close: async () => undefined,
+  };
+  const queue = new SinkQueue(sink, { linesMax: 9, bytesMax: 100, batchMax: 10, retryMs: 20, retryMsMax: 20 });
+  queue.push('a');
+  while (tried.length < 1) await sleep(1);
+  queue.push('b');
+  while (queue.counters.written < 2) await sleep(5);
+  t.same(tried, [['a'], ['a'], ['a'], ['b']]);
+  await queue.close(10);
 });
 
 t.test('a queue is bounded, and says what it lost', async (t) => {

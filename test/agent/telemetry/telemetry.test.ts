@@ -137,8 +137,31 @@ t.test('what must not leave the host does not', async (t) => {
   ]).apply(event);
   t.same(strict.process, { pid: 1, arguments: redacted });
   t.equal(strict.flow?.source, `10.1.2.${redacted}`);
+  const route = { ...event, detail: '10.1.2.3 may reach it', kind: 'grant.open' as const };
+  t.equal(new Redactor([{ member: 'source' }]).apply(route).detail, `${redacted} may reach it`, 'nor by way of words');
   t.throws(() => new Redactor([{ member: 'arguments', pattern: '(' }]), { code: 'REDACTION_RULE' });
   t.throws(() => new Redactor([{ member: 'host' as 'path' }]), { code: 'REDACTION_RULE' });
+});
+
+t.test('what was held back is told of without what must not leave', async (t) => {
+  const lines: string[] = [];
+  const telemetry = new Telemetry({
+    host: 'h',
+    sinks: [{ name: 'memory', write: async (batch) => void lines.push(...batch), close: async () => undefined }],
+    redaction: [{ member: 'source', kinds: ['gate.'], pattern: '\\d+$' }],
+    limits: { perSecond: 1, burst: 1, sourcesMax: 10 },
+    reportEveryMs: 60_000,
+    wallMs: () => 1,
+    monotonicMs: () => 1,
+    failed: () => undefined,
+  });
+  for (const source of ['10.1.2.3', '10.1.2.3']) telemetry.holds('gate.drop', source);
+  for (const source of ['77', '77']) telemetry.holds('process.exec', source);
+  await telemetry.close();
+  t.same(
+    lines.map((line) => (JSON.parse(line) as AgentEvent).detail).sort(),
+    [`gate.drop 10.1.2.${redacted}`, 'process.exec 77'].sort(),
+  );
 });
 
 t.test('what is limited or lost is told of, once, and counted', async (t) => {
