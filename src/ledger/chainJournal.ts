@@ -8,6 +8,9 @@ import type { ConsensusJournal, JournalReplay } from './types.ts';
 
 export type JournalBlock = { readonly header: Uint8Array; readonly body: Uint8Array };
 
+/** Of a busy chain about half a second: so often a sync takes longer. */
+const aheadBytes = 512 * 1024;
+
 /** What the journal asks the ledger. */
 export type JournalModules = {
   /** An executed block that is not finalized, with its height. */
@@ -45,7 +48,7 @@ export class ChainJournal implements ConsensusJournal {
   }
 
   static async open(files: Files, folder: string, genesisHash: string, modules: JournalModules): Promise<ChainJournal> {
-    const opened = await Journal.open(files, folder, fromHex(genesisHash, 32));
+    const opened = await Journal.open(files, folder, fromHex(genesisHash, 32), aheadBytes);
     const { journal, tornBytes } = opened;
     const entries: JournalEntry[] = [];
     let state: JournalReplay['state'] = opened.state;

@@ -39,6 +39,7 @@ export class Journal {
   readonly #files: Files;
   readonly #folder: string;
   readonly #identity: Uint8Array;
+  readonly #ahead: number;
   #file: AppendFile | undefined;
   #segment: number;
   /** Sequence of the next record to be written. */
@@ -54,10 +55,11 @@ export class Journal {
   /** A damaged segment is evidence of what happened to the disk: kept under another name. */
   #damaged = false;
 
-  private constructor(files: Files, folder: string, identity: Uint8Array, segment: number) {
+  private constructor(files: Files, folder: string, identity: Uint8Array, ahead: number, segment: number) {
     this.#files = files;
     this.#folder = folder;
     this.#identity = identity;
+    this.#ahead = ahead;
     this.#segment = segment;
     this.#sequence = 1;
     this.#durable = 0;
@@ -65,18 +67,19 @@ export class Journal {
   }
 
   /**
-   * `identity`: 32 bytes that every segment of this journal carries (the genesisHash).
+   * `identity`: 32 bytes that every segment of this journal carries (the genesisHash). `ahead`: bytes of room for a journal that grows fast
+   * (files.ts).
    * @throws WeftError DISK_FULL, DISK_FAILED; as the file system does for what does not pass by itself (rights, names)
    */
-  static async open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
+  static async open(files: Files, folder: string, identity: Uint8Array, ahead = 0): Promise<OpenedJournal> {
     try {
-      return await Journal.#open(files, folder, identity);
+      return await Journal.#open(files, folder, identity, ahead);
     } catch (error) {
       throw diskCodeOf(error) === '' ? error : diskError(`The journal in ${folder}`, error);
     }
   }
 
-  static async #open(files: Files, folder: string, identity: Uint8Array): Promise<OpenedJournal> {
+  static async #open(files: Files, folder: string, identity: Uint8Array, ahead: number): Promise<OpenedJournal> {
     await files.makeFolder(folder);
     // Else the folder itself could be gone after a power loss, with all that was synced in it.
     await files.syncFolder(dirname(folder));
@@ -88,9 +91,9 @@ export class Journal {
     for (const name of names) if (name.endsWith('.tmp')) await files.unlink(join(folder, name));
     const newest = segments[0];
     if (newest === undefined) {
-      return { journal: new Journal(files, folder, identity, 0), payloads: [], state: 'absent', tornBytes: 0 };
+      return { journal: new Journal(files, folder, identity, ahead, 0), payloads: [], state: 'absent', tornBytes: 0 };
     }
-    const journal = new Journal(files, folder, identity, newest);
+    const journal = new Journal(files, folder, identity, ahead, newest);
     const path = join(folder, nameOf(newest));
     const bytes = await files.read(path);
     const segment = decodeSegment(bytes, identity);
@@ -100,20 +103,22 @@ export class Journal {
     }
     const payloads = segment.frames.map(({ payload }) => payload);
     journal.#sequence = segment.firstSequence + segment.frames.length;
+    // Without room of ours zeros are what a crash made of records.
+    const tornBytes = ahead > 0 ? segment.rest : bytes.length - segment.end;
     if (segment.damaged) {
       journal.#damaged = true;
-      return { journal, payloads, state: 'damaged', tornBytes: bytes.length - segment.end };
+      return { journal, payloads, state: 'damaged', tornBytes };
     }
     // A segment gets its name only when it is complete, so those below it are what a crash kept from being removed.
     for (const old of segments.slice(1)) await files.unlink(join(folder, nameOf(old)));
     if (segment.end < bytes.length) await files.truncate(path, segment.end);
-    journal.#file = await files.openAppend(path);
+    journal.#file = await files.openAppend(path, ahead);
     // What was read may still be only in the page cache, left there by a process that died before its sync.
     await journal.#file.datasync();
     journal.#durable = journal.#sequence - 1;
     journal.#checksum = segment.checksum;
     journal.#bytes = segment.end;
-    return { journal, payloads, state: 'complete', tornBytes: bytes.length - segment.end };
+    return { journal, payloads, state: 'complete', tornBytes };
   }
 
   /** The last record that is on the disk; 0 before the first. */
@@ -224,7 +229,7 @@ export class Journal {
     await this.#files.rename(`${path}.tmp`, path);
     await this.#files.syncFolder(this.#folder);
     await this.#file?.close();
-    this.#file = await this.#files.openAppend(path);
+    this.#file = await this.#files.openAppend(path, this.#ahead);
     this.#segment = segment;
     this.#durable = this.#sequence - 1;
     for (const name of await this.#files.list(this.#folder)) {

@@ -8,6 +8,8 @@ import { sha256 } from '../crypto/hash.ts';
  *     segment = "weft-journal/v1\n" ‖ identity (32) ‖ first sequence (u64) ‖ checksum (32) ‖ frame …
  *     frame   = marker (u32) ‖ payload length (u32) ‖ sequence (u64) ‖ durable (u64) ‖ crc (u32) ‖ checksum (32) ‖ payload
  *
+ * Zeros behind the last frame are room for the next ones, and say nothing.
+ *
  * The checksum of a frame is SHA-256 over that of the frame before it, its own first 24 bytes and its payload: a chain that
  * begins with the checksum of the head. `durable` is the last sequence that was synced when the frame was written: a frame
  * that says so proves that the ones up to there had been on the disk, so that what is missing below was lost, not torn. The crc
@@ -30,6 +32,8 @@ export type Segment = {
   readonly checksum: Uint8Array;
   /** Where the last good frame ends. */
   readonly end: number;
+  /** Bytes of something behind it: without the zeros at the end, which are room that was made ready (files.ts). */
+  readonly rest: number;
   /** A frame that is missing or broken had been synced once (W11: not complete). */
   readonly damaged: boolean;
 };
@@ -126,8 +130,16 @@ export function decodeSegment(bytes: Uint8Array, identity: Uint8Array): Segment 
     frames,
     checksum,
     end: at,
+    rest: lengthOf(bytes, at) - at,
     damaged: hadBeenDurable(bytes, view, at, firstSequence + frames.length),
   };
+}
+
+/** Without the zeros at the end; `from` at least. */
+function lengthOf(bytes: Uint8Array, from: number): number {
+  let length = bytes.length;
+  while (length > from && bytes[length - 1] === 0) length -= 1;
+  return length;
 }
 
 export type FoundFrame = {

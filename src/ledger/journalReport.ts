@@ -13,6 +13,7 @@ export type JournalReport = {
   readonly state: 'absent' | 'complete' | 'damaged' | 'foreign';
   /** File name; '' when absent. */
   readonly file: string;
+  /** Without room that was made ready for more. */
   readonly bytes: number;
   /** Where the last frame ends that hangs together with those before it. */
   readonly end: number;
@@ -77,7 +78,7 @@ export async function readJournal(folder: string, genesisHash: string): Promise<
   return {
     state,
     file,
-    bytes: size,
+    bytes: segment === undefined ? size : segment.end + segment.rest,
     end: segment?.end ?? 0,
     epoch: first?.kind === 'record' ? (first.epoch ?? 0) : 0,
     floorHeight: floors.at(-1)?.block.height ?? 0,

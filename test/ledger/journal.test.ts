@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -162,4 +162,41 @@ t.test('on a real disk', async (t) => {
   t.strictSame(readdirSync(folder), ['journal-0000000002'], 'the old segment is gone');
   await second.journal.close();
   t.strictSame(texts((await Journal.open(nodeFiles, folder, identity)).payloads), ['floor 2']);
+});
+
+t.test('room made ready behind the end says nothing, also when a crash leaves it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-journal-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const ahead = 1000;
+  const [live, left] = [join(folder, 'live'), join(folder, 'left')];
+  const path = (at: string): string => join(at, 'journal-0000000001');
+  const { journal } = await Journal.open(nodeFiles, live, identity, ahead);
+  await journal.restart([encodeUtf8('floor')]);
+  const expected = ['floor'];
+  const reopened = async (at: string) => {
+    const opened = await Journal.open(nodeFiles, at, identity, ahead);
+    await opened.journal.close();
+    return opened;
+  };
+  for (let i = 0; i < 60; i += 1) {
+    const record = `${i} ${'x'.repeat(i % 7 === 0 ? 1500 : 10)}`;
+    journal.append(encodeUtf8(record));
+    expected.push(record);
+    await journal.sync();
+    rmSync(left, { recursive: true, force: true });
+    cpSync(live, left, { recursive: true });
+    const { payloads, state, tornBytes } = await reopened(left);
+    t.strictSame([texts(payloads), state, tornBytes], [expected, 'complete', 0]);
+    t.equal(readFileSync(path(left)).length, journal.bytes, 'and it is cut');
+  }
+  await journal.close();
+  t.equal(readFileSync(path(live)).length, journal.bytes, 'as who closes it does');
+  appendFileSync(path(left), Uint8Array.of(1, 0, 2));
+  appendFileSync(path(left), new Uint8Array(50));
+  t.equal((await reopened(left)).tornBytes, 3, 'what stands in it is torn');
+  const bytes = readFileSync(path(left));
+  bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+  writeFileSync(path(left), bytes);
+  appendFileSync(path(left), new Uint8Array(50));
+  t.equal((await reopened(left)).state, 'damaged', 'and it hides no damage');
 });
