@@ -43,24 +43,26 @@ export class Clients {
     return this.#submissions.waiting;
   }
 
-  /** @throws WeftError RPC_BUSY in an overload, or as `submitOwn` */
-  async submit(envelope: Uint8Array): Promise<TxStatus> {
+  /** @throws WeftError RPC_BUSY in an overload, or as `submitOwn`; rejects with what is found later */
+  submit(envelope: Uint8Array): Promise<TxStatus> {
     const { checkTakes, overload } = this.#modules;
     checkTakes();
     overload.check(() => accountOfBytes(envelope));
     return this.submitOwn(envelope);
   }
 
-  /** What this node says itself: few, and not for when it suits. @throws WeftError as `Admission.submit` */
-  async submitOwn(envelope: Uint8Array): Promise<TxStatus> {
-    const { ledger, validates, checkTakes } = this.#modules;
+  /** What this node says itself: few, and not for when it suits. @throws WeftError as `Admission.submit`, or rejects */
+  submitOwn(envelope: Uint8Array): Promise<TxStatus> {
+    const { validates, checkTakes } = this.#modules;
     checkTakes();
-    const admitted = validates() ? await this.#submissions.submit(envelope) : await this.#passOn(envelope);
-    if (admitted.status === 'finalized') {
-      return finalizedTx(ledger, admitted.txId) ?? { status: 'pending', id: admitted.txId };
-    }
-    return { status: 'pending', id: admitted.prepared.tx.txId };
+    if (validates()) return this.#submissions.submit(envelope, this.#statusOf);
+    return this.#passOn(envelope).then(this.#statusOf);
   }
+
+  readonly #statusOf = (admitted: Admitted): TxStatus => {
+    if (admitted.status !== 'finalized') return { status: 'pending', id: admitted.prepared.tx.txId };
+    return finalizedTx(this.#modules.ledger, admitted.txId) ?? { status: 'pending', id: admitted.txId };
+  };
 
   transaction(id: string): TxStatus {
     const { ledger, fates, mempool } = this.#modules;

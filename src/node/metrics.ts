@@ -1,5 +1,5 @@
 import { PerformanceObserver } from 'node:perf_hooks';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { NetworkStats } from '../net/types.ts';
 import { type QueueCounts, queueGauges } from './queueMetrics.ts';
 
@@ -64,26 +64,35 @@ function watchCollections(register: Registry): void {
   });
 }
 
+/** Upper ends, in seconds, of what is told of the time to finality. */
+const finalityBuckets = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2, 5];
+
 export class NodeMetrics {
   readonly #registry = new Registry();
-  readonly finality: Histogram;
-  readonly blocks: Counter;
-  readonly transactions: Counter<'outcome'>;
+  /** Plain numbers: each block counts, and few ask for the sums. */
+  readonly #finality = { byBucket: finalityBuckets.map(() => 0), sumSeconds: 0, blocks: 0, applied: 0, refused: 0 };
 
   constructor(sample: () => Sample) {
     const registers = [this.#registry];
-    this.finality = new Histogram({
-      name: 'weft_finality_seconds',
-      help: "From a block's own time to its finalization here.",
-      buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2, 5],
+    const blocks: Counter = new Counter({
+      name: 'weft_blocks_finalized_total',
+      help: 'Blocks finalized here.',
       registers,
+      collect: () => {
+        blocks.reset();
+        blocks.inc(this.#finality.blocks);
+      },
     });
-    this.blocks = new Counter({ name: 'weft_blocks_finalized_total', help: 'Blocks finalized here.', registers });
-    this.transactions = new Counter({
+    const transactions: Counter<'outcome'> = new Counter({
       name: 'weft_transactions_finalized_total',
       help: 'Transactions in finalized blocks, by outcome.',
       labelNames: ['outcome'],
       registers,
+      collect: () => {
+        transactions.reset();
+        transactions.inc({ outcome: 'applied' }, this.#finality.applied);
+        transactions.inc({ outcome: 'refused' }, this.#finality.refused);
+      },
     });
     const gauge = (name: string, help: string, read: (sample: Sample) => number): void => {
       const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read(sample())) });
@@ -167,19 +176,52 @@ export class NodeMetrics {
     );
   }
 
+  /** A block became final here `seconds` after its own time. */
+  finalized(seconds: number, applied: number, refused: number): void {
+    const finality = this.#finality;
+    let at = 0;
+    while (seconds > (finalityBuckets[at] ?? Number.POSITIVE_INFINITY)) at += 1;
+    if (at < finalityBuckets.length) finality.byBucket[at] = (finality.byBucket[at] ?? 0) + 1;
+    finality.sumSeconds += seconds;
+    finality.blocks += 1;
+    finality.applied += applied;
+    finality.refused += refused;
+  }
+
   async text(): Promise<string> {
     processMetrics ??= defaultMetrics();
-    return [await this.#registry.metrics(), await processMetrics.metrics()].join('\n');
+    return [await this.#registry.metrics(), this.#finalityText(), await processMetrics.metrics()].join('\n');
+  }
+
+  #finalityText(): string {
+    const { byBucket, sumSeconds, blocks } = this.#finality;
+    const name = 'weft_finality_seconds';
+    const lines = [`# HELP ${name} From a block's own time to its finalization here.`, `# TYPE ${name} histogram`];
+    let below = 0;
+    for (const [i, end] of finalityBuckets.entries()) {
+      below += byBucket[i] ?? 0;
+      lines.push(`${name}_bucket{le="${end}"} ${below}`);
+    }
+    lines.push(`${name}_bucket{le="+Inf"} ${blocks}`, `${name}_sum ${sumSeconds}`, `${name}_count ${blocks}`);
+    return `${lines.join('\n')}\n`;
   }
 }
+
+const windowBlocks = 512;
 
 /** Finality of the newest blocks, for people: median and 99th percentile over a sliding window. */
 export class FinalityWindow {
   readonly #values: number[] = [];
+  /** Where the next one goes, once the window is full. */
+  #next = 0;
 
   add(ms: number): void {
-    this.#values.push(ms);
-    if (this.#values.length > 512) this.#values.shift();
+    if (this.#values.length < windowBlocks) {
+      this.#values.push(ms);
+      return;
+    }
+    this.#values[this.#next] = ms;
+    this.#next = (this.#next + 1) % windowBlocks;
   }
 
   quantile(fraction: number): number | null {

@@ -36,18 +36,16 @@ export class News {
     const { header, blockId, transactions } = block;
     const tookMs = Math.max(0, wallMs() - header.time);
     finality.add(tookMs);
-    metrics.finality.observe(tookMs / 1000);
-    metrics.blocks.inc();
     overload.finalized(transactions.length);
-    const applied = transactions.filter(({ refused }) => refused === undefined).length;
-    metrics.transactions.inc({ outcome: 'applied' }, applied);
-    metrics.transactions.inc({ outcome: 'refused' }, transactions.length - applied);
-    for (const { txId } of transactions) {
+    let applied = 0;
+    for (const { txId, refused } of transactions) {
+      if (refused === undefined) applied += 1;
       fates.finalized(txId);
       if (!subscribers.wants(txId)) continue;
       const status = finalizedTx(ledger, txId);
       if (status !== undefined) subscribers.transaction(status);
     }
+    metrics.finalized(tookMs / 1000, applied, transactions.length - applied);
     fates.passed(header.time);
     const stored = {
       blockId,

@@ -17,7 +17,7 @@ const waitingMax = 4096;
 
 type Waiting = {
   readonly envelope: Uint8Array;
-  readonly resolve: (admitted: Admitted) => void;
+  readonly tell: (admitted: Admitted) => void;
   readonly reject: (error: unknown) => void;
 };
 
@@ -36,8 +36,8 @@ export class Submissions {
     return this.#waiting.length - this.#done;
   }
 
-  /** @throws WeftError RPC_BUSY, or as `Admission.submit` */
-  submit(envelope: Uint8Array): Promise<Admitted> {
+  /** What `answerOf` says of what became of it. Rejects with RPC_BUSY, or as `Admission.submit` */
+  submit<Result>(envelope: Uint8Array, answerOf: (admitted: Admitted) => Result): Promise<Result> {
     if (this.waiting >= waitingMax) {
       const error = new WeftError(
         'RPC_BUSY',
@@ -49,7 +49,7 @@ export class Submissions {
       return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ envelope, resolve, reject });
+      this.#waiting.push({ envelope, tell: (admitted) => resolve(answerOf(admitted)), reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(this.#turn);
@@ -70,10 +70,10 @@ export class Submissions {
       const answers = this.#modules.admission.submitAll(batch.map(envelopeOf));
       if (answers instanceof Promise) {
         answers.then(
-          (each) => tell(batch, each),
+          (each) => tellAll(batch, each),
           (error: unknown) => refuse(batch, error),
         );
-      } else tell(batch, answers);
+      } else tellAll(batch, answers);
     } catch (error) {
       refuse(batch, error);
     }
@@ -84,12 +84,19 @@ function envelopeOf({ envelope }: Waiting): Uint8Array {
   return envelope;
 }
 
-function tell(batch: readonly Waiting[], answers: readonly (Admitted | WeftError)[]): void {
+function tellAll(batch: readonly Waiting[], answers: readonly (Admitted | WeftError)[]): void {
   for (let i = 0; i < batch.length; i += 1) {
+    const waiting = batch[i];
     const answer = answers[i];
     if (answer === undefined || answer instanceof WeftError) {
-      batch[i]?.reject(answer ?? new WeftError('INTERNAL', 'a submission without an answer'));
-    } else batch[i]?.resolve(answer);
+      waiting?.reject(answer ?? new WeftError('INTERNAL', 'a submission without an answer'));
+      continue;
+    }
+    try {
+      waiting?.tell(answer);
+    } catch (error) {
+      waiting?.reject(error);
+    }
   }
 }
 

@@ -79,40 +79,36 @@ export class Gate {
       // The message itself was charged as one.
       const waitMs = this.#addresses.take(address, weightOf(method, params) - 1);
       if (waitMs > 0) throw this.#limited('address', waitMs);
-      const answer = this.#pending.run(address, () => callMethod(method, params, this.#context));
-      if (answer instanceof Promise) {
-        return answer.then(
-          (result: unknown) => {
-            this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
-            return result;
-          },
-          (error: unknown) => {
-            throw this.#failed(label, error, startMs);
-          },
-        );
-      }
-      this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
+      const answer = this.#pending.run(
+        address,
+        () => callMethod(method, params, this.#context),
+        (error) => {
+          if (error === undefined) this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
+          else this.#failed(label, error, startMs);
+        },
+      );
+      if (!(answer instanceof Promise)) this.#modules.metrics.answered(label, 'ok', performance.now() - startMs);
       return answer;
     } catch (error) {
-      throw this.#failed(label, error, startMs);
+      this.#failed(label, error, startMs);
+      throw error;
     }
   }
 
-  #failed(label: string, error: unknown, startMs: number): unknown {
+  #failed(label: string, error: unknown, startMs: number): void {
     const { logger, metrics } = this.#modules;
     if (!(error instanceof WeftError)) logger.error({ err: error, method: label }, 'a method failed');
     metrics.answered(label, toRpcError(error).data.code, performance.now() - startMs);
-    return error;
   }
 
   /**
    * An account is charged when its transaction was admitted, so after its signature was verified: who only claims to be
    * somebody cannot use up that account's share.
    */
-  #admit(envelope: string): () => void {
-    if (this.#config.submitsPerSecond === 0) return () => {};
+  #admit(envelope: string): (() => void) | undefined {
+    if (this.#config.submitsPerSecond === 0) return undefined;
     const account = accountOf(envelope);
-    if (account === undefined) return () => {};
+    if (account === undefined) return undefined;
     const waitMs = this.#accounts.waitMs(account);
     if (waitMs > 0) throw this.#limited('account', waitMs);
     return () => this.#accounts.charge(account);

@@ -5,8 +5,9 @@ export type Corkable = { cork(): void; uncork(): void };
 const turnMs = 2;
 
 /**
- * Answers and events for one socket that are made in one turn of the event loop leave in one write: a write costs more than what
- * it writes. A thousand sockets are written to in several turns, so that votes are heard in between.
+ * Answers and events for one socket that are made in one go (by one callback of the event loop, and the promises that it settles) leave
+ * in one write: a write costs more than what it writes. They leave at its end: waiting for the end of the turn would gather little
+ * more, and cost each answer a turn of the loop. A thousand sockets are written to in several turns, so that votes are heard in between.
  */
 export class Outlet {
   /** Insertion order is the order of writing. */
@@ -18,14 +19,14 @@ export class Outlet {
     this.#now = now;
   }
 
-  /** What is written to `socket` from here to the end of this turn leaves together. */
+  /** What is written to `socket` from here to the end of this callback leaves together. */
   hold(socket: Corkable): void {
     if (this.#held.has(socket)) return;
     this.#held.add(socket);
     socket.cork();
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#turn);
+    process.nextTick(this.#turn);
   }
 
   readonly #turn = (): void => {

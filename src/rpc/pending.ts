@@ -9,7 +9,8 @@ export class Pending {
   readonly #max: number;
   /** A quarter: filling the server takes four clients. */
   readonly #maxOfClient: number;
-  readonly #rejects = new Set<(error: WeftError) => void>();
+  /** Each ends one of them with an error. */
+  readonly #cuts = new Set<(error: WeftError) => void>();
   readonly #ofClient = new Map<string, number>();
   #closed = false;
 
@@ -19,52 +20,67 @@ export class Pending {
   }
 
   get size(): number {
-    return this.#rejects.size;
+    return this.#cuts.size;
   }
 
   /**
-   * What `start` answers. What it answers at once was never pending.
+   * What `start` answers. What it answers at once was never pending. `ended` is called before a promise settles, with what it rejects with.
    * @throws WeftError RPC_BUSY, RPC_SHUTTING_DOWN (both as rejections), or what `start` fails with
    */
-  run<T>(client: string, start: () => Promise<T>): Promise<T>;
-  run(client: string, start: () => unknown): unknown;
-  run(client: string, start: () => unknown): unknown {
-    if (this.#closed) return Promise.reject(shuttingDown());
-    const ofClient = this.#ofClient.get(client) ?? 0;
-    if (this.#rejects.size >= this.#max || ofClient >= this.#maxOfClient) {
-      const whose = ofClient >= this.#maxOfClient ? 'of this client ' : '';
-      const message = `this node is answering as many requests ${whose}as it may (${whose === '' ? this.#max : this.#maxOfClient}); try again shortly`;
-      return Promise.reject(new WeftError('RPC_BUSY', message, { retryAfterMs: 500 }));
+  run<T>(client: string, start: () => Promise<T>, ended?: (error?: unknown) => void): Promise<T>;
+  run(client: string, start: () => unknown, ended?: (error?: unknown) => void): unknown;
+  run(client: string, start: () => unknown, ended?: (error?: unknown) => void): unknown {
+    const refused = this.#refusal(client);
+    if (refused !== undefined) {
+      ended?.(refused);
+      return Promise.reject(refused);
     }
     const answer = start();
     if (!(answer instanceof Promise)) return answer;
     this.#ofClient.set(client, (this.#ofClient.get(client) ?? 0) + 1);
     return new Promise((resolve, reject) => {
-      this.#rejects.add(reject);
+      const cut = (error: WeftError): void => {
+        ended?.(error);
+        reject(error);
+      };
+      this.#cuts.add(cut);
       answer.then(
         (value) => {
-          this.#over(client, reject);
+          if (!this.#over(client, cut)) return;
+          ended?.();
           resolve(value);
         },
         (error: unknown) => {
-          this.#over(client, reject);
+          if (!this.#over(client, cut)) return;
+          ended?.(error);
           reject(error);
         },
       );
     });
   }
 
-  #over(client: string, reject: (error: WeftError) => void): void {
-    this.#rejects.delete(reject);
+  #refusal(client: string): WeftError | undefined {
+    if (this.#closed) return shuttingDown();
+    const ofClient = this.#ofClient.get(client) ?? 0;
+    if (this.#cuts.size < this.#max && ofClient < this.#maxOfClient) return undefined;
+    const whose = ofClient >= this.#maxOfClient ? 'of this client ' : '';
+    const message = `this node is answering as many requests ${whose}as it may (${whose === '' ? this.#max : this.#maxOfClient}); try again shortly`;
+    return new WeftError('RPC_BUSY', message, { retryAfterMs: 500 });
+  }
+
+  /** False: it was cut off before. */
+  #over(client: string, cut: (error: WeftError) => void): boolean {
     const left = (this.#ofClient.get(client) ?? 1) - 1;
     if (left === 0) this.#ofClient.delete(client);
     else this.#ofClient.set(client, left);
+    return this.#cuts.delete(cut);
   }
 
   close(): void {
     this.#closed = true;
-    for (const reject of this.#rejects) reject(shuttingDown());
-    this.#rejects.clear();
+    const cuts = [...this.#cuts];
+    this.#cuts.clear();
+    for (const cut of cuts) cut(shuttingDown());
   }
 }
 

@@ -168,6 +168,8 @@ t.test('the delay of the loop: measured while asked, long turns weigh as much as
   delay.close();
 });
 
+const itself = (admitted: Admitted): Admitted => admitted;
+
 t.test('own submissions go to admission in order, gathered, in small turns', async (t) => {
   const batches: number[][] = [];
   const turns: string[] = [];
@@ -182,7 +184,7 @@ t.test('own submissions go to admission in order, gathered, in small turns', asy
       },
     },
   });
-  const answers = Array.from({ length: 70 }, (_, n) => submissions.submit(Uint8Array.of(n)));
+  const answers = Array.from({ length: 70 }, (_, n) => submissions.submit(Uint8Array.of(n), itself));
   t.same(batches, [], 'after this turn');
   const others = (async () => {
     for (let i = 0; i < 3; i += 1) {
@@ -210,7 +212,7 @@ t.test('a queue that is never empty keeps nothing that has had its turn', async 
   const submit = (count: number): WeakRef<Uint8Array>[] =>
     Array.from({ length: count }, () => {
       const envelope = new Uint8Array(100);
-      void submissions.submit(envelope);
+      void submissions.submit(envelope, itself);
       return new WeakRef(envelope);
     });
   const first = submit(64);
@@ -227,7 +229,9 @@ t.test('more than may wait are refused, and a failure reaches everybody', async 
   const submissions = new Submissions({
     admission: { submitAll: () => Promise.reject(new WeftError('NODE_STOPPED', 'x')) },
   });
-  const all = await Promise.allSettled(Array.from({ length: 4100 }, () => submissions.submit(Uint8Array.of(1))));
+  const all = await Promise.allSettled(
+    Array.from({ length: 4100 }, () => submissions.submit(Uint8Array.of(1), itself)),
+  );
   const codes = new Map<string, number>();
   for (const each of all) {
     const code = each.status === 'rejected' ? String(each.reason.code) : 'ok';

@@ -118,6 +118,13 @@ t.test('errors have standard numbers and stable codes', async (t) => {
   t.match(unknown.message, /'extra'/);
   await refused(request('tx.submit', { envelope: 'x'.repeat(49_153) }), -32602, 'RPC_PARAMS_INVALID');
   await refused(request('tx.submit', { envelope: '\ud800' + 'x' }), -32000, 'UTF8_INVALID');
+  await refused(request('tx.submit', { envelope: '\ud800' + 'xxx' }), -32000, 'UTF8_INVALID');
+  for (const envelope of ['', 'x', '😀', 'x'.repeat(49_153), '😀'.repeat(49_153), 7, null])
+    await refused(request('tx.submit', { envelope }), -32602, 'RPC_PARAMS_INVALID');
+  for (const envelope of ['xx', 'xxx', '😀😀', 'x'.repeat(49_152), '😀'.repeat(24_577)])
+    t.match((await post(server.url, request('tx.submit', { envelope }))).result, { status: 'pending' });
+  await refused(request('tx.submit', { envelope: '{}{}', more: 1 }), -32602, 'RPC_PARAMS_INVALID');
+  await refused(request('tx.submit', ['{}{}']), -32602, 'RPC_PARAMS_INVALID');
   await refused(request('token.get', {}), -32602, 'RPC_PARAMS_INVALID');
   await refused(request('token.get', { index: 1, tx: hash('a') }), -32602, 'RPC_PARAMS_INVALID');
   await refused(request('block.get', { height: 1, id: hash('a') }), -32602, 'RPC_PARAMS_INVALID');
