@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../codec/error.ts';
 import { capabilities } from './bpf/capabilities.ts';
 import { cgroupRoot } from './bpf/cgroup.ts';
+import { ephemeralPorts } from './bpf/ephemeralPorts.ts';
 import { bootNsAt } from './bpf/gate.ts';
 import type { GateEvent, GateMode, GuardedPort } from './bpf/gateMaps.ts';
 import { Kernel } from './bpf/kernel.ts';
@@ -130,7 +131,7 @@ export class Agent {
       await agent.#start();
       return agent;
     } catch (error) {
-      await agent.close();
+      await agent.close().catch((also: unknown) => modules.say('warn', messageOf(also)));
       throw error;
     }
   }
@@ -223,11 +224,14 @@ export class Agent {
     for (const timer of this.#timers) clearInterval(timer);
     this.#proc?.stop();
     for (const probe of this.#probes) probe.close();
-    await this.#ledger?.close();
-    for (const gate of this.#gates) gate.close();
-    await this.#metrics?.close();
-    await this.#telemetry.close();
-    for (const unlock of this.#locks) await unlock();
+    try {
+      await this.#ledger?.close();
+    } finally {
+      for (const gate of this.#gates) gate.close();
+      await this.#metrics?.close();
+      await this.#telemetry.close();
+      for (const unlock of this.#locks) await unlock();
+    }
   }
 
   #openGates(kernel: Kernel): void {
@@ -268,6 +272,7 @@ export class Agent {
       const settings = name === 'in' ? gate : outgoing;
       if (settings === undefined) continue;
       maps.guard(settings.guarded, [...never, ...settings.never]);
+      if (name === 'in') this.#warnOfEphemeral(settings.guarded.map(({ port }) => port));
       maps.configure({
         mode: settings.mode,
         eventsPerSecond: telemetry.kernelPerSecond,
@@ -276,6 +281,16 @@ export class Agent {
       maps.watch((event) => this.#onGate(name, event));
       this.#attach(gateway);
     }
+  }
+
+  #warnOfEphemeral(ports: readonly number[]): void {
+    const given = ephemeralPorts(ports);
+    if (given.length === 0) return;
+    const list = given.join(',');
+    this.#modules.say(
+      'warn',
+      `port ${list} is one that the kernel gives to outgoing connections: answers to those would be refused; reserve it (sysctl net.ipv4.ip_local_reserved_ports=${list})`,
+    );
   }
 
   #attach({ name, attach }: OpenGate): void {

@@ -5,7 +5,7 @@ import type { Grant } from '../token/grant.ts';
 import type { JsonObject } from '../token/leaf.ts';
 import { effectDigest } from '../token/node.ts';
 import type { Attempt, OutcomeName } from './attempt.ts';
-import { steadyNow } from './clock.ts';
+import { ProvenTime, steadyNow } from './clock.ts';
 import { consume, type Fate, fateOf, withConsume } from './consume.ts';
 import { type Desk, put } from './desk.ts';
 import { type Act, frozenCopy, type Permission, resultDigest } from './permission.ts';
@@ -75,9 +75,11 @@ export class Executor {
   /** Which node is asked first for a standing. */
   #turn = -1;
   #trustTriedMs = Number.NEGATIVE_INFINITY;
+  readonly #time: ProvenTime;
 
   constructor(desk: Desk, settings: ExecutorSettings) {
     this.#desk = desk;
+    this.#time = new ProvenTime(desk.clock);
     this.#settings = settings;
   }
 
@@ -108,7 +110,7 @@ export class Executor {
   async run(target: string, effect: JsonObject, act: Act, options: RunOptions = {}): Promise<RunReport> {
     const { rehearse, verified, prepare } = options;
     if (this.#closing.signal.aborted) throw closedError();
-    const now = steadyNow(this.#desk.clock);
+    const now = steadyNow(this.#desk.clock, this.#time);
     const copy = frozenCopy(effect);
     const { token, grant } = await verifiedGrant(this.#desk, target, effectDigest(copy), now);
     verified?.(grant);
@@ -144,13 +146,15 @@ export class Executor {
     effect: JsonObject,
     { thorough = false }: { readonly thorough?: boolean } = {},
   ): Promise<Standing> {
-    const now = steadyNow(this.#desk.clock);
+    const now = steadyNow(this.#desk.clock, this.#time);
     void this.#refreshTrust(this.#desk.clock.now());
     const { nodes } = this.#desk;
     this.#turn = (this.#turn + 1) % Math.max(1, nodes.length);
     const turned = [...nodes.slice(this.#turn), ...nodes.slice(0, this.#turn)];
     const verified = await verifiedGrant(this.#desk, target, effectDigest(effect), now);
-    return standingOf({ ...this.#desk, nodes: turned }, verified, now, thorough);
+    const standing = await standingOf({ ...this.#desk, nodes: turned }, verified, now, thorough);
+    this.#time.saw(standing.checkpointTime);
+    return standing;
   }
 
   /** Whether an act of this grant was begun here, in this life or an earlier one, and is not known to have come to nothing. */

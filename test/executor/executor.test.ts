@@ -469,3 +469,32 @@ t.test('trust is held against the chain daily, also where nothing is open and gr
   await life.executor.standing(intent, effect);
   t.equal(world.advanced, 2);
 });
+
+t.test('a wall clock that is set back makes no old proof fresh again', async (t) => {
+  const world = new World();
+  const { ledger } = world;
+  const intent = ledger.grant({ ttlMs: 7_200_000 });
+  const old = ledger.status(intent);
+  let shown = (): string => ledger.status(intent);
+  world.nodes = () => [{ ...ledger.node(), status: async () => shown() }];
+  // Only the wall clock is set.
+  let setMs = 0;
+  world.wallMs = () => ledger.now + setMs;
+  const life = await world.life();
+  ledger.now += 600_000;
+  ledger.block([]);
+  await life.executor.standing(intent, effect);
+  const grant = ledger.state.get(`intents/grant/${intent}`) as object;
+  ledger.state.set(`intents/grant/${intent}`, { ...grant, status: 'cancelled' });
+  ledger.block([]);
+  ledger.now += 1_000;
+  setMs = -600_000;
+  shown = () => old;
+  await t.rejects(life.executor.standing(intent, effect), { code: 'STATUS_STALE' });
+  shown = () => ledger.status(intent);
+  await t.rejects(
+    life.executor.standing(intent, effect),
+    { code: 'STATUS_CANCELLED' },
+    'nor what is new of the future',
+  );
+});

@@ -16,6 +16,8 @@ export class World {
   readonly acts: Done[] = [];
   /** Changes the nodes of lives that begin from here on. */
   nodes: () => readonly LedgerNode[] = () => [this.ledger.node()];
+  /** What the wall clock of executors says; their monotonic one is the ledger's. */
+  wallMs: () => number = () => this.ledger.now;
   /** How often somebody wanted the trust file held against the chain. */
   advanced = 0;
   /** Whatever the world does meanwhile: called at each point of each life. */
@@ -52,7 +54,7 @@ export class Life {
     disk.before = (operation) => life.#pointOrThrow(`disk ${operation}`);
     const seams: Partial<ExecutorSeams> = {
       files: disk.files,
-      clock: { now: () => ledger.now, monotonic: () => ledger.now, sleep: (_ms, signal) => life.#sleep(signal) },
+      clock: { now: () => world.wallMs(), monotonic: () => ledger.now, sleep: (_ms, signal) => life.#sleep(signal) },
       step: (name) => life.#point(name),
       trust: {
         current: ledger.network.trust,
