@@ -22,6 +22,12 @@ export function allHold(jobs: readonly VerifyJob[]): boolean {
   return true;
 }
 
+/** Whether the native verifier shows at once that all hold by the consensus rule. "No" says nothing, also where they are few. Never throws. */
+export function shownTogether(jobs: readonly VerifyJob[]): boolean {
+  if (jobs.length < togetherMin || jobs.length > togetherMax) return false;
+  return showTogether(jobs, 'consensus').every((shown) => shown === 1);
+}
+
 /** Whether each holds, in the order of `jobs`. Never throws. */
 export function eachHolds(jobs: readonly VerifyJob[], rule: VerifyRule): boolean[] {
   const verdicts: boolean[] = [];

@@ -15,7 +15,7 @@ import {
   slowPathOf,
   type VerifyChannel,
 } from './verifyChannel.ts';
-import { fewHold } from './verifyJobs.ts';
+import { fewHold, shownTogether } from './verifyJobs.ts';
 
 export type { VerifyJob, VerifyRule } from './verify.ts';
 
@@ -30,7 +30,7 @@ export type VerifyPoolOptions = {
    * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1 with
    * libsodium: handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs. With the native
    * verifier 8: one signature is 16 µs then, and waking the other thread costs more than they do wherever cores are short
-   * (docs/performance.md).
+   * (docs/performance.md). A block's are asked about together, 10 µs each: 32 of them.
    */
   readonly inlineMax?: number;
 };
@@ -40,6 +40,7 @@ const gatherMs = 2;
 const fullJobs = 32;
 const inlineMaxLibsodium = 1;
 const inlineMaxNative = 8;
+const inlineMaxBlock = 32;
 
 type Call = {
   readonly jobs: readonly VerifyJob[];
@@ -133,7 +134,7 @@ export class VerifyPool {
   }
 
   #now(jobs: readonly VerifyJob[], mode: BatchMode): boolean[] | undefined {
-    const inlineMax = this.#inlineMax ?? (nativeEd25519() === undefined ? inlineMaxLibsodium : inlineMaxNative);
+    const inlineMax = this.#inlineMax ?? inlineMaxOf(mode);
     return jobs.length > inlineMax || this.#jobs > 0 || this.#closed ? undefined : inline(jobs, mode);
   }
 
@@ -342,9 +343,16 @@ function startVerifyWorker(shared: SharedArrayBuffer): Worker {
   });
 }
 
+function inlineMaxOf(mode: BatchMode): number {
+  if (nativeEd25519() === undefined) return inlineMaxLibsodium;
+  return mode === 'all' ? inlineMaxBlock : inlineMaxNative;
+}
+
 /** Verdicts that libsodium alone can give; undefined where a slower answer is needed, which the event loop must not wait for. */
 function inline(jobs: readonly VerifyJob[], mode: BatchMode): boolean[] | undefined {
   for (let i = 0; i < jobs.length; i += 1) if (jobs[i]?.alg !== ALG_ED25519) return undefined;
+  if (mode === 'all' && shownTogether(jobs)) return jobs.map(() => true);
+  if (jobs.length > inlineMaxNative) return undefined;
   const verdicts = fewHold(jobs);
   return mode !== 'fast' && verdicts.includes(false) ? undefined : verdicts;
 }

@@ -7,6 +7,7 @@ import type {
   Effect,
   Event,
   Finalization,
+  Message,
   Proposal,
   Round,
   Vote,
@@ -17,7 +18,7 @@ import type { Ed25519Signer } from '../crypto/ed25519.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Header } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { CommittedBlock } from '../ledger/types.ts';
+import type { CommittedBlock, ExecutedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeVote, verifyVote, voteBytes } from '../ledger/votes.ts';
 import type { Frame, FrameVerdict, Network, RelayVerdict } from '../net/types.ts';
@@ -78,6 +79,8 @@ export type ConsensusHooks = {
   readonly cosigns?: (header: Header) => boolean;
   /** Durable, in height order. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
+  /** This node has built this block (`own`), or is about to send its vote for it. */
+  readonly proposed: (block: ExecutedBlock, own: boolean) => void;
   /** A finalization of a block that is not here: somebody has to fetch the blocks in between. */
   readonly behind: (certificate: Finalization) => void;
   readonly voting: () => void;
@@ -332,7 +335,10 @@ export class Consensus {
   #inward(effect: InwardEffect): void {
     switch (effect.type) {
       case 'build':
-        this.#build(effect);
+        // What came with the votes that let us build goes in, and what else the network has brought by now.
+        setImmediate(() => {
+          if (!this.#stopped) this.#build(effect);
+        });
         break;
       case 'verify':
         void this.#verify(effect.view, effect.block);
@@ -411,6 +417,7 @@ export class Consensus {
   #outward(effect: OutwardEffect): void {
     switch (effect.type) {
       case 'broadcast':
+        this.#beforeVote(effect.message);
         this.#outbox.broadcast(effect.message);
         break;
       case 'send': {
@@ -428,6 +435,13 @@ export class Consensus {
         this.#evidence(effect.a, effect.b);
         break;
     }
+  }
+
+  #beforeVote(message: Message): void {
+    if (message.type !== 'proposal' && (message.type !== 'vote' || message.vote.kind !== 'notarize')) return;
+    const { subject } = message.vote;
+    const block = 'blockId' in subject ? this.#modules.ledger.executed(subject.blockId) : undefined;
+    if (block !== undefined) this.#hooks.proposed(block, message.type === 'proposal');
   }
 
   /** A vote that came after its quorum was counted unverified (inbox.ts); what accuses somebody is not. */

@@ -4,7 +4,7 @@ import { toHex } from '../codec/hex.ts';
 import { ed25519Signer, verifyFast } from '../crypto/ed25519.ts';
 import { type Header, isClosing } from '../ledger/header.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { CommittedBlock } from '../ledger/types.ts';
+import type { CommittedBlock, ExecutedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeSentCosignature, type SentCosignature } from '../log/sentCosignature.ts';
 import type { Network } from '../net/types.ts';
@@ -54,6 +54,8 @@ export type NodeParts = {
 export type RuntimeHooks = {
   /** Durable, in height order. */
   readonly committed: (blocks: readonly CommittedBlock[]) => void;
+  /** This node has built this block (`own`), or is about to send its vote for it. */
+  readonly proposed: (block: ExecutedBlock, own: boolean) => void;
   /** A finalization of a block that is not here. */
   readonly behind: (certificate: Finalization) => void;
   /** What this node holds or says next cannot be trusted. */
@@ -275,6 +277,7 @@ export class EpochRuntime {
         },
         cosigns: (header) => this.cosigner.cosigns(cosigned(header)),
         committed: (blocks) => this.#hooks.committed(blocks),
+        proposed: (block, own) => this.#hooks.proposed(block, own),
         behind: (certificate) => this.#hooks.behind(certificate),
         voting: () => {
           // Why this node stopped is not taken back by an engine that asks to vote.

@@ -203,9 +203,9 @@ export class WeftNode {
     this.#spread = new Spread({
       monotonicMs,
       nextLeader: () => this.#nextLeader(),
-      send: (peer, envelopes) => {
+      send: (peer, envelopes, lane) => {
         const batch = encodeEnvelopes(envelopes);
-        return network().send(peer, 'bulk', frameKinds.transactions, batch, { class: 'other' }) && batch.length;
+        return network().send(peer, lane, frameKinds.transactions, batch, { class: 'other' }) && batch.length;
       },
     });
     this.#admission = new Admission({
@@ -540,6 +540,11 @@ export class WeftNode {
             .then(() => this.#epochs.follow())
             .catch((error: unknown) => this.halt(codeOf(error), String(error)));
       },
+      proposed: (block, own) =>
+        this.#spread.proposed(
+          block.transactions.map(({ tx }) => tx),
+          own,
+        ),
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#failure.fail(code, detail),
       published: (cosigner) => {

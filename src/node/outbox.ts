@@ -27,11 +27,11 @@ export type Answering = {
 };
 
 /** W5: bodies that came in less than this ago may not have reached the others yet. */
-const youngMs = 20;
+const youngMs = 80;
 /** One frame: what is above it is not relayed. */
 const relayedBytesMax = 64 * 1024;
 /** Bodies sent along with a proposal, so that it stays an urgent frame. */
-const bodiesBytesMax = 40 * 1024;
+const bodiesBytesMax = 56 * 1024;
 
 export class Outbox {
   readonly #epoch: Epoch;

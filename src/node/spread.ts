@@ -1,8 +1,10 @@
+import type { Lane } from '../net/types.ts';
 import type { Mempool } from './mempool.ts';
 
 /**
  * Brings transactions to the other validators (4-node, "Life of a transaction"): at once when little happens, else in batches that keep a
- * distance which grows with the load: what a message costs both sides is that of ten transactions. Who will soon lead hears of them first.
+ * distance which grows with the load: what a message costs both sides is that of ten transactions. Who leads next gets them together with
+ * our vote, just before it proposes; to the others they come with that proposal, and what stands in one that we vote for is no more sent.
  * A batch is a frame and has no answer of its own; the peer tells now and then how many bytes it has looked at (batches.ts), and no
  * more than a window of them is on the way: that is the back-pressure. What stays pending is sent again: after 300 ms to the leader,
  * after a second to all (W5).
@@ -10,7 +12,7 @@ import type { Mempool } from './mempool.ts';
 
 export type SpreadModules = {
   /** Sends a batch; false when there is no lane to that peer. @returns its bytes as they travel */
-  readonly send: (peer: string, envelopes: readonly Uint8Array[]) => number | false;
+  readonly send: (peer: string, envelopes: readonly Uint8Array[], lane: Lane) => number | false;
   /** Who is to propose next, if it is another one. */
   readonly nextLeader: () => string | undefined;
   readonly monotonicMs: () => number;
@@ -22,6 +24,15 @@ export const spreadLimits = {
   /** From one batch to the next to the same peer, unless a full one is waiting: that long under load, to who leads soon and to the others. */
   gatherLeaderMs: 4,
   gatherMs: 10,
+  /** The same while proposals bring the others what is in them. A leader of whom nothing comes costs them that much of its timeout. */
+  leanLeaderMs: 10,
+  leanMs: 50,
+  /** So long after a vote of ours: where no blocks come, nobody gets bodies with them. */
+  leanForMs: 100,
+  /** Transactions of a block, at most: above it not all of them fit into a proposal. */
+  leanBlockBytes: 40 * 1024,
+  /** Goes along with a vote, in the same write. */
+  withVoteBytesMax: 16 * 1024,
   /** Load at which the distance is a whole one: transactions of the last tenth of a second. Below it is shorter in proportion. */
   gatherFully: 25,
   /** On their way to one peer and not told of: four full batches. */
@@ -42,6 +53,7 @@ export const spreadLimits = {
 
 /** What came longer ago counts for less. */
 const loadMs = 100;
+const blockBytesKept = 0.8;
 
 const never = Number.NEGATIVE_INFINITY;
 
@@ -53,6 +65,8 @@ type Outbox = {
   older: number;
   turnedMs: number;
   sentMs: number;
+  /** Since when something waits. */
+  sinceMs: number;
   timer: NodeJS.Timeout | undefined;
 };
 
@@ -63,6 +77,11 @@ export class Spread {
   readonly #again = new Map<string, { leaderMs: number; allMs: number; factor: number }>();
   #load = 0;
   #loadMs = 0;
+  /** Of late blocks, the largest ones; and when the last one came. */
+  #blockBytes = 0;
+  #blockMs = never;
+  /** It is our own. */
+  #proposes = false;
   #scheduled = false;
   #dropped = 0;
   #closed = false;
@@ -98,10 +117,20 @@ export class Spread {
     for (const peer of peers) {
       let outbox = this.#outboxes.get(peer);
       if (outbox === undefined) {
-        outbox = { waiting: new Map(), bytes: 0, newer: 0, older: 0, turnedMs: never, sentMs: never, timer: undefined };
+        outbox = {
+          waiting: new Map(),
+          bytes: 0,
+          newer: 0,
+          older: 0,
+          turnedMs: never,
+          sentMs: never,
+          sinceMs: never,
+          timer: undefined,
+        };
         this.#outboxes.set(peer, outbox);
       }
       if (outbox.waiting.has(envelopeId)) continue;
+      if (outbox.waiting.size === 0) outbox.sinceMs = this.#loadMs;
       outbox.waiting.set(envelopeId, envelope);
       outbox.bytes += envelope.length;
       while (outbox.bytes > spreadLimits.waitingBytesMax) {
@@ -113,6 +142,27 @@ export class Spread {
       }
     }
     this.#schedule();
+  }
+
+  /**
+   * This validator is about to vote for a block with these transactions, or has built it: they reach everybody with it. What waits for who
+   * leads next goes now: the vote behind it is what that one waits for.
+   */
+  proposed(envelopes: Iterable<{ readonly envelopeId: string; readonly envelope: Uint8Array }>, own: boolean): void {
+    let bytes = 0;
+    for (const { envelopeId, envelope } of envelopes) {
+      bytes += envelope.length;
+      for (const outbox of this.#outboxes.values()) {
+        if (outbox.waiting.delete(envelopeId)) outbox.bytes -= envelope.length;
+      }
+    }
+    this.#blockBytes = Math.max(bytes, this.#blockBytes * blockBytesKept);
+    this.#blockMs = this.#modules.monotonicMs();
+    this.#proposes = own;
+    const leader = this.#modules.nextLeader() ?? '';
+    const outbox = own || !this.#isLean(this.#blockMs) ? undefined : this.#outboxes.get(leader);
+    if (outbox === undefined || outbox.waiting.size === 0 || outbox.bytes > spreadLimits.withVoteBytesMax) return;
+    if (!isFull(outbox, this.#blockMs)) this.#send(leader, outbox, this.#blockMs, 'urgent');
   }
 
   /**
@@ -165,18 +215,27 @@ export class Spread {
     this.#loadMs = now;
   }
 
-  /** From one batch to the next. */
-  #gatherMs(peer: string): number {
-    const { gatherLeaderMs, gatherMs, gatherFully } = spreadLimits;
-    const whole = peer === this.#modules.nextLeader() ? gatherLeaderMs : gatherMs;
-    return whole * Math.min(1, this.#load / gatherFully);
+  /** Blocks come, and small enough that each proposal holds what is in it. */
+  #isLean(nowMs: number): boolean {
+    const { leanForMs, leanBlockBytes } = spreadLimits;
+    return nowMs - this.#blockMs < leanForMs && this.#blockBytes < leanBlockBytes;
+  }
+
+  /** When the next batch is due: so long after the one before, or while blocks bring bodies, after the first that waits came. */
+  #dueMs(peer: string, outbox: Outbox, nowMs: number): number {
+    const { gatherLeaderMs, gatherMs, gatherFully, leanLeaderMs, leanMs } = spreadLimits;
+    const share = Math.min(1, this.#load / gatherFully);
+    const leads = peer === this.#modules.nextLeader();
+    // A leader has no vote of its own for them to go with.
+    if (this.#isLean(nowMs)) return outbox.sinceMs + share * (leads && this.#proposes ? leanLeaderMs : leanMs);
+    return outbox.sentMs + share * (leads ? gatherLeaderMs : gatherMs);
   }
 
   #flush(peer: string, outbox: Outbox): void {
     while (!this.#closed && outbox.waiting.size > 0) {
       const nowMs = this.#modules.monotonicMs();
       if (isFull(outbox, nowMs)) return;
-      const waitMs = outbox.bytes >= spreadLimits.batchBytes ? 0 : outbox.sentMs + this.#gatherMs(peer) - nowMs;
+      const waitMs = outbox.bytes >= spreadLimits.batchBytes ? 0 : this.#dueMs(peer, outbox, nowMs) - nowMs;
       if (waitMs > 0) {
         outbox.timer ??= setTimeout(() => {
           outbox.timer = undefined;
@@ -184,12 +243,15 @@ export class Spread {
         }, waitMs);
         return;
       }
-      // A batch that does not arrive is not lost: its transactions are in our mempool and go out again.
-      const sent = this.#modules.send(peer, takeBatch(outbox));
-      outbox.sentMs = nowMs;
-      if (sent === false) continue;
-      outbox.newer += sent;
+      this.#send(peer, outbox, nowMs, 'bulk');
     }
+  }
+
+  /** A batch that does not arrive is not lost: its transactions are in our mempool and go out again. */
+  #send(peer: string, outbox: Outbox, nowMs: number, lane: Lane): void {
+    const sent = this.#modules.send(peer, takeBatch(outbox), lane);
+    outbox.sentMs = nowMs;
+    if (sent !== false) outbox.newer += sent;
   }
 }
 

@@ -87,6 +87,7 @@ export async function makeVictim(me: number, { answered = true } = {}) {
     },
     {
       committed: () => {},
+      proposed: () => undefined,
       behind: () => {},
       voting: () => {},
       halted: (code) => halted.push(code),
