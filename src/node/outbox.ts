@@ -1,6 +1,7 @@
 import type { Message } from '../../consensus/types.ts';
 import { encodeCertificate } from '../ledger/certificate.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ExecutedBlock } from '../ledger/types.ts';
 import type { Epoch } from '../ledger/validatorSet.ts';
 import { encodeVote } from '../ledger/votes.ts';
 import type { Network, SendHint } from '../net/types.ts';
@@ -27,11 +28,15 @@ export type Answering = {
 };
 
 /** W5: bodies that came in less than this ago may not have reached the others yet. */
-const youngMs = 80;
+const youngMs = 20;
+/** The same while blocks are small: as long as they wait to be sent to all, and their way (spread.ts). */
+const leanYoungMs = 80;
 /** One frame: what is above it is not relayed. */
 const relayedBytesMax = 64 * 1024;
 /** Bodies sent along with a proposal, so that it stays an urgent frame. */
 const bodiesBytesMax = 56 * 1024;
+
+type Body = { readonly position: number; readonly envelope: Uint8Array; readonly arrivedMs: number };
 
 export class Outbox {
   readonly #epoch: Epoch;
@@ -79,15 +84,7 @@ export class Outbox {
         const { ledger, mempool, monotonicMs } = this.#modules;
         const executed = ledger.executed(message.block.id);
         if (executed === undefined) return undefined;
-        const young = monotonicMs() - youngMs;
-        const bodies: { position: number; envelope: Uint8Array }[] = [];
-        let bytes = 0;
-        for (const [position, { tx }] of executed.transactions.entries()) {
-          const arrived = mempool.get(tx.envelopeId)?.arrivedMs ?? Number.POSITIVE_INFINITY;
-          if (arrived < young || bytes + tx.envelope.length > bodiesBytesMax) continue;
-          bytes += tx.envelope.length;
-          bodies.push({ position, envelope: tx.envelope });
-        }
+        const bodies = youngBodies(executed, mempool, monotonicMs());
         const envelopeIds = executed.transactions.map(({ tx }) => tx.envelopeId);
         const payload = encodeProposal({ vote: message.vote, header: executed.headerBytes, envelopeIds, bodies });
         return { kind: frameKinds.proposal, payload, hint: { class: 'proposal', view: message.vote.subject.view } };
@@ -105,4 +102,29 @@ export class Outbox {
       }
     }
   }
+}
+
+/**
+ * What the others may not have. While blocks are small that is what came in within `leanYoungMs`; larger ones do not fit into a proposal, so
+ * who brings transactions sends them to all at once (spread.ts), and of the youngest as many go along as fit.
+ */
+function youngBodies(block: ExecutedBlock, mempool: Mempool, nowMs: number): Body[] {
+  const young: Body[] = [];
+  let bytes = 0;
+  for (const [position, { tx }] of block.transactions.entries()) {
+    const arrivedMs = mempool.get(tx.envelopeId)?.arrivedMs ?? Number.POSITIVE_INFINITY;
+    if (arrivedMs < nowMs - leanYoungMs) continue;
+    young.push({ position, envelope: tx.envelope, arrivedMs });
+    bytes += tx.envelope.length;
+  }
+  if (bytes <= bodiesBytesMax) return young;
+  const youngest = young
+    .filter(({ arrivedMs }) => arrivedMs >= nowMs - youngMs)
+    .sort((a, b) => b.arrivedMs - a.arrivedMs);
+  let room = bodiesBytesMax;
+  return youngest.filter(({ envelope }) => {
+    if (envelope.length > room) return false;
+    room -= envelope.length;
+    return true;
+  });
 }

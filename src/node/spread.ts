@@ -25,7 +25,7 @@ export const spreadLimits = {
   gatherLeaderMs: 4,
   gatherMs: 10,
   /** The same while proposals bring the others what is in them. A leader of whom nothing comes costs them that much of its timeout. */
-  leanLeaderMs: 10,
+  leanLeaderMs: 2,
   leanMs: 50,
   /** So long after a vote of ours: where no blocks come, nobody gets bodies with them. */
   leanForMs: 100,
@@ -80,8 +80,8 @@ export class Spread {
   /** Of late blocks, the largest ones; and when the last one came. */
   #blockBytes = 0;
   #blockMs = never;
-  /** It is our own. */
-  #proposes = false;
+  /** Who leads after that one, and is about to propose. */
+  #expected: string | undefined;
   #scheduled = false;
   #dropped = 0;
   #closed = false;
@@ -158,8 +158,8 @@ export class Spread {
     }
     this.#blockBytes = Math.max(bytes, this.#blockBytes * blockBytesKept);
     this.#blockMs = this.#modules.monotonicMs();
-    this.#proposes = own;
-    const leader = this.#modules.nextLeader() ?? '';
+    this.#expected = this.#modules.nextLeader();
+    const leader = this.#expected ?? '';
     const outbox = own || !this.#isLean(this.#blockMs) ? undefined : this.#outboxes.get(leader);
     if (outbox === undefined || outbox.waiting.size === 0 || outbox.bytes > spreadLimits.withVoteBytesMax) return;
     if (!isFull(outbox, this.#blockMs)) this.#send(leader, outbox, this.#blockMs, 'urgent');
@@ -226,8 +226,8 @@ export class Spread {
     const { gatherLeaderMs, gatherMs, gatherFully, leanLeaderMs, leanMs } = spreadLimits;
     const share = Math.min(1, this.#load / gatherFully);
     const leads = peer === this.#modules.nextLeader();
-    // A leader has no vote of its own for them to go with.
-    if (this.#isLean(nowMs)) return outbox.sinceMs + share * (leads && this.#proposes ? leanLeaderMs : leanMs);
+    // Between our vote and the next proposal who makes that one is told soon; else a vote for them to go with is still to come.
+    if (this.#isLean(nowMs)) return outbox.sinceMs + share * (leads && peer === this.#expected ? leanLeaderMs : leanMs);
     return outbox.sentMs + share * (leads ? gatherLeaderMs : gatherMs);
   }
 

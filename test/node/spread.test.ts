@@ -11,14 +11,14 @@ function transaction(n: number): PreparedTx {
 }
 
 function sut(peers: readonly string[] = ['b']) {
-  const sent: { peer: string; count: number; bytes: number; atMs: number }[] = [];
-  const clock = { nowMs: 1000 };
+  const sent: { peer: string; count: number; bytes: number; atMs: number; lane: string }[] = [];
+  const clock = { nowMs: 1000, leader: 'leader' };
   const spread = new Spread({
     monotonicMs: () => clock.nowMs,
-    nextLeader: () => 'leader',
-    send: (peer, envelopes) => {
+    nextLeader: () => clock.leader,
+    send: (peer, envelopes, lane) => {
       const bytes = envelopes.reduce((sum, { length }) => sum + length, 0);
-      sent.push({ peer, count: envelopes.length, bytes, atMs: clock.nowMs });
+      sent.push({ peer, count: envelopes.length, bytes, atMs: clock.nowMs, lane });
       return bytes;
     },
   });
@@ -77,6 +77,69 @@ t.test('under load batches keep a distance, and who leads next hears of them fir
   push(200);
   await turn();
   t.equal(sent.length, 6, 'and no more when it is over');
+  spread.close();
+});
+
+/** Under load, where blocks come: all that was pushed so far has gone out. */
+async function lean(peers: readonly string[]) {
+  const all = sut(peers);
+  all.spread.proposed([], false);
+  for (let n = 0; n < 100; n += 1) all.push(n);
+  const block = Array.from({ length: 100 }, (_, n) => transaction(n).tx);
+  all.spread.proposed(block, true);
+  await turn();
+  all.sent.length = 0;
+  const passed = async (ms: number): Promise<void> => {
+    all.clock.nowMs += ms;
+    await pause(ms + 10);
+  };
+  return { ...all, passed };
+}
+
+t.test('where blocks come, who leads next gets transactions with our vote, the others with its proposal', async (t) => {
+  const { sent, clock, spread, push, passed } = await lean(['leader', 'b', 'c']);
+  t.same(sent, [], 'what stands in our own block goes to nobody');
+  clock.leader = 'b';
+  for (const n of [200, 201, 202]) push(n);
+  await passed(5);
+  t.same(sent, []);
+  spread.proposed([], false);
+  t.same(sent, [{ peer: 'b', count: 3, bytes: 300, atMs: clock.nowMs, lane: 'urgent' }], 'before the vote leaves');
+  push(203);
+  await passed(spreadLimits.leanLeaderMs);
+  t.match(
+    sent.slice(1),
+    [{ peer: 'b', count: 1, lane: 'bulk' }],
+    'it is about to propose: what comes now follows soon',
+  );
+  clock.leader = 'c';
+  spread.proposed(
+    [200, 201, 202].map((n) => transaction(n).tx),
+    false,
+  );
+  t.match(sent.slice(2), [{ peer: 'c', count: 1, lane: 'urgent' }], 'only what is in no block');
+  spread.proposed([transaction(203).tx], false);
+  await passed(2 * spreadLimits.leanMs);
+  t.equal(sent.length, 3, 'and nothing is left for anybody else');
+  spread.close();
+});
+
+t.test('what no block takes up goes to all soon: a silent leader costs its timeout for all of them', async (t) => {
+  const { sent, push, passed, spread } = await lean(['leader', 'b', 'c']);
+  push(300);
+  await passed(spreadLimits.leanMs);
+  t.same(sent.map(({ peer }) => peer).sort(), ['b', 'c', 'leader']);
+  spread.close();
+});
+
+t.test('large blocks do not fit into a proposal: everybody gets everything, as where no blocks come', async (t) => {
+  const { sent, clock, spread, push } = await lean(['leader', 'b']);
+  const large = { ...transaction(1).tx, envelope: new Uint8Array(spreadLimits.leanBlockBytes) };
+  spread.proposed([large], false);
+  clock.nowMs += spreadLimits.gatherMs;
+  push(400);
+  await turn();
+  t.same(sent.map(({ peer, lane }) => `${peer} ${lane}`).sort(), ['b bulk', 'leader bulk']);
   spread.close();
 });
 
