@@ -1,8 +1,7 @@
 // `node test/bench/audit.ts [--transactions 100000] [--archive FILE] [--threads N] [--libsodium] [--json]`: how fast `weft audit` is, as a
 // part of what the bare checks of the same signatures would take on all cores with the same verifier. The audit is a process of its own;
 // its memory is what the kernel saw at most. CPU beside the clock: on a machine with other work only it can be compared.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +12,7 @@ import { packJob } from '../../src/crypto/verifyBatch.ts';
 import { verifyPacked } from '../../src/crypto/verifyJobs.ts';
 import { makeBigArchive } from './bigArchive.ts';
 import { machine } from './processes.ts';
+import { runWeft } from './weftProcess.ts';
 
 /** Of one batch, and bytes of one transaction's PAE. */
 const batch = 256;
@@ -69,29 +69,13 @@ async function audit(
   archive: string,
   options: readonly string[],
 ): Promise<Rate & { readonly transactions: number; readonly residentMiB: number }> {
-  const usage = join(dir, 'usage.json');
-  const hook = `import{writeFileSync}from'node:fs';process.once('exit',()=>writeFileSync(${JSON.stringify(usage)},JSON.stringify(process.resourceUsage())))`;
-  const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
-  const began = performance.now();
-  const child = spawn(
-    process.execPath,
-    ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, main, 'audit', archive, '--json', ...options],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let out = '';
-  child.stdout.on('data', (data) => {
-    out += data;
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  const seconds = (performance.now() - began) / 1000;
-  if (code !== 0) throw new Error(`weft audit ended with ${code}: ${out}`);
-  const { transactions } = JSON.parse(out) as { transactions: number };
-  const { userCPUTime, systemCPUTime, maxRSS } = JSON.parse(readFileSync(usage, 'utf8')) as NodeJS.ResourceUsage;
+  const { seconds, cpuSeconds, residentMiB, last } = await runWeft(['audit', archive, '--json', ...options]);
+  const { transactions } = JSON.parse(last) as { transactions: number };
   return {
     transactions,
     perSecond: transactions / seconds,
-    cpuMicroseconds: (userCPUTime + systemCPUTime) / transactions,
-    residentMiB: maxRSS / 1024,
+    cpuMicroseconds: (1e6 * cpuSeconds) / transactions,
+    residentMiB,
   };
 }
 

@@ -2,12 +2,10 @@
 // decisions, as a user runs it: `weft policy diff`, in a process of its own. Once with a candidate that lets the cache work, once with
 // one that reads the time, so that no question is like another. `--check`: the same flips as by brute force, each decision anew.
 // See docs/performance.md.
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { createPolicyEngine } from '../../src/policy/engine.ts';
@@ -16,6 +14,7 @@ import { replayArchive } from '../../src/policyTools/history.ts';
 import { flipOf, verdictOf } from '../../src/policyTools/verdict.ts';
 import { makePast } from '../policyTools/past.ts';
 import { machine } from './processes.ts';
+import { runWeft } from './weftProcess.ts';
 
 const { values } = parseArgs({
   options: {
@@ -77,43 +76,17 @@ async function run(name: string, candidate: PolicySetDocument): Promise<Figures>
   mkdirSync(folder);
   writeFileSync(join(folder, 'set.cedarschema'), candidate.schema);
   writeFileSync(join(folder, 'set.cedar'), candidate.policies.map(({ text }) => text).join('\n\n'));
-  const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
-  const args = [main, 'policy', 'diff', '--candidate', folder, '--archive', archive, '--json'];
-  const usage = join(dir, `${name}.usage.json`);
-  const hook = `process.once("exit",()=>require("node:fs").writeFileSync(${JSON.stringify(usage)},JSON.stringify(process.resourceUsage())))`;
-  const began = performance.now();
-  const child = spawn(
-    process.execPath,
-    [
-      '--import',
-      `data:text/javascript,import{createRequire}from"node:module";const require=createRequire("file:///");${encodeURIComponent(hook)}`,
-      ...args,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const exited = new Promise((resolve) => child.once('close', resolve));
   const digest = createHash('sha256');
   let flips = 0;
-  let last = '';
-  for await (const line of createInterface({ input: child.stdout })) {
-    last = line;
+  const args = ['policy', 'diff', '--candidate', folder, '--archive', archive, '--json'];
+  const { last, ...used } = await runWeft(args, (line) => {
     const flip = JSON.parse(line);
-    if (flip.flip === undefined) continue;
+    if (flip.flip === undefined) return;
     flips += 1;
     digest.update(`${flip.height} ${flip.tx} ${flip.action} ${flip.flip}\n`);
-  }
-  const code = await exited;
-  if (code !== 0) throw new Error(`weft policy diff ended with ${code}`);
-  const seconds = (performance.now() - began) / 1000;
-  const { userCPUTime, systemCPUTime, maxRSS } = JSON.parse(readFileSync(usage, 'utf8')) as NodeJS.ResourceUsage;
-  return {
-    decisions: (JSON.parse(last) as { questions: number }).questions,
-    flips,
-    seconds,
-    cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
-    residentMiB: maxRSS / 1024,
-    digest: digest.digest('hex'),
-  };
+  });
+  const { questions: decisions } = JSON.parse(last) as { questions: number };
+  return { decisions, flips, ...used, digest: digest.digest('hex') };
 }
 
 /** Each decision by an engine that remembers nothing, one after the other. */
