@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { JsonObject } from '../../contracts/types.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { placesOf } from './leaves.ts';
 import { Load, type SeenBlock, type Sent } from './load.ts';
 import { readPauses } from './pauses.ts';
 import { type Engine, type Point, type PointResult, resultOf, sum } from './result.ts';
+import { routesBetween } from './routes.ts';
 import type { SignerTask } from './signer.ts';
 import type { Signed } from './submitter.ts';
 import { Watch } from './watch.ts';
@@ -32,7 +32,6 @@ export type WeftEngine = Engine & {
   readonly rpc: readonly string[];
 };
 
-const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
 const account = 'router-prime';
 /** Below the five minutes that the chain allows, above what signing and a run take. */
 const lifetimeMs = 280_000;
@@ -91,16 +90,11 @@ function delayAll({ names, relays }: TestNetwork, delayMs: number): void {
   for (const [i, a] of names.entries()) for (const b of names.slice(i + 1)) relays.setBoth(a, b, { delayMs });
 }
 
-/** Instances up and a table that routes between all agents: every commit is a route, a policy decision and a record. */
 export async function prepareRoutes(network: TestNetwork): Promise<void> {
   const client = network.client('v1');
-  const submit = async (type: string, body: JsonObject): Promise<void> => {
+  for (const { type, body } of routesBetween()) {
     await client.submitAndWait(await network.signed('operator', type, body));
-  };
-  const endpoint = { url: 'https://agent.example.net/nld', protocol: 'nld/http' };
-  for (const instance of agents) await submit('routing.instance', { instance, state: 'up', endpoint, model: null });
-  const rules = [{ id: 'all', source: 'role:agent', target: 'role:agent', outcome: 'allow' }];
-  await submit('routing.publish', { replaces: 0, table: { format: 'weft/routing-table/v1', aliases: [], rules } });
+  }
 }
 
 export async function signAll(network: TestNetwork, count: number, records: number): Promise<Signed[]> {
@@ -108,7 +102,7 @@ export async function signAll(network: TestNetwork, count: number, records: numb
   const key = (await readKeyFile(path, null)).find(({ name }) => name === 'account');
   if (key === undefined) throw new Error(`no key of ${account}`);
   const expires = Date.now() + lifetimeMs;
-  const task = { chain: network.net.chain, seed: key.secret, account, agents, records, expires };
+  const task = { chain: network.net.chain, seed: key.secret, account, records, expires };
   const half = Math.ceil(count / 2);
   const parts = await Promise.all([half, count - half].map((each) => signPart({ ...task, count: each })));
   return parts.flat();

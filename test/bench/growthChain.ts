@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Level } from 'level';
-import type { JsonObject } from '../../contracts/types.ts';
 import type { Testnet } from '../../src/cli/testnet.ts';
 import { buildTransaction, sign as signTransaction } from '../../src/client/transaction.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
@@ -14,19 +13,19 @@ import type { CommittedBlock, ExecutedBlock } from '../../src/ledger/types.ts';
 import { contextAfter, sealBlock, trusting } from '../ledger/fixtures.ts';
 import type { GrowthSignerData, GrowthWork } from './growthSigner.ts';
 import { finalizationOf, signersOf, validatorKeysOf } from './longChain.ts';
+import { routesBetween } from './routes.ts';
 
 /**
  * A chain of millions of log entries made offline, with the real keys of a test network, in the folder of a ledger; a second call goes on
  * where the first one ended. An entry is a leaf of the log: of a transaction, of each record that it makes, of a block. A commit of 16
  * groups of packets, the most that one transaction may have, makes 17.
  */
-export const groupsPerTransaction = 16;
+const groupsPerTransaction = 16;
 const transactionsPerBlock = 32;
 const modelsPerBlock = 200;
 /** Blocks that the signing thread is ahead. */
 const ahead = 4;
 export const spacingMs = 50;
-export const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
 
 export class GrowthChain {
   readonly ledger: Ledger;
@@ -67,7 +66,7 @@ export class GrowthChain {
       const secrets = await readKeyFile(net.accounts.get(name) ?? '', null);
       return { name, seed: secrets.find((each) => each.name === 'account')?.secret ?? new Uint8Array() };
     });
-    const workerData: GrowthSignerData = { chain: net.chain, accounts: await Promise.all(seeds), agents };
+    const workerData: GrowthSignerData = { chain: net.chain, accounts: await Promise.all(seeds) };
     const signer = new Worker(new URL('./growthSigner.ts', import.meta.url), { workerData });
     return new GrowthChain(net, ledger, database, await validatorKeysOf(net), signer, time);
   }
@@ -82,24 +81,19 @@ export class GrowthChain {
     return count;
   }
 
-  /** Instances up and a table that routes between all agents, once. */
+  /** Once. */
   async prepareRoutes(): Promise<void> {
     if (this.#tip.header.height > 0) return;
     const at = this.nextTime;
     const signer = (await signersOf(this.#net, ['operator'])).get('operator');
     if (signer === undefined) throw new Error('no key of operator');
-    const make = (type: string, body: JsonObject): Uint8Array => {
+    const made = routesBetween().map(({ type, body }) => {
       const request = { chain: this.#net.chain, account: 'operator', type, body, expires: at + 50_000 };
       return signTransaction(buildTransaction(request), [signer]).envelope;
-    };
-    const endpoint = { url: 'https://agent.example.net/nld', protocol: 'nld/http' };
-    const instances = agents.map((instance) =>
-      make('routing.instance', { instance, state: 'up', endpoint, model: null }),
-    );
-    await this.addBlock(instances);
-    const rules = [{ id: 'all', source: 'role:agent', target: 'role:agent', outcome: 'allow' }];
-    const table = { format: 'weft/routing-table/v1', aliases: [], rules };
-    await this.addBlock([make('routing.publish', { replaces: 0, table })]);
+    });
+    // The table is of instances that are up.
+    await this.addBlock(made.slice(0, -1));
+    await this.addBlock(made.slice(-1));
   }
 
   /** Registers models until state has two keys for each of `models`. */

@@ -5,12 +5,11 @@ import { buildTransactionBody, sealTransaction, signingBytes } from '../../contr
 import type { JsonObject } from '../../contracts/types.ts';
 import { ed25519TransactionSigner } from '../../src/client/transaction.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
+import { packetGroup } from './routes.ts';
 
 export type GrowthSignerData = {
   readonly chain: string;
   readonly accounts: readonly { readonly name: string; readonly seed: Uint8Array }[];
-  /** Agents whose packets are committed, each to the next one. */
-  readonly agents: readonly string[];
 };
 
 /** `at`: time of the block that takes them. */
@@ -24,8 +23,7 @@ export type GrowthWork =
     }
   | { readonly kind: 'models'; readonly count: number; readonly from: number; readonly at: number };
 
-const packetIdBytes = 32;
-const { chain, accounts, agents } = workerData as GrowthSignerData;
+const { chain, accounts } = workerData as GrowthSignerData;
 const signers = new Map(accounts.map(({ name, seed }) => [name, ed25519TransactionSigner(seed)]));
 
 function envelope(account: string, type: string, body: JsonObject, at: number): Uint8Array {
@@ -38,13 +36,8 @@ function envelope(account: string, type: string, body: JsonObject, at: number): 
 }
 
 function packets(turn: number, { groups, ids, at }: GrowthWork & { readonly kind: 'packets' }): Uint8Array {
-  const group = (_: unknown, i: number) => ({
-    source: agents[(turn + i) % agents.length] ?? '',
-    target: agents[(turn + i + 1) % agents.length] ?? '',
-    expires: at + 60_000,
-    ids: toBase64Url(randomBytes(packetIdBytes * ids)),
-  });
-  return envelope('router-prime', 'packets.commit', { groups: Array.from({ length: groups }, group) }, at);
+  const body = { groups: Array.from({ length: groups }, (_, i) => packetGroup(turn + i, ids, at + 60_000)) };
+  return envelope('router-prime', 'packets.commit', body, at);
 }
 
 function model(number: number, at: number): Uint8Array {

@@ -1,18 +1,15 @@
 // A thread that signs transactions before the clock starts. It answers with whole requests, so that sending one costs the
 // load generator nothing but the write.
-import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { buildTransaction, ed25519TransactionSigner, sign } from '../../src/client/index.ts';
-import { toBase64Url } from '../../src/codec/base64.ts';
 import { sha256Hex } from '../../src/crypto/hash.ts';
+import { packetGroup } from './routes.ts';
 import type { Signed } from './submitter.ts';
 
 export type SignerTask = {
   readonly chain: string;
   readonly seed: Uint8Array;
   readonly account: string;
-  /** Agents whose packets are committed, each to the next one. */
-  readonly agents: readonly string[];
   readonly count: number;
   /** Packet ids per transaction. */
   readonly records: number;
@@ -20,18 +17,11 @@ export type SignerTask = {
   readonly expires: number;
 };
 
-const packetIdBytes = 32;
-
-function makeSigned({ chain, seed, account, agents, count, records, expires }: SignerTask): Signed[] {
+function makeSigned({ chain, seed, account, count, records, expires }: SignerTask): Signed[] {
   const signer = ed25519TransactionSigner(seed);
   return Array.from({ length: count }, (_, i) => {
-    const group = {
-      source: agents[i % agents.length] ?? '',
-      target: agents[(i + 1) % agents.length] ?? '',
-      expires: expires + 60_000,
-      ids: toBase64Url(randomBytes(packetIdBytes * records)),
-    };
-    const made = buildTransaction({ chain, account, type: 'packets.commit', expires, body: { groups: [group] } });
+    const body = { groups: [packetGroup(i, records, expires + 60_000)] };
+    const made = buildTransaction({ chain, account, type: 'packets.commit', expires, body });
     const { envelope, text } = sign(made, [signer]);
     const params = JSON.stringify({ envelope: text });
     return {
