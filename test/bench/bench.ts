@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { TestNetwork } from '../e2e/network.ts';
 import { placesOf } from './leaves.ts';
@@ -11,6 +9,7 @@ import { readPauses } from './pauses.ts';
 import { type Engine, type Point, type PointResult, resultOf, sum } from './result.ts';
 import { routesBetween } from './routes.ts';
 import type { SignerTask } from './signer.ts';
+import { inTwoThreads } from './signing.ts';
 import type { Signed } from './submitter.ts';
 import { Watch } from './watch.ts';
 import { wireBytes } from './wire.ts';
@@ -103,16 +102,7 @@ export async function signAll(network: TestNetwork, count: number, records: numb
   if (key === undefined) throw new Error(`no key of ${account}`);
   const expires = Date.now() + lifetimeMs;
   const task = { chain: network.net.chain, seed: key.secret, account, records, expires };
-  const half = Math.ceil(count / 2);
-  const parts = await Promise.all([half, count - half].map((each) => signPart({ ...task, count: each })));
-  return parts.flat();
-}
-
-async function signPart(task: SignerTask): Promise<Signed[]> {
-  const worker = new Worker(new URL('./signer.ts', import.meta.url), { workerData: task });
-  const [signed] = (await once(worker, 'message')) as [Signed[]];
-  await worker.terminate();
-  return signed;
+  return inTwoThreads<SignerTask>(new URL('./signer.ts', import.meta.url), { ...task, count });
 }
 
 /** One point on a network that runs. `delayMs`: of its relays, 0 without. */
@@ -133,8 +123,6 @@ export async function runPoint(network: TestNetwork, load: Load, point: Point, d
     network.net.validators.map(({ data }) => join(data, 'store')),
   );
   const loopBefore = performance.eventLoopUtilization();
-  const startedMs = performance.now();
-
   const sent = await load.run(signed, rate);
   const loop = performance.eventLoopUtilization(loopBefore);
   await drain(load, sent, blocksBefore);
@@ -145,20 +133,11 @@ export async function runPoint(network: TestNetwork, load: Load, point: Point, d
   const blocks = load.blocks.map((each, i) => each.slice(blocksBefore[i]));
   const logSize = blocks[0]?.at(-1)?.logSize ?? logSizeBefore;
   const places = await placesOf(network.net.validators[0]?.rpc ?? '', logSizeBefore, logSize);
-  const finality: number[] = [];
-  let lastMs = startedMs;
-  for (const each of sent) {
-    const heardMs = heardOf(places.get(each.envelopeId), blocks[each.validator] ?? []);
-    if (heardMs === undefined) continue;
-    finality.push(heardMs - each.dueMs);
-    lastMs = Math.max(lastMs, heardMs);
-  }
   const filled = (blocks[0] ?? []).filter(({ transactions }) => transactions > 0);
   const proposals = blocks.flat().flatMap(({ transactions, tookMs }) => (transactions > 0 ? [tookMs] : []));
   return resultOf(point, {
     sent,
-    finality,
-    lastMs,
+    heardMs: ({ envelopeId, validator }) => heardOf(places.get(envelopeId), blocks[validator] ?? []),
     filledBlocks: filled.length,
     proposals,
     wireBytes: wireBefore === undefined || wireAfter === undefined ? undefined : wireAfter - wireBefore,

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { freeBase } from '../e2e/network.ts';
 import type { RivalTask } from './cometbftSigner.ts';
 import { type Engine, type Point, type PointResult, resultOf } from './result.ts';
+import { inTwoThreads } from './signing.ts';
 import { type Sent, type Signed, Submitter } from './submitter.ts';
 import { Watch } from './watch.ts';
 import { wireBytes } from './wire.ts';
@@ -145,7 +145,8 @@ async function runPoint(
   homes: readonly string[],
   point: Point,
 ): Promise<PointResult> {
-  const signed = await signAll(Math.round(point.rate * point.seconds), point.records);
+  const task: RivalTask = { count: Math.round(point.rate * point.seconds), records: point.records };
+  const signed = await inTwoThreads(new URL('./cometbftSigner.ts', import.meta.url), task);
   const pids = processes.map(({ pid }) => pid ?? 0);
   const wireBefore = await wireBytes(pids);
   const watch = new Watch(
@@ -159,40 +160,16 @@ async function runPoint(
   await load.drain(sent);
   const used = watch.stop();
   const wireAfter = await wireBytes(pids);
-  const finality: number[] = [];
-  let lastMs = sent[0]?.dueMs ?? 0;
-  for (const each of sent) {
-    const heardMs = load.heard.get(`${each.validator} ${each.envelopeId}`);
-    if (heardMs === undefined) continue;
-    finality.push(heardMs - each.dueMs);
-    lastMs = Math.max(lastMs, heardMs);
-  }
-  load.heard.clear();
-  return resultOf(point, {
+  const result = resultOf(point, {
     sent,
-    finality,
-    lastMs,
+    heardMs: ({ validator, envelopeId }) => load.heard.get(`${validator} ${envelopeId}`),
     filledBlocks: load.blocks - blocksBefore,
     wireBytes: wireBefore === undefined || wireAfter === undefined ? undefined : wireAfter - wireBefore,
     used,
     busy: loop.utilization,
   });
-}
-
-async function signAll(count: number, records: number): Promise<Signed[]> {
-  const half = Math.ceil(count / 2);
-  const parts = await Promise.all(
-    [half, count - half].map(
-      (each) =>
-        new Promise<Signed[]>((resolve, reject) => {
-          const workerData: RivalTask = { count: each, records };
-          const worker = new Worker(new URL('./cometbftSigner.ts', import.meta.url), { workerData });
-          worker.once('message', resolve);
-          worker.once('error', reject);
-        }),
-    ),
-  );
-  return parts.flat();
+  load.heard.clear();
+  return result;
 }
 
 /** As `Load`, in CometBFT's words. What is final is told by the application itself (ledger.go, `tell`). */

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { duel, median, renderDuel } from './duel.ts';
+import { duel, renderDuel } from './duel.ts';
 import { isSustained, ramp } from './ramp.ts';
-import { type Engine, type Point, type PointResult, quantiles } from './result.ts';
+import { type Engine, median, type Point, type PointResult, quantiles } from './result.ts';
 import { sumBetween } from './wire.ts';
 
 function resultOf(point: Point, committed: number, p99: number): PointResult {

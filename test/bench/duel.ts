@@ -2,7 +2,8 @@
 // runs on a shared machine are not.
 import { warmUpRate } from './bench.ts';
 import { type Ramp, ramp } from './ramp.ts';
-import { cpuPerTransaction, type Engine, type Point, type PointResult } from './result.ts';
+import { cpuPerTransaction, type Engine, median, type Point, type PointResult } from './result.ts';
+import { type Cell, table } from './table.ts';
 
 export type Open = () => Promise<Engine>;
 
@@ -82,27 +83,15 @@ export async function duel(options: DuelOptions): Promise<DuelResult> {
   };
 }
 
-/** Of an odd or even number of figures. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
-}
-
 /** A table in Markdown: the medians, each engine's spread (least to most of the rounds), and the ratios. */
 export function renderDuel({ names, versions, points, ramps }: DuelResult): string {
-  const lines = [names.map((name, i) => `${name} ${versions[i]}`).join(' against '), ''];
-  const row = (cells: readonly (string | number)[]): void => void lines.push(`| ${cells.join(' | ')} |`);
+  const rows: Cell[][] = [];
   const [own = '', other = ''] = names;
-  row(['load', 'figure', own, other, `${own} / ${other}`]);
-  row(['---', '---', '---', '---', '---']);
   const compare = (load: string, what: string, each: readonly (readonly number[])[]): void => {
     const [a = Number.NaN, b = Number.NaN] = each.map(median);
     if (!Number.isFinite(a) && !Number.isFinite(b)) return;
     const ratio = Number.isFinite(a) && Number.isFinite(b) && b !== 0 ? (a / b).toFixed(2) : '–';
-    row([load, what, withSpread(each[0] ?? []), withSpread(each[1] ?? []), ratio]);
+    rows.push([load, what, withSpread(each[0] ?? []), withSpread(each[1] ?? []), ratio]);
   };
   for (const { point, results } of points) {
     const load = `${point.rate} tx/s × ${point.records}`;
@@ -139,7 +128,7 @@ export function renderDuel({ names, versions, points, ramps }: DuelResult): stri
       of(({ wireBytesPerTransaction }) => wireBytesPerTransaction ?? Number.NaN),
     );
     const others = Math.max(...results.flat().map(({ otherCores }) => otherCores));
-    if (others > 0.2) row(['', `other programs kept up to ${others.toFixed(1)} cores busy`, '', '', '']);
+    if (others > 0.2) rows.push(['', `other programs kept up to ${others.toFixed(1)} cores busy`, '', '', '']);
   }
   for (const { records, ramps: found } of ramps) {
     const rates = found.map((each) => each.map(({ sustained }) => sustained));
@@ -151,7 +140,8 @@ export function renderDuel({ names, versions, points, ramps }: DuelResult): stri
         rates.map((each) => each.map((rate) => rate * records)),
       );
   }
-  return `${lines.join('\n')}\n`;
+  const against = names.map((name, i) => `${name} ${versions[i]}`).join(' against ');
+  return `${against}\n\n${table(['load', 'figure', own, other, `${own} / ${other}`], rows)}\n`;
 }
 
 function withSpread(values: readonly number[]): string {

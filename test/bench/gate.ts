@@ -9,6 +9,8 @@ import { Kernel } from '../../src/agent/bpf/kernel.ts';
 import { closeLoaded, descriptor, loadSkeleton } from '../../src/agent/bpf/load.ts';
 import { skeletons } from '../../src/agent/bpf/programs.ts';
 import { ipv4 } from '../agent/bpf/frames.ts';
+import { median } from './result.ts';
+import { table } from './table.ts';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 const [rounds, repeat, coldFrames] = [7, 200_000, 4096];
@@ -25,8 +27,6 @@ const grantOf = (n: number): Grant => ({
   expiresNs: 1n << 62n,
 });
 const frameOf = (n: number, port = 8080): Buffer => ipv4({ source: address(n), destination: '192.168.0.1', port });
-
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
 const kernel = await Kernel.open();
 const empty = loadSkeleton(kernel, skeletons.empty);
@@ -58,7 +58,7 @@ function cold(frames: readonly Buffer[]): Cost {
 }
 
 function cost(gated: readonly number[], empties: readonly number[]): Cost {
-  const [ns, emptyNs] = [median(gated), median(empties)];
+  const [ns, emptyNs] = [Math.round(median(gated)), Math.round(median(empties))];
   return { ns, emptyNs, ratio: Math.round((10 * ns) / Math.max(1, emptyNs)) / 10 };
 }
 
@@ -99,10 +99,8 @@ if (values.json) process.stdout.write(`${JSON.stringify({ rows, inserts })}\n`);
 else {
   const cell = (cost: Cost | undefined): string =>
     cost === undefined ? '–' : `${cost.ns} ns (${cost.ratio} × ${cost.emptyNs})`;
-  process.stdout.write(
-    '| grants | shapes | packet | the same flow | each packet of another flow |\n|---|---|---|---|---|\n',
-  );
-  for (const { what, grants, shapes, warm, cold } of rows)
-    process.stdout.write(`| ${grants} | ${shapes} | ${what} | ${cell(warm)} | ${cell(cold)} |\n`);
+  const head = ['grants', 'shapes', 'packet', 'the same flow', 'each packet of another flow'];
+  const cells = rows.map((row) => [row.grants, row.shapes, row.what, cell(row.warm), cell(row.cold)]);
+  process.stdout.write(`${table(head, cells)}\n`);
   for (const { grants, perSecond } of inserts) process.stdout.write(`${grants} grants: ${perSecond} put a second\n`);
 }

@@ -1,6 +1,7 @@
 import type { ChainGrowth, DiskShare } from './growthCommit.ts';
 import type { NetworkGrowth } from './growthNetwork.ts';
-import { cpuPerTransaction, type PointResult } from './result.ts';
+import { cpuPerBlock, cpuPerTransaction, type PointResult } from './result.ts';
+import { table } from './table.ts';
 
 /** Tables for docs/performance.md, with what was promised beside what was found. */
 
@@ -14,85 +15,93 @@ type Grown = { readonly size: number; readonly commit: ChainGrowth; readonly net
 
 export function renderChain(grown: readonly Grown[]): string {
   const [first] = grown;
-  const row = (what: string, of: (each: Grown) => string, limit = ''): string =>
-    `| ${what} | ${grown.map(of).join(' | ')} | ${limit} |`;
+  const row = (what: string, of: (each: Grown) => string, limit = ''): string[] => [what, ...grown.map(of), limit];
   const ratio = (of: (each: Grown) => number) => (each: Grown) =>
     `${of(each)} ms (${(of(each) / (first === undefined ? Number.NaN : of(first))).toFixed(2)} ×)`;
-  return [
-    `| log entries | ${grown.map(({ commit }) => commit.entries.toLocaleString('en')).join(' | ')} | limit |`,
-    `|---|${grown.map(() => '---|').join('')}---|`,
-    row('blocks, keys of state', ({ commit }) => `${commit.blocks}, ${commit.stateKeys}`),
-    row('making it', ({ commit }) => `${commit.madeSeconds} s`),
-    row(
-      'CPU of a block of 10',
-      ratio(({ commit }) => commit.blockCpuMs),
-      `${commitLimit} ×`,
-    ),
-    row(
-      'its commit, p50',
-      ratio(({ commit }) => commit.commitMs.p50),
-      `${commitLimit} ×`,
-    ),
-    row('its commit, p99', ({ commit }) => `${commit.commitMs.p99} ms`),
-    row('finality p50, p99 at 50/s', ({ network }) => {
-      const { p50, p99 } = network.point.finalityMs;
-      return `${p50}, ${p99} ms`;
-    }),
-    row(
-      'CPU of a validator per transaction at 50/s',
-      ratio(({ network }) => Number(cpuPerTransaction(network.point).toFixed(2))),
-    ),
-    row(
-      'start to vote',
-      ({ network }) => `${network.liveSeconds} s (CPU ${network.liveCpuSeconds} s)`,
-      `${liveLimitSeconds} s`,
-    ),
-    row(
-      'resident, of that no mapped file',
-      ({ network }) => `${Math.max(...network.rssMiB)}, ${Math.max(...network.anonymousMiB)} MiB`,
-    ),
-    row('disk', ({ network }) => `${Math.round(network.diskBytes / mebibyte)} MiB`),
-    row(
-      'token by index, p50, p99',
-      ({ network }) => `${network.tokenMs.p50}, ${network.tokenMs.p99} ms (CPU ${network.tokenCpuMs} ms)`,
-      `${tokenLimitMs} ms`,
-    ),
-    row('query entry, p50', ({ network }) => `${network.entryMs.p50} ms`),
-    row('query state, p50', ({ network }) => `${network.stateMs.p50} ms`),
-  ].join('\n');
+  return table(
+    row('log entries', ({ commit }) => commit.entries.toLocaleString('en'), 'limit'),
+    [
+      row('blocks, keys of state', ({ commit }) => `${commit.blocks}, ${commit.stateKeys}`),
+      row('making it', ({ commit }) => `${commit.madeSeconds} s`),
+      row(
+        'CPU of a block of 10',
+        ratio(({ commit }) => commit.blockCpuMs),
+        `${commitLimit} ×`,
+      ),
+      row(
+        'its commit, p50',
+        ratio(({ commit }) => commit.commitMs.p50),
+        `${commitLimit} ×`,
+      ),
+      row('its commit, p99', ({ commit }) => `${commit.commitMs.p99} ms`),
+      row('finality p50, p99 at 50/s', ({ network }) => {
+        const { p50, p99 } = network.point.finalityMs;
+        return `${p50}, ${p99} ms`;
+      }),
+      row(
+        'CPU of a validator per transaction at 50/s',
+        ratio(({ network }) => Number(cpuPerTransaction(network.point).toFixed(2))),
+      ),
+      row(
+        'start to vote',
+        ({ network }) => `${network.liveSeconds} s (CPU ${network.liveCpuSeconds} s)`,
+        `${liveLimitSeconds} s`,
+      ),
+      row(
+        'resident, of that no mapped file',
+        ({ network }) => `${Math.max(...network.rssMiB)}, ${Math.max(...network.anonymousMiB)} MiB`,
+      ),
+      row('disk', ({ network }) => `${Math.round(network.diskBytes / mebibyte)} MiB`),
+      row(
+        'token by index, p50, p99',
+        ({ network }) => `${network.tokenMs.p50}, ${network.tokenMs.p99} ms (CPU ${network.tokenCpuMs} ms)`,
+        `${tokenLimitMs} ms`,
+      ),
+      row('query entry, p50', ({ network }) => `${network.entryMs.p50} ms`),
+      row('query state, p50', ({ network }) => `${network.stateMs.p50} ms`),
+    ],
+  );
 }
 
 export function renderDisk(shares: readonly DiskShare[]): string {
-  return [
-    '| one group of 3 ids a transaction, blocks of | its two log entries | in the store | ratio | limit |',
-    '|---|---|---|---|---|',
-    ...shares.map(
-      ({ transactionsPerBlock, leafBytes, storeBytes }) =>
-        `| ${transactionsPerBlock} | ${leafBytes} bytes | ${storeBytes} bytes | ${(storeBytes / leafBytes).toFixed(2)} × | ${diskLimit} × |`,
-    ),
-  ].join('\n');
+  return table(
+    ['one group of 3 ids a transaction, blocks of', 'its two log entries', 'in the store', 'ratio', 'limit'],
+    shares.map(({ transactionsPerBlock, leafBytes, storeBytes }) => [
+      transactionsPerBlock,
+      `${leafBytes} bytes`,
+      `${storeBytes} bytes`,
+      `${(storeBytes / leafBytes).toFixed(2)} ×`,
+      `${diskLimit} ×`,
+    ]),
+  );
 }
 
 export function renderNetworks(
   networks: readonly { readonly validators: number; readonly point: PointResult }[],
 ): string {
-  return [
-    '| validators | committed | finality p50, p99 | from proposal p50 | CPU of a validator per tx | of a block | peak RSS | wire, bytes per tx, of a validator |',
-    '|---|---|---|---|---|---|---|---|',
-    ...networks.map(({ validators, point }) => {
-      const cpu = cpuPerTransaction(point);
+  return table(
+    [
+      'validators',
+      'committed',
+      'finality p50, p99',
+      'from proposal p50',
+      'CPU of a validator per tx',
+      'of a block',
+      'peak RSS',
+      'wire, bytes per tx, of a validator',
+    ],
+    networks.map(({ validators, point }) => {
       const wire = point.wireBytesPerTransaction;
-      const cells = [
+      return [
         validators,
         `${point.committedPerSecond}/s`,
         `${point.finalityMs.p50}, ${point.finalityMs.p99} ms`,
         `${point.proposalMs?.p50 ?? '–'} ms`,
-        `${cpu.toFixed(2)} ms`,
-        `${(cpu * point.transactionsPerBlock).toFixed(1)} ms`,
+        `${cpuPerTransaction(point).toFixed(2)} ms`,
+        `${cpuPerBlock(point).toFixed(1)} ms`,
         `${Math.max(...point.validatorPeakRssMiB)} MiB`,
         wire === undefined ? '–' : Math.round(wire / validators),
       ];
-      return `| ${cells.join(' | ')} |`;
     }),
-  ].join('\n');
+  );
 }

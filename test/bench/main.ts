@@ -12,6 +12,7 @@ import { type Ramp, ramp } from './ramp.ts';
 import { place, pointTable, renderPoint, renderRamp } from './render.ts';
 import type { Engine, Point, PointResult } from './result.ts';
 import { openSubscribers } from './subscribers.ts';
+import { table } from './table.ts';
 
 const usage = `usage: npm run bench                                   the standard points, and a ramp to the highest rate sustained
        npm run bench -- --rate N [--records K | --payload BYTES] [--seconds S] [--ramp]     one point
@@ -96,7 +97,7 @@ else if (idleSeconds > 0) {
 else if (subscriberCount > 0) await heard();
 else await standard();
 
-/** `rest`: what is printed for people; with `--json` the object is. */
+/** `render`: what is printed for people; with `--json` the object is. */
 function give(result: object, render: () => string): void {
   const text = `${JSON.stringify(result)}\n`;
   if (values.out !== undefined) writeFileSync(values.out, text);
@@ -165,9 +166,10 @@ async function delayed(): Promise<void> {
         `weft ${engine.version}, ${validators} validators, ${delayMs} ms one way between every two`,
         renderPoint(result),
         '',
-        `| ${delayMs} ms one way, ${point.rate} tx/s | p50 | limit | |`,
-        '|---|---|---|---|',
-        ...rows.map(({ what, p50, limit }) => `| ${what} | ${p50} ms | ${limit} ms | ${verdict(p50 <= limit)} |`),
+        table(
+          [`${delayMs} ms one way, ${point.rate} tx/s`, 'p50', 'limit', ''],
+          rows.map(({ what, p50, limit }) => [what, `${p50} ms`, `${limit} ms`, verdict(p50 <= limit)]),
+        ),
         '',
       ].join('\n'),
     );
@@ -190,11 +192,14 @@ async function heard(): Promise<void> {
       [
         `weft ${engine.version}, ${validators} validators, ${point.rate} tx/s; ${subscriberCount} subscribers heard ${heardPerSecond} blocks a second, ${closed} were closed`,
         '',
-        '| subscribers | finality p50 | p99 | CPU of the validators |',
-        '|---|---|---|---|',
-        ...[without, withThem].map(
-          ({ finalityMs, validatorCpuSeconds }, i) =>
-            `| ${i === 0 ? 'none' : subscriberCount} | ${finalityMs.p50} ms | ${finalityMs.p99} ms | ${validatorCpuSeconds.join(' ')} s |`,
+        table(
+          ['subscribers', 'finality p50', 'p99', 'CPU of the validators'],
+          [without, withThem].map(({ finalityMs, validatorCpuSeconds }, i) => [
+            i === 0 ? 'none' : subscriberCount,
+            `${finalityMs.p50} ms`,
+            `${finalityMs.p99} ms`,
+            `${validatorCpuSeconds.join(' ')} s`,
+          ]),
         ),
         '',
       ].join('\n'),

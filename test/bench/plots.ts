@@ -6,12 +6,11 @@ import { parseArgs } from 'node:util';
 import { type Axis, niceAbove } from '../svg.ts';
 import { type ChartPanel, type ChartPoint, chart } from './chart.ts';
 import type { DuelResult } from './duel.ts';
-import { median } from './duel.ts';
 import type { ChainGrowth } from './growthCommit.ts';
 import type { NetworkGrowth } from './growthNetwork.ts';
 import type { Machine } from './processes.ts';
 import { isSustained } from './ramp.ts';
-import type { PointResult } from './result.ts';
+import { median, type PointResult } from './result.ts';
 
 const colours = ['#1f77b4', '#d9480f'];
 const limitColour = '#2b8a3e';

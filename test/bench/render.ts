@@ -1,6 +1,7 @@
 import type { Machine } from './processes.ts';
 import { isSustained, type Ramp } from './ramp.ts';
-import { cpuPerTransaction, type PointResult } from './result.ts';
+import { cpuPerBlock, cpuPerTransaction, type PointResult } from './result.ts';
+import { table } from './table.ts';
 
 /** Results for people. */
 
@@ -39,24 +40,31 @@ export function renderPoint(point: PointResult): string {
 
 /** A row of docs/performance.md for each. */
 export function pointTable(points: readonly PointResult[]): string {
-  const rows = points.map((point) =>
+  const rows = points.map((point) => [
+    `${point.rate} tx/s × ${point.records} ${point.records === 1 ? 'packet' : 'packets'}`,
+    `${Math.round(point.committedPerSecond)}/s${isSustained(point) ? '' : ', not sustained'}`,
+    `${point.finalityMs.p50}, ${point.finalityMs.p99}, ${point.finalityMs.max} ms`,
+    point.blocksPerSecond,
+    `${cpuPerTransaction(point).toFixed(2)} ms (${cpuPerBlock(point).toFixed(1)} ms)`,
+    `${Math.max(...point.validatorPeakRssMiB)} MiB`,
+    point.wireBytesPerTransaction ?? '–',
+    point.diskBytesPerTransaction,
+    `${maximum(point.gcMaxMs)}, ${maximum(point.loopLagMaxMs)} ms`,
+  ]);
+  return table(
     [
-      `${point.rate} tx/s × ${point.records} ${point.records === 1 ? 'packet' : 'packets'}`,
-      `${Math.round(point.committedPerSecond)}/s${isSustained(point) ? '' : ', not sustained'}`,
-      `${point.finalityMs.p50}, ${point.finalityMs.p99}, ${point.finalityMs.max} ms`,
-      point.blocksPerSecond,
-      `${cpuPerTransaction(point).toFixed(2)} ms (${cpuPerBlock(point)} ms)`,
-      `${Math.max(...point.validatorPeakRssMiB)} MiB`,
-      point.wireBytesPerTransaction ?? '–',
-      point.diskBytesPerTransaction,
-      `${maximum(point.gcMaxMs)}, ${maximum(point.loopLagMaxMs)} ms`,
-    ].join(' | '),
+      'load',
+      'committed',
+      'finality p50, p99, max',
+      'blocks/s',
+      'CPU per tx (block) and validator',
+      'peak RSS',
+      'wire, bytes per tx',
+      'disk, bytes per tx',
+      'longest GC, loop lag',
+    ],
+    rows,
   );
-  return [
-    '| load | committed | finality p50, p99, max | blocks/s | CPU per tx (block) and validator | peak RSS | wire, bytes per tx | disk, bytes per tx | longest GC, loop lag |',
-    '|---|---|---|---|---|---|---|---|---|',
-    ...rows.map((row) => `| ${row} |`),
-  ].join('\n');
 }
 
 export function renderRamp({ records, steps, sustained }: Ramp): string {
@@ -72,11 +80,6 @@ export function renderRamp({ records, steps, sustained }: Ramp): string {
     `highest rate sustained × ${records} packets (all committed, p99 below 1 s): ${sustained} tx/s${ids}`,
     ...tried,
   ].join('\n');
-}
-
-function cpuPerBlock(point: PointResult): string {
-  const blocks = point.committed / Math.max(1, point.transactionsPerBlock);
-  return ((cpuPerTransaction(point) * point.committed) / Math.max(1, blocks)).toFixed(1);
 }
 
 function maximum(values: readonly number[] | undefined): number | string {

@@ -58,6 +58,11 @@ export function cpuPerTransaction({ validatorCpuSeconds, committed }: PointResul
   return (1000 * sum(validatorCpuSeconds)) / validatorCpuSeconds.length / Math.max(1, committed);
 }
 
+/** CPU milliseconds of one validator per block with transactions. */
+export function cpuPerBlock(point: PointResult): number {
+  return cpuPerTransaction(point) * point.transactionsPerBlock;
+}
+
 /** A network that can be put under load: Weft's, or a rival's that does the same work. */
 export type Engine = {
   readonly name: string;
@@ -70,10 +75,8 @@ const mebibyte = 1024 * 1024;
 
 export type Outcome = {
   readonly sent: readonly Sent[];
-  /** Milliseconds from due to heard, of each that was committed. */
-  readonly finality: readonly number[];
-  /** When the last one was heard of. */
-  readonly lastMs: number;
+  /** When its final block was heard of at the validator that took it; undefined: never. */
+  readonly heardMs: (each: Sent) => number | undefined;
   readonly filledBlocks: number;
   /** Milliseconds from a block's own time until somebody heard of it. */
   readonly proposals?: readonly number[];
@@ -86,11 +89,19 @@ export type Outcome = {
 };
 
 export function resultOf(point: Point, outcome: Outcome): PointResult {
-  const { sent, finality, lastMs, filledBlocks, used, busy, proposals, wireBytes } = outcome;
+  const { sent, filledBlocks, used, busy, proposals, wireBytes } = outcome;
   const { seconds } = point;
   const refused: Record<string, number> = {};
   for (const { refused: code } of sent) if (code !== '') refused[code] = (refused[code] ?? 0) + 1;
-  const firstDueMs = sent[0]?.dueMs ?? lastMs;
+  const finality: number[] = [];
+  const firstDueMs = sent[0]?.dueMs ?? 0;
+  let lastMs = firstDueMs;
+  for (const each of sent) {
+    const heardMs = outcome.heardMs(each);
+    if (heardMs === undefined) continue;
+    finality.push(heardMs - each.dueMs);
+    lastMs = Math.max(lastMs, heardMs);
+  }
   const spanSeconds = Math.max(seconds, (lastMs - firstDueMs) / 1000);
   const late = quantiles(sent.map(({ sentMs, dueMs }) => sentMs - dueMs));
   const missing = sent.length - finality.length - sum(Object.values(refused));
@@ -157,6 +168,15 @@ export function quantiles(values: readonly number[]): Quantiles {
   const at = (fraction: number): number =>
     round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN);
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** Of an odd or even number of figures. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 }
 
 export function sum(values: readonly number[]): number {

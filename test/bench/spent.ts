@@ -1,6 +1,7 @@
 import { type ComponentKey, componentKeys, componentOf, components } from './components.ts';
 import type { Profile } from './profile.ts';
 import type { PointResult } from './result.ts';
+import { table } from './table.ts';
 
 /** What a validator's main thread did with its time, by component: shares, and µs per block and transaction. */
 
@@ -40,14 +41,20 @@ export function spentTable(shares: Spent, { cpuSeconds, transactions, blocks }: 
     { name: 'µs per block', of: blocks },
     { name: 'µs per transaction', of: transactions },
   ].flatMap(({ name, of }) => (of === undefined || of === 0 ? [] : [{ name, of }]));
-  const row = (name: string, what: string, share: number): string =>
-    cells([name, what, percent(share), ...counts.map(({ of }) => figure((1e6 * share * cpuSeconds) / of))]);
-  return [
-    cells(['component', 'what', 'main thread', ...counts.map(({ name }) => name)]),
-    `|---|---|${'---:|'.repeat(1 + counts.length)}`,
-    ...componentKeys.map((key) => row(components[key].name, components[key].what, shares[key])),
-    row('**all**', `${cpuSeconds.toFixed(2)} s`, 1),
-  ].join('\n');
+  const row = (name: string, what: string, share: number): string[] => [
+    name,
+    what,
+    percent(share),
+    ...counts.map(({ of }) => figure((1e6 * share * cpuSeconds) / of)),
+  ];
+  return table(
+    ['component', 'what', 'main thread', ...counts.map(({ name }) => name)],
+    [
+      ...componentKeys.map((key) => row(components[key].name, components[key].what, shares[key])),
+      row('**all**', `${cpuSeconds.toFixed(2)} s`, 1),
+    ],
+    { figures: 1 + counts.length },
+  );
 }
 
 export type Costs = { readonly block: number; readonly transaction: number; readonly clamped: boolean };
@@ -82,25 +89,18 @@ export function twoTable(a: Load, b: Load): string {
   });
   const costs = componentKeys.map((key) => ({ key, ...solve(of(a, key), of(b, key)) }));
   const total = (part: 'block' | 'transaction'): string => figure(costs.reduce((all, each) => all + each[part], 0));
-  return [
-    cells(['component', 'what', 'µs per block', 'µs per transaction']),
-    '|---|---|---:|---:|',
-    ...costs.map(({ key, block, transaction, clamped }) => {
-      const mark = clamped ? ' *' : '';
-      return cells([components[key].name, components[key].what, figure(block) + mark, figure(transaction) + mark]);
-    }),
-    cells(['**all**', '', total('block'), total('transaction')]),
-    ...(costs.some(({ clamped }) => clamped)
-      ? [
-          '',
-          '\\* One of the two came out below 0 and counts as 0; the other is what the load that has most of it says.',
-        ]
-      : []),
-  ].join('\n');
-}
-
-function cells(texts: readonly string[]): string {
-  return `| ${texts.join(' | ')} |`;
+  const rows = costs.map(({ key, block, transaction, clamped }) => {
+    const mark = clamped ? ' *' : '';
+    return [components[key].name, components[key].what, figure(block) + mark, figure(transaction) + mark];
+  });
+  const found = table(
+    ['component', 'what', 'µs per block', 'µs per transaction'],
+    [...rows, ['**all**', '', total('block'), total('transaction')]],
+    { figures: 2 },
+  );
+  return costs.some(({ clamped }) => clamped)
+    ? `${found}\n\n\\* One of the two came out below 0 and counts as 0; the other is what the load that has most of it says.`
+    : found;
 }
 
 function percent(share: number): string {

@@ -9,6 +9,7 @@ import { SimDisk } from '../sim/real/disk.ts';
 import { SimNetwork } from '../sim/real/network.ts';
 import { RealNode } from '../sim/real/node.ts';
 import { type Quantiles, quantiles } from './result.ts';
+import { type Cell, table } from './table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -110,22 +111,19 @@ async function measure(validators: number): Promise<WanNodes> {
 }
 
 const results: WanNodes[] = [];
-const lines = [
-  `whole nodes, one-way delay ${delayMs} ms, ${rate} tx/s; in one-way delays`,
-  '',
-  '| validators | blocks/s | proposal to finalization p50 | p99 | given to final p50 | p99 | limits |',
-  '|---|---|---|---|---|---|---|',
-];
+const rows: Cell[][] = [];
 for (const validators of values.sizes.split(',').map(Number)) {
   const result = await measure(validators);
   results.push(result);
   const { toFinal, givenToFinal, blocksPerSecond } = result;
   const limits = [(3.3 * delayMs + 15) / delayMs, (5 * delayMs + 15) / delayMs] as const;
   const holds = toFinal.p50 <= limits[0] && givenToFinal.p50 <= limits[1];
-  lines.push(
-    `| ${validators} | ${blocksPerSecond} | ${toFinal.p50} | ${toFinal.p99} | ${givenToFinal.p50} | ${givenToFinal.p99} | ${limits.map((limit) => limit.toFixed(2)).join(', ')}: ${holds ? 'hold' : '**missed**'} |`,
-  );
+  const verdict = `${limits.map((limit) => limit.toFixed(2)).join(', ')}: ${holds ? 'hold' : '**missed**'}`;
+  const delays = [toFinal.p50, toFinal.p99, givenToFinal.p50, givenToFinal.p99];
+  rows.push([validators, blocksPerSecond, ...delays, verdict]);
 }
 const text = `${JSON.stringify({ delayMs, rate, results })}\n`;
 if (values.out !== undefined) writeFileSync(values.out, text);
-process.stdout.write(values.json ? text : `${lines.join('\n')}\n`);
+const head = ['validators', 'blocks/s', 'proposal to finalization p50', 'p99', 'given to final p50', 'p99', 'limits'];
+const about = `whole nodes, one-way delay ${delayMs} ms, ${rate} tx/s; in one-way delays`;
+process.stdout.write(values.json ? text : `${about}\n\n${table(head, rows)}\n`);
