@@ -31,6 +31,13 @@ export type WeftEngine = Engine & {
   readonly rpc: readonly string[];
 };
 
+/** One sender and one address make all the load here, so the limits per account and address would measure themselves. */
+export const oneSenderConfig = {
+  rpc: { requestsPerSecond: 0, submitsPerSecond: 0, webSocketsMax: 4096, webSocketsPerAddressMax: 4096 },
+  mempool: { transactionsPerAccountMax: 50_000 },
+  log: { level: 'info' },
+};
+
 const account = 'router-prime';
 /** Below the five minutes that the chain allows, above what signing and a run take. */
 const lifetimeMs = 280_000;
@@ -44,12 +51,7 @@ export async function openWeft(options: WeftOptions): Promise<WeftEngine> {
   const network = await TestNetwork.make({
     validators: options.validators,
     name: 'weft-bench',
-    // One sender and one address make all the load here, so the limits per account and address would measure themselves.
-    config: {
-      rpc: { requestsPerSecond: 0, submitsPerSecond: 0, webSocketsMax: 4096, webSocketsPerAddressMax: 4096 },
-      mempool: { transactionsPerAccountMax: 50_000 },
-      log: { level: 'info' },
-    },
+    config: oneSenderConfig,
     relays: delayMs > 0,
     ...(profileDir === undefined
       ? {}

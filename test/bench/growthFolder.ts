@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { makeTestnet, type Testnet } from '../../src/cli/testnet.ts';
 import { openLevel } from '../../src/ledger/keyValue.ts';
 import { freeBase } from '../e2e/network.ts';
+import { oneSenderConfig } from './bench.ts';
 import { GrowthChain } from './growthChain.ts';
 import { folderBytes } from './processes.ts';
 
@@ -117,11 +118,7 @@ async function keptIn(dir: string, validators: number): Promise<Kept> {
     demoAccounts: true,
     passphrase: null,
     time,
-    config: {
-      rpc: { requestsPerSecond: 0, submitsPerSecond: 0 },
-      mempool: { transactionsPerAccountMax: 50_000 },
-      log: { level: 'info' },
-    },
+    config: oneSenderConfig,
   });
   const kept: Kept = { time, net: { ...net, accounts: [...net.accounts] }, sizes: [] };
   write(dir, kept);

@@ -3,11 +3,11 @@
 import { parseArgs } from 'node:util';
 import { frameKinds } from '../../src/node/wire.ts';
 import { TestNetwork } from '../e2e/network.ts';
-import { drain, heardOf, prepareRoutes, signAll } from './bench.ts';
+import { drain, heardOf, oneSenderConfig, prepareRoutes, signAll } from './bench.ts';
 import { placesOf } from './leaves.ts';
 import { Load } from './load.ts';
-import { cpuSeconds, machineBusySeconds } from './processes.ts';
 import { type Quantiles, quantiles } from './result.ts';
+import { Watch } from './watch.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,14 +36,7 @@ type Result = {
 };
 
 async function measure(what: string, harm: (network: TestNetwork) => Promise<void>): Promise<Result> {
-  const network = await TestNetwork.make({
-    name: 'weft-bench',
-    config: {
-      rpc: { requestsPerSecond: 0, submitsPerSecond: 0 },
-      mempool: { transactionsPerAccountMax: 50_000 },
-      log: { level: 'info' },
-    },
-  });
+  const network = await TestNetwork.make({ name: 'weft-bench', config: oneSenderConfig });
   try {
     network.startAll();
     await network.ready();
@@ -56,13 +49,10 @@ async function measure(what: string, harm: (network: TestNetwork) => Promise<voi
     const signed = await signAll(network, Math.round(rate * seconds), 1);
     const blocksBefore = load.blocks.map(({ length }) => length);
     const pids = asked.map(({ name }) => network.pid(name));
-    const cpu = (): number => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-    const [busyBefore, cpuBefore, ownBefore] = [machineBusySeconds(), cpu(), process.cpuUsage()];
+    const watch = new Watch(pids, []);
     const startedMs = performance.now();
     const sent = await load.run(signed, rate);
-    const own = process.cpuUsage(ownBefore);
-    const busy = machineBusySeconds() - busyBefore - (cpu() - cpuBefore) - (own.user + own.system) / 1e6;
-    const tookS = (performance.now() - startedMs) / 1000;
+    const { tookSeconds, otherCores } = watch.stop();
     await drain(load, sent, blocksBefore);
     const blocks = load.blocks.map((each, i) => each.slice(blocksBefore[i]));
     const places = await placesOf(asked[0]?.rpc ?? '', before, blocks[0]?.at(-1)?.logSize ?? before);
@@ -77,7 +67,7 @@ async function measure(what: string, harm: (network: TestNetwork) => Promise<voi
       what,
       committedPerSecond: Math.round((10 * heard.length) / ((lastMs - startedMs) / 1000)) / 10,
       finalityMs: quantiles(heard.map(({ tookMs }) => tookMs)),
-      blocksPerSecond: Math.round((10 * first.length) / tookS) / 10,
+      blocksPerSecond: Math.round((10 * first.length) / tookSeconds) / 10,
       skippedViews: first.slice(1).reduce((sum, { view }, i) => sum + view - (first[i]?.view ?? view) - 1, 0),
       timeoutsAtS: first
         .slice(1)
@@ -87,7 +77,7 @@ async function measure(what: string, harm: (network: TestNetwork) => Promise<voi
             atMs - (first[i]?.atMs ?? atMs) >= 0.9 * leaderTimeoutMs && view > (first[i]?.view ?? 0) + 1,
         )
         .map(({ atMs }) => Math.round((atMs - startedMs) / 100) / 10),
-      otherCores: Math.max(0, Math.round((10 * busy) / tookS) / 10),
+      otherCores: Math.round(10 * otherCores) / 10,
     };
   } finally {
     await network.remove();
