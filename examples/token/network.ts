@@ -1,6 +1,5 @@
 // Four validators as four processes, with the default policy set and one policy more, in a folder that goes away at the end.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +17,7 @@ import {
 } from '../../src/client/index.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { readDefaultPolicySet, toPolicySet } from '../../src/policy/defaultSet.ts';
+import { freeBase } from '../../test/freePorts.ts';
 
 const validators = 4;
 const readyWithinMs = 90_000;
@@ -48,7 +48,7 @@ export class StoryNetwork {
   /** `securityKey`: restarts are approved with one; without, any key of an approver does. Resolves when all validators vote. */
   static async start(securityKey: boolean): Promise<StoryNetwork> {
     const dir = mkdtempSync(join(tmpdir(), 'weft-token-'));
-    const basePort = await freeBase();
+    const basePort = await freeBase(validators);
     const origin = `http://localhost:${basePort + 11}`;
     const { schema, policies } = readDefaultPolicySet();
     const text = readFileSync(join(import.meta.dirname, 'restarts.cedar'), 'utf8');
@@ -118,21 +118,4 @@ export class StoryNetwork {
       if (Date.now() > until) throw new Error(`the validators do not come up; their logs were in ${this.dir}`);
     }
   }
-}
-
-/** Ports of all validators are free at the moment. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3500);
-    const ports = Array.from({ length: validators }, (_, i) => [base + 10 * (i + 1), base + 10 * (i + 1) + 1]).flat();
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freeBase } from '../e2e/network.ts';
+import { freeBase } from '../freePorts.ts';
 import type { RivalTask } from './cometbftSigner.ts';
 import { type Engine, type Point, type PointResult, resultOf } from './result.ts';
 import { inTwoThreads } from './signing.ts';

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { makeTestnet, type Testnet } from '../../src/cli/testnet.ts';
 import { openLevel } from '../../src/ledger/keyValue.ts';
-import { freeBase } from '../e2e/network.ts';
+import { freeBase } from '../freePorts.ts';
 import { oneSenderConfig } from './bench.ts';
 import { GrowthChain } from './growthChain.ts';
 import { folderBytes } from './processes.ts';

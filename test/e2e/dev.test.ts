@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../../src/client/index.ts';
 import { readTrust } from '../../src/token/node.ts';
+import { freeBase } from '../freePorts.ts';
 import { DevRun, processesOf, type Ready } from './devRun.ts';
-import { freeBase } from './network.ts';
 
 const skip = existsSync('/proc/self/cmdline') ? false : 'needs /proc to see whether processes are left';
 t.setTimeout(180_000);

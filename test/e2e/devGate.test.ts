@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { skipWithoutNamespaces } from '../agent/bpf/peers.ts';
 import { skipUnless } from '../agent/bpf/rights.ts';
+import { freeBase } from '../freePorts.ts';
 import { DevRun, root } from './devRun.ts';
-import { freeBase } from './network.ts';
 
 const skip = skipUnless('gate') || skipWithoutNamespaces();
 

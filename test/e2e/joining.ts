@@ -14,7 +14,8 @@ import {
 } from '../../src/crypto/validatorKeys.ts';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import { freeBase, type TestNetwork } from './network.ts';
+import { freeBase } from '../freePorts.ts';
+import type { TestNetwork } from './network.ts';
 import { checkWire, type WireReport } from './wire.ts';
 
 /** Nodes that join a running network of processes, and what governance does to its set. */

@@ -7,8 +7,8 @@ import t from 'tap';
 import { connect } from '../../src/client/index.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { readTrust, verifyToken } from '../../src/token/node.ts';
+import { freeBase } from '../freePorts.ts';
 import { DevRun, processesOf, type Ready, root } from './devRun.ts';
-import { freeBase } from './network.ts';
 
 t.setTimeout(240_000);
 const skip = existsSync('/proc/self/cmdline') ? false : 'needs /proc to see whether processes are left';

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +16,7 @@ import {
   type WeftClient,
 } from '../../src/client/index.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
+import { freeBase } from '../freePorts.ts';
 import { putBehind, putOn } from './addresses.ts';
 import { Hosts } from './namespaces.ts';
 import { Relays } from './relay.ts';
@@ -330,22 +330,4 @@ export class TestNetwork {
     const group = { source: 'misty.weave', target: 'oracle.weave', expires: Date.now() + 30_000, ids };
     return this.signed('router-prime', 'packets.commit', { groups: [group] });
   }
-}
-
-/** A base from which all ports of `validators` are free at the moment. */
-export async function freeBase(validators: number): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3500);
-    const ports = Array.from({ length: validators }, (_, i) => [base + 10 * (i + 1), base + 10 * (i + 1) + 1]).flat();
-    const free = await Promise.all(ports.map(isFree));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

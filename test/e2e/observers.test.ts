@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../../src/client/index.ts';
 import { readTrust, verifyToken } from '../../src/token/node.ts';
-import { freeBase, TestNetwork } from './network.ts';
+import { freeBase } from '../freePorts.ts';
+import { TestNetwork } from './network.ts';
 
 t.setTimeout(180_000);
 const network = await TestNetwork.make({ observers: 1, basePort: await freeBase(5) });

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connect, type GovernanceStatus } from '../../src/client/index.ts';
+import { freeBase } from '../freePorts.ts';
 import { root } from './devRun.ts';
-import { freeBase } from './network.ts';
 
 t.setTimeout(600_000);
 const skip = existsSync('/usr/bin/setsid') ? false : 'needs setsid';

@@ -7,7 +7,8 @@ import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { sha256Hex } from '../../src/crypto/hash.ts';
 import { readDefaultPolicySet } from '../../src/policy/defaultSet.ts';
 import { weft } from '../cli/run.ts';
-import { freeBase, TestNetwork } from './network.ts';
+import { freeBase } from '../freePorts.ts';
+import { TestNetwork } from './network.ts';
 
 t.setTimeout(240_000);
 const network = await TestNetwork.make({ basePort: await freeBase(4) });

@@ -9,7 +9,7 @@ import { makeTestnet, type Testnet } from '../../src/cli/testnet.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { type RunningNode, startNode } from '../../src/node/start.ts';
 import { buildLongChain, type LongChain, snapshotPath } from '../bench/longChain.ts';
-import { freeBase } from '../e2e/network.ts';
+import { freeBase } from '../freePorts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-absence-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +18,7 @@ import { parseNote } from '../../src/log/note.ts';
 import type { NodeStatus } from '../../src/node/api.ts';
 import { type Config, checkConfig, loadConfig } from '../../src/node/config.ts';
 import { type NodeOptions, WeftNode } from '../../src/node/node.ts';
+import { freeBase } from '../freePorts.ts';
 
 /** A network in this process whose set of validators changes: nodes by name, keys at hand, a council of one. */
 
@@ -57,7 +57,7 @@ export class EpochNet {
 
   static async make(t: Test, validators: number, room = 8): Promise<EpochNet> {
     const dir = mkdtempSync(join(tmpdir(), 'weft-epochs-'));
-    const base = await freePorts(room);
+    const base = await freeBase(room);
     const net = await makeTestnet({
       name: 'weft-epochs',
       demoAccounts: true,
@@ -299,22 +299,4 @@ export async function agree(t: Test, net: EpochNet, names: readonly string[], ep
     const texts = names.map((name) => parseNote(net.node(name).api.closing(epoch) ?? '').text);
     t.equal(new Set(texts).size, 1, `one end of epoch ${epoch}`);
   }
-}
-
-/** A base from which every tenth port is free. */
-async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const base = 20_000 + 10 * Math.floor(Math.random() * 3500);
-    const ports = Array.from({ length: count }, (_, i) => base + 10 * (i + 1));
-    const free = await Promise.all(ports.map(isFree));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -1,6 +1,5 @@
 // A disk that is full or fails, with real files under it: the node stops at once, answers on, and goes on by itself.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { type KeyValue, openLevel } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { NodeKeeper } from '../../src/node/keeper.ts';
+import { freeBase } from '../freePorts.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -62,21 +62,13 @@ function failingDatabase(disk: Disk, database: KeyValue): KeyValue {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function makeKept(t: Test) {
   const dir = mkdtempSync(join(tmpdir(), 'weft-keeper-'));
   const net = await makeTestnet({
     name: 'weft-keeper',
     validators: 1,
     dir,
-    basePort: await freePort(),
+    basePort: await freeBase(1),
     passphrase: null,
     demoAccounts: true,
     consensus: { idleBlockMs: 1000, leaderTimeoutMs: 500, skipMs: 3000, recosignMs: 200 },

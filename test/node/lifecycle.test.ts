@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,16 +10,9 @@ import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { type NodeOptions, WeftNode } from '../../src/node/node.ts';
+import { freeBase } from '../freePorts.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** One of `validators` in this process; the others are never there. */
 async function optionsOf(
@@ -30,7 +22,7 @@ async function optionsOf(
 ): Promise<NodeOptions> {
   const dir = mkdtempSync(join(tmpdir(), 'weft-life-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const basePort = await freePort();
+  const basePort = await freeBase(validators);
   const net = await makeTestnet({ name: 'weft-life', validators, dir, basePort, passphrase: null, consensus });
   const config = loadConfig(net.validators[0]!.config);
   return {

@@ -8,7 +8,7 @@ import { makeTestnet } from '../../src/cli/testnet.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { startNode } from '../../src/node/start.ts';
 import { buildLongChain, snapshotPath } from '../bench/longChain.ts';
-import { freeBase } from '../e2e/network.ts';
+import { freeBase } from '../freePorts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-pruner-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -15,6 +15,7 @@ import { natsSink } from '../../../src/agent/telemetry/nats.ts';
 import { fileSink, streamSink } from '../../../src/agent/telemetry/ndjson.ts';
 import { otlpSink } from '../../../src/agent/telemetry/otlp.ts';
 import { type Sink, SinkQueue } from '../../../src/agent/telemetry/sink.ts';
+import { freePort } from '../../freePorts.ts';
 
 const event: AgentEvent = {
   time: 1_763_712_300_123,
@@ -127,14 +128,6 @@ t.test('OTLP: log records that a collector takes', async (t) => {
   t.match(queue.counters, { written: 1, lost: 2, failures: 0 });
   await queue.close(100);
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function startNats(port: number, dir: string): ChildProcess {
   return spawn('nats-server', ['-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', dir], { stdio: 'ignore' });
