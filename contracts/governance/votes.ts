@@ -21,13 +21,42 @@ const kinds: readonly (VoteKind | undefined)[] = [undefined, 'notarize', 'nullif
 export const voteBytesMax = 256;
 const signatureBytes = 64;
 
+type Signed = {
+  readonly genesisHash: string;
+  readonly epoch: number;
+  readonly view: number;
+  readonly parentView: number;
+  readonly blockId: string;
+  readonly bytes: Uint8Array;
+};
+
+/** What was signed last of each kind: all who vote on a block sign the same bytes, which are then made once and not for each of them. */
+const lastSigned = new Map<VoteKind, Signed>();
+
 /**
  * What a vote signs: `tag ‖ genesisHash ‖ CBOR(subject)`; subject = `[[epoch, view], parentView, blockId]`, or
- * `[epoch, view]` for nullify. `genesisHash`: hex.
+ * `[epoch, view]` for nullify. `genesisHash`: hex. Whoever asks must not write to the bytes.
  */
 export function voteBytes(kind: VoteKind, genesisHash: string, subject: Proposal | Round): Uint8Array {
-  return concat(tags[kind], fromHex(genesisHash, 32), encodeCbor(subjectCbor(kind, subject)));
+  const { epoch, view } = subject;
+  const { parentView, blockId } = kind === 'nullify' ? roundOnly : (subject as Proposal);
+  const last = lastSigned.get(kind);
+  if (
+    last !== undefined &&
+    last.view === view &&
+    last.blockId === blockId &&
+    last.parentView === parentView &&
+    last.epoch === epoch &&
+    last.genesisHash === genesisHash
+  ) {
+    return last.bytes;
+  }
+  const bytes = concat(tags[kind], fromHex(genesisHash, 32), encodeCbor(subjectCbor(kind, subject)));
+  lastSigned.set(kind, { genesisHash, epoch, view, parentView, blockId, bytes });
+  return bytes;
 }
+
+const roundOnly = { parentView: 0, blockId: '' } as const;
 
 /** ZIP 215, by the vote key of the validator at the signer's index. Never throws. */
 export function verifyVote(

@@ -3,6 +3,7 @@
 // there is, so that decodeEnvelope(b) succeeds only if encodeEnvelope gives b back: an envelope has one envelopeId.
 import { base64Bytes, readBase64, toBase64 } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
+import { decodeLatin1 } from '../codec/latin1.ts';
 import { concat, encodeUtf8 } from '../codec/utf8.ts';
 
 /** Of a key that signs the PAE itself. */
@@ -68,8 +69,6 @@ const keyIdPattern = /^[0-9a-f]{16}$/;
 /** A media type: nothing that JSON would escape. */
 const payloadTypePattern = /^[a-z0-9][a-z0-9.+/-]*$/;
 
-const ascii = new TextDecoder('latin1');
-
 /** What is signed: `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes, decimal. */
 export function pae(payloadType: string, payload: Uint8Array): Uint8Array {
   return concat(encodeUtf8(paeHead(encodeUtf8(payloadType).length, payloadType, payload.length)), payload);
@@ -118,7 +117,7 @@ export function sortSignatures(signatures: readonly EnvelopeSignature[]): Envelo
 export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): DecodedEnvelope {
   checkSize(bytes.length, limits);
   // Every byte is compared as a character below, and no production holds one above 0x7f.
-  const cursor: Cursor = { text: ascii.decode(bytes), at: 0 };
+  const cursor: Cursor = { text: decodeLatin1(bytes), at: 0 };
   expect(cursor, '{"payload":"');
   const payloadText = until(cursor, '"');
   checkPayload(Math.floor((payloadText.length * 3) / 4) - 2, limits);

@@ -63,6 +63,8 @@ export class Fates {
   }
 
   #tell(txId: string, outcome: Parameters<Waiter>[0]): void {
+    // Every transaction comes by here, and nobody waits for most of them.
+    if (this.#waiters.size === 0) return;
     const waiters = this.#waiters.get(txId);
     if (waiters === undefined) return;
     this.#waiters.delete(txId);

@@ -63,7 +63,7 @@ export class Subscribers {
 
   /** Whether anybody waits for this transaction: its status is made only then. */
   wants(txId: string): boolean {
-    return this.#txs.has(txId);
+    return this.#txs.size > 0 && this.#txs.has(txId);
   }
 
   transaction(status: TxStatus): void {

@@ -112,7 +112,7 @@ export class Sync {
 
   /** Looked at whenever a block or a word came: this node follows once it heard from enough peers and is not behind them. */
   follows(): void {
-    if (this.#hearsEnough() && this.behind <= 1) this.#live = true;
+    if (!this.#live && this.#hearsEnough() && this.behind <= 1) this.#live = true;
   }
 
   /** To be called about once a second: what nobody's message starts. */

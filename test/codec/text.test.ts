@@ -9,10 +9,20 @@ import {
   toBase64Url,
 } from '../../src/codec/base64.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
+import { decodeLatin1 } from '../../src/codec/latin1.ts';
 import { concat, decodeUtf8, encodeUtf8, equalBytes } from '../../src/codec/utf8.ts';
 import { vectors, verdict } from './vectors.ts';
 
 const anyBytes = fc.uint8Array({ maxLength: 100 });
+
+t.test('bytes as text: ASCII is itself, and nothing else is', async (t) => {
+  const ascii = Uint8Array.from({ length: 128 }, (_, i) => i);
+  t.equal(decodeLatin1(ascii), decodeUtf8(ascii));
+  t.equal(decodeLatin1(ascii.subarray(40, 50)), decodeUtf8(ascii).slice(40, 50));
+  const above = decodeLatin1(Uint8Array.from({ length: 128 }, (_, i) => 128 + i));
+  t.equal(above.length, 128);
+  t.notOk([...above].some((character) => character.charCodeAt(0) < 128));
+});
 
 t.test('hex: frozen and round trip', async (t) => {
   const { accepted, refused } = vectors<{ accepted: string[]; refused: string[] }>('hex.json');

@@ -158,6 +158,14 @@ t.test('votes', async (t) => {
       subject: { parentView: 0, blockId: epochs.digest, ...subject },
     } as Vote;
     t.notOk(verifyVote(other, epochs.genesisHash, validators), 'another kind');
+    // What was made last is handed out again: only where nothing of it differs.
+    for (const member of ['epoch', 'view', ...(kind === 'nullify' ? [] : ['parentView', 'blockId'])]) {
+      const changed = { ...subject, [member]: member === 'blockId' ? epochs.digest : 7_777 } as Proposal;
+      t.not(toHex(voteBytes(kind, epochs.genesisHash, changed)), message, member);
+      t.equal(toHex(voteBytes(kind, epochs.genesisHash, subject)), message);
+      t.notOk(verifyVote({ ...vote, subject: changed } as Vote, epochs.genesisHash, validators), member);
+    }
+    t.not(toHex(voteBytes(kind, epochs.digest, subject)), message, 'another network');
   }
   const id = new Uint8Array(32);
   const signature = new Uint8Array(64);
