@@ -18,6 +18,7 @@ import { AgentMetrics } from './metrics.ts';
 import { type OpenGate, openGateIn, openGateOut } from './openGates.ts';
 import { ProcWatch } from './procWatch.ts';
 import type { RouteCounts, RouteEvent } from './routes/routes.ts';
+import { fromSources } from './routes/sources.ts';
 import { sinksOf } from './sinks.ts';
 import { Attributor } from './telemetry/attribution.ts';
 import { type AgentEvent, type Attribution, type Flow, gateEvent, probeEvent } from './telemetry/event.ts';
@@ -321,10 +322,13 @@ export class Agent {
   async #openLedger(ledger: LedgerConfig): Promise<void> {
     const { passphrase, say } = this.#modules;
     const kernel = this.#kernel;
+    const sources = this.#config.outgoing?.sources;
     const link = await LedgerLink.open(this.#config, ledger, {
       passphrase,
       say,
-      tables: this.#gates.map(({ maps }) => maps.grants),
+      tables: this.#gates.map(({ name, maps }) =>
+        name === 'out' && sources !== undefined ? fromSources(maps.grants, sources) : maps.grants,
+      ),
       bootNsAt: (unixMs) => (kernel === undefined ? 0n : bootNsAt(kernel, unixMs)),
       routeHappened: (event) => this.#onRoute(event),
       alertRaised: (alert, count) => {

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse as parseYaml } from 'yaml';
 import schema from '../../schemas/agent-config.schema.json' with { type: 'json' };
 import { messageOf, WeftError } from '../codec/error.ts';
+import { parsePrefix } from './bpf/address.ts';
 import type { GateMode, GuardedPort } from './bpf/gateMaps.ts';
 import type { ProbeName } from './bpf/probes.ts';
 import type { RedactionRule } from './telemetry/redact.ts';
@@ -27,6 +28,8 @@ export type AgentConfig = {
     readonly guarded: readonly GuardedPort[];
     readonly never: readonly GuardedPort[];
     readonly mode: Exclude<GateMode, 'off'>;
+    /** CIDR: routes from elsewhere do not count for what goes out. Undefined: all do. */
+    readonly sources?: readonly string[];
     /** Where there is no `gate`, whose own count for both. */
     readonly failOpen: boolean;
     readonly pins: string;
@@ -108,6 +111,12 @@ export function checkAgentConfig(document: unknown, path: string): AgentConfig {
       'ledger.leaseMs',
       `'ledger.leaseMs' is above maxStalenessMs (${ledger.maxStalenessMs}): a revoked route could outlive what a status may be old`,
     );
+  for (const [n, source] of (outgoing?.sources ?? []).entries())
+    try {
+      parsePrefix(source);
+    } catch (error) {
+      throw wrong(path, `outgoing.sources.${n}`, `'outgoing.sources.${n}': ${messageOf(error)}`);
+    }
   const folder = dirname(path);
   const at = (name: string): string => resolve(folder, name);
   const { file, nats } = telemetry;

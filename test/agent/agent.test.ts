@@ -73,6 +73,11 @@ t.test('a configuration: defaults, paths, and what is wrong with it by name', as
   );
   refused({ host: 'gate-1', ledger: { ...ledger, leaseMs: 20_000 } }, 'ledger.leaseMs', /outlive/);
   const guarded = [{ port: 443, protocol: 'tcp' }];
+  refused(
+    { host: 'gate-1', outgoing: { guarded, sources: ['10.0.0.1/24'] } },
+    'outgoing.sources.0',
+    /behind its prefix/,
+  );
   const pinned = (document: object) => pinsOf(checkAgentConfig({ host: 'gate-1', ...document }, path));
   t.equal(pinned({}), undefined);
   t.equal(pinned({ outgoing: { guarded } }), '/sys/fs/bpf/weft', 'alone, it stays as well');

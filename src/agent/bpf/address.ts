@@ -64,6 +64,12 @@ export function parsePrefix(text: string): Prefix {
   return { family, address: bytes, bits };
 }
 
+/** Whether some address is in both. */
+export function overlap(a: Prefix, b: Prefix): boolean {
+  const bits = Math.min(a.bits, b.bits);
+  return a.family === b.family && cut(a.address, bits).equals(cut(b.address, bits));
+}
+
 /** Text of 16 bytes at `at`: dotted for IPv4, RFC 5952 for IPv6. */
 export function formatAddress(bytes: Buffer, at = 0): string {
   if (bytes.subarray(at, at + 12).equals(mappedStart)) return [...bytes.subarray(at + 12, at + 16)].join('.');

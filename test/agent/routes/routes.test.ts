@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Grant as KernelGrant } from '../../../src/agent/bpf/grants.ts';
 import { RouteBook, type RouteEffect } from '../../../src/agent/routes/routeBook.ts';
-import { type RouteEvent, type RouteExecutor, Routes } from '../../../src/agent/routes/routes.ts';
+import { type RouteEvent, type RouteExecutor, Routes, type RouteTable } from '../../../src/agent/routes/routes.ts';
+import { fromSources } from '../../../src/agent/routes/sources.ts';
 import { WeftError } from '../../../src/codec/error.ts';
 import type { Permission } from '../../../src/executor/permission.ts';
 import { nodeFiles } from '../../../src/ledger/files.ts';
@@ -98,7 +99,12 @@ class World implements RouteExecutor {
   }
 }
 
-async function setUp(t: { teardown(work: () => void): void }, world: World, tables: readonly Table[], dir?: string) {
+async function setUp(
+  t: { teardown(work: () => void): void },
+  world: World,
+  tables: readonly RouteTable[],
+  dir?: string,
+) {
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'weft-routes-'));
   if (dir === undefined) t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const events: RouteEvent[] = [];
@@ -445,6 +451,27 @@ t.test('a host without room for one more route says so', async (t) => {
   await routes.consider(intent(1));
   t.match(events, [{ kind: 'grant.refused', reason: 'AGENT_ROUTES_FULL' }]);
   t.same([world.outcomes, table.ids()], [['failed AGENT_ROUTES_FULL'], []]);
+});
+
+t.test('what goes out is opened by routes from here only, where somebody says where that is', async (t) => {
+  const world = new World();
+  const [coming, going] = [new Table(), new Table()];
+  const tables = [coming, fromSources(going, ['10.0.9.0/24', '2001:db8::1'])];
+  const first = await setUp(t, world, tables);
+  await first.routes.restore();
+  const sources = ['10.0.3.0/24', '10.0.9.7/32', '0.0.0.0/0', '10.0.8.0/24'];
+  for (const [n, source] of sources.entries()) {
+    world.grants.set(idOf(n), { expires: world.nowMs + 60_000 });
+    await first.routes.consider(intent(n, { effect: { ...effect, source } }));
+  }
+  t.equal(coming.held.size, 4);
+  t.same(going.ids(), [idOf(1), idOf(2)]);
+  await first.routes.renew();
+  t.same(going.ids(), [idOf(1), idOf(2)]);
+  const second = await setUp(t, world, tables, first.folder);
+  await second.routes.restore();
+  t.same([coming.held.size, going.ids().sort()], [4, [idOf(1), idOf(2)]]);
+  t.throws(() => fromSources(going, ['here']), { code: 'BPF_ADDRESS' });
 });
 
 t.test('a dry run touches nothing', async (t) => {
