@@ -6,7 +6,7 @@ import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
 import { loadConfig, rpcConfig } from '../../src/node/config.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
-import { agree, EpochNet, work } from '../node/epochNet.ts';
+import { agree, all, fourVoting, work } from '../node/epochNet.ts';
 import { weft } from './run.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -15,10 +15,7 @@ t.test(
   'weft recover --rpc asks governance, and with its word the validator votes again',
   { timeout: 90_000 },
   async (t) => {
-    const net = await EpochNet.make(t, 4);
-    const all = ['v1', 'v2', 'v3', 'v4'];
-    for (const name of all) await net.start(name);
-    await net.votes(...all);
+    const net = await fourVoting(t);
     await work(net, 'v4');
     await net.stop('v4');
     rmSync(net.dataOf('v4'), { recursive: true });

@@ -1,15 +1,12 @@
 import t from 'tap';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
+import { agree, all, fourVoting, parametersOf, work } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
 t.test('a node dies at every point of the change of epoch: it comes back in the new one, and votes', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
+  const net = await fourVoting(t);
   const awake = ['v1', 'v2', 'v3'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
   const parameters = parametersOf(net, 'v1');
   let epoch = 1;
   // Where the disk fails for good, which is where the process might as well have been killed.

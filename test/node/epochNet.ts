@@ -9,6 +9,7 @@ import { type AuditReport, auditArchive } from '../../src/audit/audit.ts';
 import { makeTestnet } from '../../src/cli/testnet.ts';
 import { buildTransaction, ed25519TransactionSigner, sign } from '../../src/client/index.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
+import { codeOf } from '../../src/codec/error.ts';
 import { publicKeyOf } from '../../src/crypto/ed25519.ts';
 import { readKeyFile } from '../../src/crypto/keyfile.ts';
 import { generateValidatorKeys, type ValidatorKeys, validatorKeysFrom } from '../../src/crypto/validatorKeys.ts';
@@ -270,6 +271,31 @@ export class EpochNet {
     const place = this.#places.get(name);
     if (place === undefined) throw new Error(`no node ${name}`);
     return place;
+  }
+}
+
+/** The validators of `fourVoting`. */
+export const all = ['v1', 'v2', 'v3', 'v4'];
+
+/** All run, and vote. */
+export async function fourVoting(t: Test): Promise<EpochNet> {
+  const net = await EpochNet.make(t, 4);
+  for (const name of all) await net.start(name);
+  await net.votes(...all);
+  return net;
+}
+
+const notYet = new Set(['CHECKPOINT_NOT_YET', 'GRANT_ABSENT', 'GRANT_UNKNOWN', 'TX_UNKNOWN']);
+
+/** Asks until it is answered, as a client does: a node may hear of a block a moment later than another, and publishes what is cosigned. */
+export async function published<T>(ask: () => T): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return ask();
+    } catch (error) {
+      if (!notYet.has(codeOf(error)) || tries > 200) throw error;
+      await sleep(50);
+    }
   }
 }
 

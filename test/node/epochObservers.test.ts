@@ -1,13 +1,10 @@
 import t from 'tap';
-import { agree, EpochNet, work } from './epochNet.ts';
+import { agree, all, fourVoting, work } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
 t.test('an observer is listed while it runs, and a damaged journal is left behind with its key', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+  const net = await fourVoting(t);
   await net.join('o1');
   await net.start('o1');
   t.equal(net.status('o1').notVoting, 'NODE_UNKNOWN');

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { agree, EpochNet, work } from './epochNet.ts';
+import { agree, all, EpochNet, fourVoting, work } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
@@ -25,10 +25,7 @@ t.test('the whole set goes at once: the new one has what the old one signed last
 });
 
 t.test('keys: all of them replaced, a lost journal, a file that is not the listed one', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+  const net = await fourVoting(t);
 
   // Another peer key is another host: the node opens itself anew.
   await net.stop('v3');

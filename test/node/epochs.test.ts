@@ -1,5 +1,5 @@
 import t from 'tap';
-import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
+import { agree, all, EpochNet, fourVoting, parametersOf, work } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
@@ -11,7 +11,6 @@ t.test('one validator becomes four, and the chain goes on through every kind of 
   for (const name of joining) await net.join(name);
   for (const name of joining) await net.start(name);
   t.equal(net.status('v2').notVoting, 'NODE_UNKNOWN', 'not listed yet, and not turned away either');
-  const all = ['v1', ...joining];
   t.equal(await net.change({ kind: 'validators', set: joining.map((name) => net.entry(name)), remove: [] }, all), 2);
   await net.votes(...all);
   t.same(
@@ -53,10 +52,7 @@ t.test('one validator becomes four, and the chain goes on through every kind of 
 });
 
 t.test('asleep over one epoch and over five: back without a command, with a vote', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+  const net = await fourVoting(t);
   const awake = ['v1', 'v2', 'v3'];
   const parameters = parametersOf(net, 'v1');
   let epoch = 1;

@@ -13,39 +13,14 @@ import { rpcConfig } from '../../src/node/config.ts';
 import { createRpcServer } from '../../src/rpc/server.ts';
 import { checkStatus, effectDigest, readTrust, verifyConsumed, verifyToken } from '../../src/token/node.ts';
 import { weft } from '../cli/run.ts';
+import { codeFor } from '../codeFor.ts';
 import { buildVerifier, verifyLog } from '../interop/verifylog.ts';
-import { EpochNet } from './epochNet.ts';
+import { all, fourVoting, published } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
-const codeFor = (run: () => unknown): string => {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    return codeOf(error);
-  }
-};
-
-/** Any node is asked: it may hear of a block a moment later than the one that took the transaction. */
-const notYet = new Set(['CHECKPOINT_NOT_YET', 'GRANT_ABSENT', 'GRANT_UNKNOWN', 'TX_UNKNOWN']);
-
-async function published<T>(ask: () => T): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return ask();
-    } catch (error) {
-      if (!notYet.has(codeOf(error)) || tries > 200) throw error;
-      await sleep(50);
-    }
-  }
-}
-
 t.test('grant, status, consume, outcome', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+  const net = await fourVoting(t);
   const trust = readTrust(net.node('v1').api.trust());
   const anyNode = () => net.node(all[Math.floor(Math.random() * 4)] ?? 'v1').api;
 

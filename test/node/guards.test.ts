@@ -10,8 +10,8 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { WeftNode } from '../../src/node/node.ts';
 import { signStatePath } from '../../src/node/signState.ts';
-import { agree, EpochNet, parametersOf, work } from './epochNet.ts';
-import { all, others, recoverV4, votingNet } from './guardsNet.ts';
+import { agree, all, EpochNet, parametersOf, work } from './epochNet.ts';
+import { others, recoverV4, votingNet } from './guardsNet.ts';
 
 t.test('a data folder is wiped while all the others restart, too', { timeout: 60_000 }, async (t) => {
   const net = await votingNet(t);

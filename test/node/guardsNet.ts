@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Test } from 'tap';
 import { loadGenesis } from '../../src/ledger/genesis.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import { readHome } from '../../src/node/homeState.ts';
 import { planOf, recover } from '../../src/node/recovery.ts';
-import { EpochNet, work } from './epochNet.ts';
+import { type EpochNet, fourVoting, work } from './epochNet.ts';
 
 /** Four validators in this process; the folder of one of them, v4, is what something happens to. */
 
-export const all = ['v1', 'v2', 'v3', 'v4'];
 export const others = ['v1', 'v2', 'v3'];
 
 /** All vote, and something is on the ledger. */
-export async function votingNet(t: Parameters<typeof EpochNet.make>[0]): Promise<EpochNet> {
-  const net = await EpochNet.make(t, 4);
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+export async function votingNet(t: Test): Promise<EpochNet> {
+  const net = await fourVoting(t);
   await work(net, 'v4');
   return net;
 }

@@ -5,8 +5,8 @@ import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
 import { openLevel } from '../../src/ledger/keyValue.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { stateKeyOf } from '../../src/ledger/storeKeys.ts';
-import { agree, work } from './epochNet.ts';
-import { all, others, recoverV4, votingNet } from './guardsNet.ts';
+import { agree, all, work } from './epochNet.ts';
+import { others, recoverV4, votingNet } from './guardsNet.ts';
 
 t.test(
   'a value of the state that another hand wrote: the node does not start, and comes back',

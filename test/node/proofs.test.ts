@@ -2,41 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { JsonObject } from '../../contracts/types.ts';
-import { codeOf } from '../../src/codec/error.ts';
 import { parseCheckpoint } from '../../src/log/checkpoint.ts';
 import { parseNote } from '../../src/log/note.ts';
 import { walkOf } from '../../src/node/proofs.ts';
 import { readTrust, verifyState, verifyToken, walkTrust } from '../../src/token/node.ts';
-import { EpochNet, parametersOf, work } from './epochNet.ts';
+import { codeFor } from '../codeFor.ts';
+import { all, fourVoting, parametersOf, published, work } from './epochNet.ts';
 
 t.setTimeout(120_000);
 
-const codeFor = (run: () => unknown): string => {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    return codeOf(error);
-  }
-};
-
-/** What is not cosigned yet is asked for again, as a client does. */
-async function published<T>(ask: () => T): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return ask();
-    } catch (error) {
-      if (codeOf(error) !== 'CHECKPOINT_NOT_YET' || tries > 200) throw error;
-      await sleep(50);
-    }
-  }
-}
-
 t.test('state at the published checkpoint, and a walk over two changes', async (t) => {
-  const net = await EpochNet.make(t, 4);
-  const all = ['v1', 'v2', 'v3', 'v4'];
-  for (const name of all) await net.start(name);
-  await net.votes(...all);
+  const net = await fourVoting(t);
   const first = net.node('v1').api.trust();
   t.match(first, /\n# epoch 1\n/);
   t.equal(readTrust(first).epoch, 1);

@@ -1,10 +1,10 @@
 // A status says whether a grant may still be used, at a fresh checkpoint and never at an older one.
 import t from 'tap';
-import { codeOf } from '../../src/codec/error.ts';
 import type { Json } from '../../src/codec/json.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import * as browser from '../../src/token/browser.ts';
 import * as node from '../../src/token/node.ts';
+import { codeFor } from '../codeFor.ts';
 import { sampleNetwork, timeS } from '../log/sample.ts';
 import { grantText, recordText } from './leaves.ts';
 import { tokenOf } from './makeVectors.ts';
@@ -18,14 +18,6 @@ const paths = node.statusPaths({ intent, requester: 'remedy.engine', audience: '
 const chain = new SampleChain();
 const token = tokenOf(chain.log, network, grantIndex);
 const status = chain.status(paths);
-const codeFor = (run: () => unknown): string => {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    return codeOf(error);
-  }
-};
 /** The code for a state that differs in one value from the good one. */
 const codeIn = (path: string, change: Record<string, Json> | null, of: string = token): string => {
   const state: SampleState = Object.fromEntries(

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { codeOf } from '../../src/codec/error.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import * as browser from '../../src/token/browser.ts';
 import { encodeToken, grantLeafBytesMax, parseToken, tokenBytesMax } from '../../src/token/form.ts';
 import * as node from '../../src/token/node.ts';
 import type { TokenChecks, VerifiedToken } from '../../src/token/verify.ts';
+import { codeFor } from '../codeFor.ts';
 import { SampleLog, sampleNetwork, timeS } from '../log/sample.ts';
 import { grantText, largestGrantText, packetIds } from './leaves.ts';
 import { logWith, makeTokenVectors, tokenOf, tokenVectorsUrl } from './makeVectors.ts';
@@ -17,14 +17,6 @@ const frozen = (name: string): string => vectors.tokens.find((vector: { name: st
 const grantTime = 1_763_712_000_123;
 const verify = (token: string | Uint8Array, checks: TokenChecks = {}): VerifiedToken =>
   node.verifyToken(token, { trust, ...checks });
-const codeFor = (run: () => unknown): string => {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    return codeOf(error);
-  }
-};
 /** A token for hand-written leaf text at index 5 of 9, signed by the validators all the same: the leaf is what is wrong. */
 const tokenFor = (text: string): string => tokenOf(logWith([text], 5, 9), network, 5);
 

@@ -1,6 +1,5 @@
 // Trust is walked over changes of validators, forward only, and never from a file whose keys may have leaked.
 import t from 'tap';
-import { codeOf } from '../../src/codec/error.ts';
 import { encodeUtf8 } from '../../src/codec/utf8.ts';
 import { formatVkey } from '../../src/log/vkey.ts';
 import * as browser from '../../src/token/browser.ts';
@@ -8,18 +7,10 @@ import * as node from '../../src/token/node.ts';
 import type { Trust } from '../../src/token/trust.ts';
 import { trustPeriodMs } from '../../src/token/trust.ts';
 import { encodeWalk, type WalkStep } from '../../src/token/walk.ts';
+import { codeFor } from '../codeFor.ts';
 import { SampleLog, type SampleNetwork, sampleEntry, sampleNetwork, timeS } from '../log/sample.ts';
 
 const time = 1000 * (timeS + 1);
-const codeFor = (run: () => unknown): string => {
-  try {
-    run();
-    return 'accepted';
-  } catch (error) {
-    return codeOf(error);
-  }
-};
-
 /** Four validators of which one is another in each epoch. */
 const networks = [0, 1, 2].map((epoch) => sampleNetwork(4, undefined, (i) => (i < 3 ? `v${i + 1}` : `w${epoch}`)));
 /** The closing blocks end at these sizes. */
