@@ -10,6 +10,11 @@ export function sha256(bytes: Uint8Array | string): Uint8Array {
   return digest;
 }
 
+/** The same as text of one character a byte: an object less for whoever keeps many of them. */
+export function sha256Text(bytes: Uint8Array | string): string {
+  return hash('sha256', bytes, 'latin1');
+}
+
 /** SHA-256 of bytes, or of the UTF-8 of a well-formed text, as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array | string): string {
   return hash('sha256', bytes, 'hex');

@@ -1,9 +1,9 @@
 import type { Finalization } from '../../consensus/types.ts';
 import { toHex } from '../codec/hex.ts';
 import { equalBytes } from '../codec/utf8.ts';
-import { sha256 } from '../crypto/hash.ts';
+import { sha256, sha256Text } from '../crypto/hash.ts';
 import { Frontier } from '../log/frontier.ts';
-import { StateTree, stateKey } from '../log/stateTree.ts';
+import { type DigestText, StateTree, stateKeyText } from '../log/stateTree.ts';
 import { treeHasher } from './body.ts';
 import { decodeCertificate } from './certificate.ts';
 import { asDamage, damaged } from './damage.ts';
@@ -38,7 +38,7 @@ export function genesisPosition(
   const state = new CommittedState();
   const writes = new StateWrites().add(genesis.changes);
   state.apply(writes.values);
-  const tree = StateTree.empty(sha256).update(writes.hashes());
+  const tree = StateTree.empty(sha256, sha256Text).update(writes.hashes());
   const frontier = Frontier.empty(treeHasher).append(treeHasher.leafHash(genesis.leaf));
   return {
     blockId: genesis.genesisHash,
@@ -88,14 +88,14 @@ export async function openStore(database: KeyValue, genesis: Genesis): Promise<O
     throw damaged('an epoch is missing');
 
   const state = new CommittedState();
-  const hashes: [Uint8Array, Uint8Array][] = [];
+  const hashes: [DigestText, DigestText][] = [];
   for await (const run of store.state()) {
     for (const [path, canonical] of run) {
       state.load(path, canonical);
-      hashes.push([stateKey(sha256, path), sha256(canonical)]);
+      hashes.push([stateKeyText(sha256Text, path), sha256Text(canonical)]);
     }
   }
-  const tree = StateTree.empty(sha256).update(hashes);
+  const tree = StateTree.empty(sha256, sha256Text).update(hashes);
   if (toHex(tree.root()) !== header.stateRoot) throw damaged('state does not have the root that the tip names');
   const log = LogTiles.open(store, header.logSize);
   const frontier = log.frontier();

@@ -5,8 +5,8 @@ import { encodeCbor } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
 import { fromHex, toHex } from '../codec/hex.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { StateTree, stateKey } from '../log/stateTree.ts';
+import { sha256, sha256Text } from '../crypto/hash.ts';
+import { type DigestText, StateTree, stateKeyText } from '../log/stateTree.ts';
 import { frontierFromNodes, levelWidth, storeNodeReader, TileWriter, tileWidth } from '../log/tiles.ts';
 import { treeHasher } from './body.ts';
 import { epochFromState, epochPaths } from './epochState.ts';
@@ -242,12 +242,12 @@ class Loader {
   }
 
   async #loadState(header: Header): Promise<{ get(path: string): Json | undefined }> {
-    let tree = StateTree.empty(sha256);
+    let tree = StateTree.empty(sha256, sha256Text);
     let before = '';
     // Only what an epoch is made of is read from it here; the rest is read when the ledger opens.
     const read = new Map<string, Json>();
     let count = 0;
-    let changes: [Uint8Array, Uint8Array][] = [];
+    let changes: [DigestText, DigestText][] = [];
     for await (const item of this.#items(partKinds.state)) {
       const [path, value, ...more] = Array.isArray(item) ? (item as readonly Cbor[]) : [];
       if (typeof path !== 'string' || !isBytes(value) || more.length > 0) throw invalidSnapshot('an item of its state');
@@ -259,7 +259,7 @@ class Loader {
       if (value.length > snapshotLimits.stateValueBytesMax) throw wrongState(`a value has ${value.length} bytes`);
       const json = JSON.parse(decodeUtf8(value)) as Json;
       if (canonicalJson(json) !== decodeUtf8(value)) throw wrongState(`${path} is not canonical`);
-      changes.push([stateKey(sha256, path), sha256(value)]);
+      changes.push([stateKeyText(sha256Text, path), sha256Text(value)]);
       if (epochPaths.has(path)) read.set(path, json);
       this.#put(stateKeyOf(path), value);
       await this.#flushWhenFull();

@@ -1,8 +1,8 @@
 import type { Json, StateChanges } from '../../contracts/types.ts';
 import { canonicalJson } from '../codec/canonical.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { stateKey } from '../log/stateTree.ts';
+import { sha256Text } from '../crypto/hash.ts';
+import { type DigestText, stateKeyText } from '../log/stateTree.ts';
 
 /**
  * Changes of state in the one form in which everybody holds them: read back from canonical JSON and frozen. A contract that
@@ -30,9 +30,9 @@ export class StateWrites {
   }
 
   /** For StateTree.update. */
-  *hashes(): Generator<readonly [Uint8Array, Uint8Array | null]> {
+  *hashes(): Generator<readonly [DigestText, DigestText | null]> {
     for (const [path, canonical] of this.canonical) {
-      yield [stateKey(sha256, path), canonical === null ? null : sha256(canonical)];
+      yield [stateKeyText(sha256Text, path), canonical === null ? null : sha256Text(canonical)];
     }
   }
 }

@@ -1,24 +1,34 @@
 import { WeftError } from '../codec/error.ts';
-import { encodeUtf8, equalBytes } from '../codec/utf8.ts';
+import { encodeUtf8 } from '../codec/utf8.ts';
 import { type Hash, hashBytes } from './hasher.ts';
 
 /** Root of the empty tree, and the hash of every empty subtree. */
 export const emptyStateHash: Uint8Array = new Uint8Array(hashBytes);
+const emptyText = '\0'.repeat(hashBytes);
 
 const leafTag = encodeUtf8('weft/leaf/v1');
 const nodeTag = encodeUtf8('weft/node/v1');
 const pathLengthMax = 256;
 
 /**
+ * A digest as this tree keeps it: one character a byte (`latin1`). Of ledger state each key has about four of them in memory, and a
+ * string of 32 characters takes 48 bytes where an array of as many takes 270 and three objects of the collector's.
+ */
+export type DigestText = string;
+
+/** SHA-256: any bytes in, 32 characters out. Must not keep or change its argument. */
+export type TextHash = (bytes: Uint8Array) => DigestText;
+
+/**
  * Hashes are filled in when the root is first asked for: of the many versions that a block's transactions make of a
  * subtree only the last is ever hashed.
  */
-type Leaf = { readonly key: Uint8Array; readonly valueHash: Uint8Array; hash?: Uint8Array };
-type Branch = { readonly left: Node; readonly right: Node; hash?: Uint8Array };
+type Leaf = { readonly key: DigestText; readonly valueHash: DigestText; hash: DigestText | undefined };
+type Branch = { readonly left: Node; readonly right: Node; hash: DigestText | undefined };
 type Node = Leaf | Branch | undefined;
 
 /** `prefix`: the first four bytes of the key as a number, by which almost all comparisons are decided. */
-type Change = { readonly key: Uint8Array; readonly valueHash: Uint8Array | null; readonly prefix: number };
+type Change = { readonly key: DigestText; readonly valueHash: DigestText | null; readonly prefix: number };
 
 export type StateLeaf = { readonly key: Uint8Array; readonly valueHash: Uint8Array };
 
@@ -30,35 +40,66 @@ export type StateProof = { readonly siblings: readonly Uint8Array[]; readonly le
  * Throws STATE_PATH_INVALID.
  */
 export function stateKey(hash: Hash, path: string): Uint8Array {
+  checkPath(path);
+  return hash(encodeUtf8(path));
+}
+
+/** The same as text. `hash`: of the UTF-8 of a text, which for a path is its own characters. Throws STATE_PATH_INVALID. */
+export function stateKeyText(hash: (text: string) => DigestText, path: string): DigestText {
+  checkPath(path);
+  return hash(path);
+}
+
+function checkPath(path: string): void {
   if (path.length > pathLengthMax || !/^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+$/.test(path)) {
     throw new WeftError('STATE_PATH_INVALID', 'A state path is contract/kind/id, each of A-Z a-z 0-9 . _ -');
   }
-  return hash(encodeUtf8(path));
 }
 
 /** H("weft/leaf/v1" ‖ key ‖ H(value)). */
 export function stateLeafHash(hash: Hash, { key, valueHash }: StateLeaf): Uint8Array {
-  return hashPair(hash, leafTag, key, valueHash);
+  return hash(pairOf(leafTag, key, valueHash));
 }
 
 /** H("weft/node/v1" ‖ left ‖ right). */
 export function stateNodeHash(hash: Hash, left: Uint8Array, right: Uint8Array): Uint8Array {
-  return hashPair(hash, nodeTag, left, right);
+  return hash(pairOf(nodeTag, left, right));
 }
 
 // Both tags have 12 bytes. One buffer for all: `hash` is synchronous and keeps nothing, and a block hashes thousands.
 const pair = new Uint8Array(leafTag.length + 2 * hashBytes);
 
-function hashPair(hash: Hash, tag: Uint8Array, first: Uint8Array, second: Uint8Array): Uint8Array {
+function pairOf(tag: Uint8Array, first: Uint8Array, second: Uint8Array): Uint8Array {
   pair.set(tag);
   pair.set(first, tag.length);
   pair.set(second, tag.length + hashBytes);
-  return hash(pair);
+  return pair;
+}
+
+function pairOfTexts(tag: Uint8Array, first: DigestText, second: DigestText): Uint8Array {
+  pair.set(tag);
+  for (let i = 0; i < hashBytes; i += 1) pair[tag.length + i] = first.charCodeAt(i);
+  for (let i = 0; i < hashBytes; i += 1) pair[tag.length + hashBytes + i] = second.charCodeAt(i);
+  return pair;
+}
+
+function textOf(digest: Uint8Array): DigestText {
+  return String.fromCharCode(...digest);
+}
+
+function bytesOf(digest: DigestText): Uint8Array {
+  const bytes = new Uint8Array(digest.length);
+  for (let i = 0; i < bytes.length; i += 1) bytes[i] = digest.charCodeAt(i);
+  return bytes;
 }
 
 /** Bit `depth` of a key, the most significant bit of its first byte first. */
 export function keyBit(key: Uint8Array, depth: number): 0 | 1 {
   return (((key[depth >> 3] ?? 0) >> (7 - (depth & 7))) & 1) as 0 | 1;
+}
+
+function textBit(key: DigestText, depth: number): 0 | 1 {
+  return ((key.charCodeAt(depth >> 3) >> (7 - (depth & 7))) & 1) as 0 | 1;
 }
 
 /**
@@ -67,19 +108,20 @@ export function keyBit(key: Uint8Array, depth: number): 0 | 1 {
  * is not finalized yet costs only what it changed. Its root depends on the content alone, never on the order of changes.
  */
 export class StateTree {
-  readonly #hash: Hash;
+  readonly #hash: TextHash;
   readonly #top: Node;
   /** Number of keys. */
   readonly size: number;
 
-  private constructor(hash: Hash, top: Node, size: number) {
+  private constructor(hash: TextHash, top: Node, size: number) {
     this.#hash = hash;
     this.#top = top;
     this.size = size;
   }
 
-  static empty(hash: Hash): StateTree {
-    return new StateTree(hash, undefined, 0);
+  /** `text`: the same hash, where there is one that gives text at once. */
+  static empty(hash: Hash, text: TextHash = (bytes) => textOf(hash(bytes))): StateTree {
+    return new StateTree(text, undefined, 0);
   }
 
   set(key: Uint8Array, valueHash: Uint8Array): StateTree {
@@ -94,19 +136,20 @@ export class StateTree {
    * All changes at once (null deletes; the last of several for one key counts): each touched node is made once.
    * Throws STATE_KEY_INVALID when a key or value hash is not 32 bytes.
    */
-  update(changes: Iterable<readonly [key: Uint8Array, valueHash: Uint8Array | null]>): StateTree {
+  update(
+    changes: Iterable<readonly [key: Uint8Array | DigestText, valueHash: Uint8Array | DigestText | null]>,
+  ): StateTree {
     const sorted: Change[] = [];
-    for (const [key, valueHash] of changes) {
-      if (key.length !== hashBytes || (valueHash !== null && valueHash.length !== hashBytes)) {
+    for (const [givenKey, givenHash] of changes) {
+      if (givenKey.length !== hashBytes || (givenHash !== null && givenHash.length !== hashBytes)) {
         throw new WeftError('STATE_KEY_INVALID', 'Keys and value hashes of the state tree have 32 bytes.');
       }
+      const key = typeof givenKey === 'string' ? givenKey : textOf(givenKey);
+      const valueHash = givenHash === null || typeof givenHash === 'string' ? givenHash : textOf(givenHash);
       sorted.push({ key, valueHash, prefix: prefixOf(key) });
     }
-    sorted.sort((a, b) => a.prefix - b.prefix || compareBytes(a.key, b.key));
-    const unique = sorted.filter((change, position) => {
-      const next = sorted[position + 1];
-      return next === undefined || !equalBytes(change.key, next.key);
-    });
+    sorted.sort((a, b) => a.prefix - b.prefix || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const unique = sorted.filter((change, position) => change.key !== sorted[position + 1]?.key);
     const counter = { added: 0 };
     const top = change(this.#top, unique, 0, unique.length, 0, counter);
     return top === this.#top ? this : new StateTree(this.#hash, top, this.size + counter.added);
@@ -117,11 +160,11 @@ export class StateTree {
     for (let depth = 0; node !== undefined && 'left' in node; depth += 1) {
       node = keyBit(key, depth) === 0 ? node.left : node.right;
     }
-    return node !== undefined && equalBytes(node.key, key) ? node.valueHash : undefined;
+    return node !== undefined && node.key === textOf(key) ? bytesOf(node.valueHash) : undefined;
   }
 
   root(): Uint8Array {
-    return this.#hashOf(this.#top);
+    return bytesOf(this.#hashOf(this.#top));
   }
 
   /** Proof that `key` has its value, or that it has none. */
@@ -130,18 +173,20 @@ export class StateTree {
     let node = this.#top;
     for (let depth = 0; node !== undefined && 'left' in node; depth += 1) {
       const right = keyBit(key, depth) === 1;
-      siblings.push(this.#hashOf(right ? node.left : node.right));
+      siblings.push(bytesOf(this.#hashOf(right ? node.left : node.right)));
       node = right ? node.right : node.left;
     }
-    return { siblings, leaf: node === undefined ? undefined : { key: node.key, valueHash: node.valueHash } };
+    const leaf = node && { key: bytesOf(node.key), valueHash: bytesOf(node.valueHash) };
+    return { siblings, leaf };
   }
 
-  #hashOf(node: Node): Uint8Array {
-    if (node === undefined) return emptyStateHash;
-    node.hash ??=
+  #hashOf(node: Node): DigestText {
+    if (node === undefined) return emptyText;
+    node.hash ??= this.#hash(
       'left' in node
-        ? stateNodeHash(this.#hash, this.#hashOf(node.left), this.#hashOf(node.right))
-        : stateLeafHash(this.#hash, node);
+        ? pairOfTexts(nodeTag, this.#hashOf(node.left), this.#hashOf(node.right))
+        : pairOfTexts(leafTag, node.key, node.valueHash),
+    );
     return node.hash;
   }
 }
@@ -157,7 +202,7 @@ function change(
 ): Node {
   if (from === to) return node;
   const only = to - from === 1 ? changes[from] : undefined;
-  if (only !== undefined && (node === undefined || (!('left' in node) && equalBytes(node.key, only.key)))) {
+  if (only !== undefined && (node === undefined || (!('left' in node) && node.key === only.key))) {
     return replaceLeaf(node, only, counter);
   }
   // A leaf that stood for the whole subtree moves down with the changes that now share it.
@@ -173,13 +218,14 @@ function replaceLeaf(node: Leaf | undefined, { key, valueHash }: Change, counter
     if (node !== undefined) counter.added -= 1;
     return undefined;
   }
-  if (node !== undefined && equalBytes(node.valueHash, valueHash)) return node;
+  if (node !== undefined && node.valueHash === valueHash) return node;
   if (node === undefined) counter.added += 1;
-  return { key, valueHash };
+  return { key, valueHash, hash: undefined };
 }
 
 function pushDown(leaf: Leaf, depth: number): Branch {
-  return keyBit(leaf.key, depth) === 0 ? { left: leaf, right: undefined } : { left: undefined, right: leaf };
+  const right = textBit(leaf.key, depth) === 1;
+  return { left: right ? undefined : leaf, right: right ? leaf : undefined, hash: undefined };
 }
 
 /** Keeps the one form that a content has: nothing is empty, one leaf is itself, everything else is a branch. */
@@ -187,7 +233,7 @@ function join(left: Node, right: Node, before: Branch | undefined): Node {
   if (left === undefined && (right === undefined || !('left' in right))) return right;
   if (right === undefined && left !== undefined && !('left' in left)) return left;
   if (before !== undefined && before.left === left && before.right === right) return before;
-  return { left, right };
+  return { left, right, hash: undefined };
 }
 
 /** First position in the sorted `changes[from:to]` whose key has bit `depth` set. */
@@ -197,20 +243,13 @@ function firstRight(changes: readonly Change[], from: number, to: number, depth:
   while (low < high) {
     const middle = (low + high) >> 1;
     const at = changes[middle];
-    if (at !== undefined && keyBit(at.key, depth) === 0) low = middle + 1;
+    if (at !== undefined && textBit(at.key, depth) === 0) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function prefixOf(key: Uint8Array): number {
-  return (((key[0] ?? 0) << 24) | ((key[1] ?? 0) << 16) | ((key[2] ?? 0) << 8) | (key[3] ?? 0)) >>> 0;
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < hashBytes; i += 1) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+function prefixOf(key: DigestText): number {
+  const high = (key.charCodeAt(0) << 8) | key.charCodeAt(1);
+  return high * 0x1_0000 + ((key.charCodeAt(2) << 8) | key.charCodeAt(3));
 }
