@@ -210,19 +210,21 @@ async function oncePublished<T>({ api, waitMsMax }: MethodContext, params: Param
   }
 }
 
-let validators: Map<string, ValidateFunction> | undefined;
+const validators = new Map<string, ValidateFunction>();
+let ajv: Ajv2020 | undefined;
 
-/** Compiles every parameter schema once; later calls answer the same map. */
-function paramValidators(): Map<string, ValidateFunction> {
-  if (validators !== undefined) return validators;
-  const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: false });
-  ajv.addSchema(schema);
-  validators = new Map();
-  for (const name of methodNames) {
-    const path = encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
-    validators.set(name, ajv.compile({ $ref: `${schema.$id}#/properties/${path}/properties/params` }));
+/** Compiles a method's parameter schema when it is first called: all of them together hold the first caller, and all others, up for 0.1 s. */
+function paramValidator(method: string): ValidateFunction | undefined {
+  const known = validators.get(method);
+  if (known !== undefined || !methodNames.has(method)) return known;
+  if (ajv === undefined) {
+    ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: false });
+    ajv.addSchema(schema);
   }
-  return validators;
+  const path = encodeURIComponent(method.replaceAll('~', '~0').replaceAll('/', '~1'));
+  const made = ajv.compile({ $ref: `${schema.$id}#/properties/${path}/properties/params` });
+  validators.set(method, made);
+  return made;
 }
 
 /**
@@ -231,7 +233,7 @@ function paramValidators(): Map<string, ValidateFunction> {
  */
 export function checkParams(method: string, params: unknown): Params {
   if (method === 'tx.submit' && isEnvelopeAlone(params)) return params;
-  const validate = paramValidators().get(method);
+  const validate = paramValidator(method);
   const given = params ?? {};
   if (validate?.(given) === true) return given as Params;
   if (Array.isArray(given)) throw invalidParams(`${method} takes its parameters by name: {"name": value}, not a list`);
