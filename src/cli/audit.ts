@@ -27,8 +27,7 @@ export function auditCommand(program: Command): void {
     .addHelpText('after', '\nExample: weft audit chain.weft --genesis genesis.json')
     .action(async (file: string, options: { genesis?: string; threads?: number; json?: boolean }) => {
       const genesis = options.genesis === undefined ? undefined : read(options.genesis);
-      // An audit takes as little memory as a node.
-      startAnew();
+      startAnew('audit');
       // What it reads it uses once: old objects may double, and not grow by a hundred megabytes, before they are looked through.
       if (process.versions.v8.startsWith('14.')) setFlagsFromString('--heap-growing-percent=100');
       const { auditArchive } = await import('../audit/audit.ts');

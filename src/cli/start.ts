@@ -39,7 +39,7 @@ export function startCommand(program: Command): void {
 }
 
 async function start(options: Options): Promise<void> {
-  startAnew();
+  startAnew('start');
   const path = configOfHome(options);
   const flags: Record<string, string> = {};
   for (const each of options.set) {

@@ -22,7 +22,7 @@ export const inlineVerifier: SignatureVerifier = {
 export type PreparerOptions = {
   readonly chain: string;
   readonly verifier: SignatureVerifier;
-  /** Envelopes that are remembered. Default 32,768: several full blocks and what the mempool turns over. */
+  /** Envelopes that are remembered; 0: none. Default 32,768: several full blocks and what the mempool turns over. */
   readonly entriesMax?: number;
   /** Bytes of remembered envelopes; decoded they take about four times that. Default 16 MiB. */
   readonly bytesMax?: number;
@@ -170,6 +170,7 @@ export class Preparer {
 
   /** These stand in a final block, read under `ruleset`: no further block takes them, so they make room. */
   finalized(transactions: readonly PreparedTx[], ruleset: number): void {
+    if (this.#known.size === 0) return;
     for (const { tx } of transactions) {
       const known = this.#known.get(tx.envelopeId);
       if (known === undefined || known.ruleset !== ruleset || known.final) continue;
@@ -226,6 +227,8 @@ export class Preparer {
   }
 
   #remembered(id: string | undefined, rules: Ruleset): Known | undefined {
+    // Where nothing is remembered an id is not even hashed.
+    if (this.#known.size === 0) return undefined;
     const known = id === undefined ? undefined : this.#known.get(id);
     if (id === undefined || known?.ruleset !== rules.version) return undefined;
     this.#used(id, known);
@@ -260,6 +263,7 @@ export class Preparer {
       before: undefined,
       after: undefined,
     };
+    if (this.#entriesMax === 0) return fresh;
     this.#known.set(id, fresh);
     this.#bytes += envelope.length;
     if (this.#known.size > this.#entriesMax || this.#bytes > this.#bytesMax) this.#makeRoom();

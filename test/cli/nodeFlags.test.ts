@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { nodeStart, startAnew } from '../../src/cli/nodeFlags.ts';
 
-type Process = Parameters<typeof startAnew>[0] & object;
+type Process = Parameters<typeof startAnew>[1] & object;
 type Begun = { readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv };
 
-const { flags } = nodeStart();
+const { flags } = nodeStart('start');
 
 function begins(own: Partial<Process>): Begun | undefined {
   let begun: Begun | undefined;
-  startAnew({
+  startAnew('start', {
     execPath: '/bin/node',
     execArgv: [],
     argv: ['/bin/node', '/weft/main.js', 'start', '--home', 'net'],
@@ -40,13 +40,13 @@ t.test('and not where that is not wanted or cannot be', async (t) => {
 t.test('this Node knows the flags; another V8 gets only the documented one', async (t) => {
   t.equal(flags.length, 5);
   t.equal(execFileSync(process.execPath, [...flags, '-p', '6 * 7'], { encoding: 'utf8' }), '42\n');
-  t.same(nodeStart('13.6.233.10-node.28').flags, ['--max-semi-space-size=8']);
+  t.same(nodeStart('start', '13.6.233.10-node.28').flags, ['--max-semi-space-size=8']);
   t.ok(process.allowedNodeEnvironmentFlags.has('--max-semi-space-size'));
 });
 
 t.test('weft start is the process that was started', async (t) => {
   const text = `import { startAnew } from ${JSON.stringify(new URL('../../src/cli/nodeFlags.ts', import.meta.url).href)};
-    const before = process.env.BEFORE; process.env.BEFORE = String(process.pid); startAnew();
+    const before = process.env.BEFORE; process.env.BEFORE = String(process.pid); startAnew('start');
     console.log(before === String(process.pid), process.execArgv[0], process.env.MALLOC_ARENA_MAX);`;
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '' };
   delete env['MALLOC_ARENA_MAX'];
