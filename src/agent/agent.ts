@@ -55,6 +55,8 @@ export type AgentStatus = {
   /** /proc is read instead of what a probe would say. */
   readonly fallback: boolean;
   readonly gates: readonly GateStatus[];
+  /** Gates of the configuration, also such as cannot be had here. */
+  readonly configured: readonly GateStatus['name'][];
   readonly routes: RouteCounts;
   readonly programs: readonly ProgramStatus[];
   readonly events: Readonly<Record<string, number>>;
@@ -195,6 +197,10 @@ export class Agent {
         guarded: maps.guarded(),
         counters: numbers(maps.counters()),
       })),
+      configured: [
+        ...(this.#config.gate === undefined ? [] : (['in'] as const)),
+        ...(this.#config.outgoing === undefined ? [] : (['out'] as const)),
+      ],
       routes: this.#ledger?.routes.counts ?? { open: 0, lapsed: 0, opened: 0, closed: 0, refused: 0 },
       programs: [
         ...this.#probes.map((probe) => {

@@ -116,10 +116,13 @@ function registryOf(status: () => AgentStatus): Registry {
   );
   gauge(
     'weft_agent_gate_enforces',
-    '1: refuses; 0: observes, is off, or is not everywhere where it should be.',
+    '1: refuses; 0: observes, is off, is not everywhere where it should be, or cannot be had.',
     ['gate'],
-    ({ gates }) =>
-      gates.map(({ name, mode, missing }) => [{ gate: name }, mode === 'enforce' && missing.length === 0 ? 1 : 0]),
+    ({ gates, configured }) =>
+      configured.map((gate): Row => {
+        const there = gates.find(({ name }) => name === gate);
+        return [{ gate }, there?.mode === 'enforce' && there.missing.length === 0 ? 1 : 0];
+      }),
   );
   gauge('weft_agent_routes', 'Routes that are open: their leases run.', [], ({ routes }) => [[{}, routes.open]]);
   gauge(

@@ -245,12 +245,15 @@ t.test('a gate that cannot be had is told of, and the rest goes on', async (t) =
   const { sink } = memory();
   const said: string[] = [];
   const dir = folder(t);
-  const gate = { interfaces: ['nowhere0'], guarded: [{ port: 8443, protocol: 'tcp' }], failOpen: true };
-  const agent = await Agent.start(
-    checkAgentConfig({ host: 'web-3', gate, probes: [] }, join(dir, 'c.yaml')),
-    modules(sink, said),
-  );
+  const guarded = [{ port: 8443, protocol: 'tcp' }];
+  const gate = { interfaces: ['nowhere0'], guarded, mode: 'enforce', failOpen: true };
+  const outgoing = { cgroup: '/nowhere', guarded, mode: 'enforce' };
+  const document = { host: 'web-3', gate, outgoing, probes: [], metrics: { port: 0 } };
+  const agent = await Agent.start(checkAgentConfig(document, join(dir, 'c.yaml')), modules(sink, said));
   t.match(agent.status().unavailable, [{ part: /gate|eBPF/ }]);
+  const text = await (await fetch(`${agent.metricsUrl}/metrics`)).text();
+  for (const name of ['in', 'out'])
+    t.match(text, new RegExp(`^weft_agent_gate_enforces\\{gate="${name}"\\} 0$`, 'm'), 'also where none could be had');
   t.ok(
     said.some((line) => /unavailable/.test(line)),
     said.join('\n'),
