@@ -26,6 +26,10 @@ export class Complaints {
     for (const [known, atMs] of this.#toldMs) if (now - atMs >= againAfterMs) this.#toldMs.delete(known);
     if (this.#toldMs.has(code) || this.#toldMs.size >= codesMax) return;
     this.#toldMs.set(code, now);
-    this.#say(`grants are not looked at, or leases not renewed (${code}): ${messageOf(error).slice(0, 500)}`);
+    // Some of it may be a node's words.
+    const why = messageOf(error)
+      .slice(0, 500)
+      .replace(/\p{Cc}/gu, ' ');
+    this.#say(`grants are not looked at, or leases not renewed (${code}): ${why}`);
   }
 }

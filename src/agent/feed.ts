@@ -152,7 +152,7 @@ class Lane {
       ...(before === undefined ? {} : { before }),
     });
     // The oldest first: a route is opened before it is closed. A node may send more than it was asked for.
-    for (const intent of intents.slice(0, pageOf).reverse()) this.#push(intent.intent, intent);
+    for (const intent of intents.slice(0, pageOf).reverse()) if (isId(intent.intent)) this.#push(intent.intent, intent);
     return next === undefined || (before !== undefined && next >= before) ? undefined : next;
   }
 
@@ -187,7 +187,7 @@ class Lane {
   #changed(type: string, record: unknown): void {
     if (this.#closed) return;
     const { intent } = (record ?? {}) as { readonly intent?: unknown };
-    const one = type === cancelled && typeof intent === 'string' ? intent : undefined;
+    const one = type === cancelled && isId(intent) ? intent : undefined;
     if (type === cancelled && one === undefined) return;
     const limiter = one === undefined ? this.#any : this.#one;
     if (limiter.take('', performance.now())) this.#hooks.changed(one);
@@ -198,9 +198,7 @@ class Lane {
     const { predicate } = (record ?? {}) as { predicate?: { audience?: unknown; action?: unknown; intent?: unknown } };
     const isRoute = predicate?.action === 'route.open' || predicate?.action === 'route.close';
     if (!isRoute || predicate?.audience !== this.#account) return undefined;
-    return typeof predicate.intent === 'string' && /^[0-9a-f]{64}$/.test(predicate.intent)
-      ? predicate.intent
-      : undefined;
+    return isId(predicate.intent) ? predicate.intent : undefined;
   }
 
   #lost(error: Error): void {
@@ -208,4 +206,9 @@ class Lane {
     this.#silent = true;
     this.#hooks.lost(this.#url, error);
   }
+}
+
+/** Of an intent. */
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }

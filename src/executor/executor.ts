@@ -250,7 +250,7 @@ export class Executor {
         throw await this.#tooLate(sent);
       case 'refused':
         await close(desk, sent, fate.code);
-        throw new WeftError(
+        throw refusedUse(
           fate.code,
           `the ledger refused to count this use of ${attempt.grant} (${fate.code}): nothing was done`,
         );
@@ -376,6 +376,21 @@ async function outcomeOf(act: Act, permission: Permission): Promise<{ outcome: O
   } catch (error) {
     return { outcome: 'unknown', result: resultDigest(error instanceof Error ? error.message : String(error)) };
   }
+}
+
+/** Of errors, because codes can be made up by nodes. */
+const refusedUses = new WeakSet<WeftError>();
+
+/** The ledger's own record says that it refused to count a use. */
+export function refusedUse(code: string, message: string): WeftError {
+  const error = new WeftError(code, message);
+  refusedUses.add(error);
+  return error;
+}
+
+/** Did a run end because a record of the ledger refuses the use, and not for what a node says? */
+export function isRefusedUse(error: unknown): boolean {
+  return error instanceof WeftError && refusedUses.has(error);
 }
 
 function closedError(): WeftError {

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../contracts/types.ts';
 import { codeOf, messageOf } from '../../codec/error.ts';
 import type { RunOptions } from '../../executor/executor.ts';
-import { isProven, type Standing } from '../../executor/executor.ts';
+import { isProven, isRefusedUse, type Standing } from '../../executor/executor.ts';
 import type { Act, Outcome, Permission } from '../../executor/permission.ts';
 import type { Grant as KernelGrant } from '../bpf/grants.ts';
 import type { Reconciled } from '../bpf/grantTable.ts';
@@ -166,6 +166,8 @@ export class Routes {
     const { host, account } = this.#options;
     if (intent.audience !== account || intent.status !== 'granted' || intent.effect['host'] !== host) return;
     if (intent.action !== 'route.open' && intent.action !== 'route.close') return;
+    // Not a token, which an executor takes as well: under that name nobody would know what is open, closed or done.
+    if (!/^[0-9a-f]{64}$/.test(intent.intent)) return;
     const { book } = this.#modules;
     if (this.#done.has(intent.intent) || book.isClosed(intent.intent) || book.get(intent.intent) !== undefined) return;
     // With the effect: a node that makes one up for it must not keep the others' from being looked at.
@@ -415,7 +417,7 @@ export class Routes {
     // that is another's. It is looked at again with the next news: a node that lies about a route.close must not keep it from being done.
     const forGood = isProven(error) || /^(CONSUMED_TOO_LATE|EXECUTOR_(USED_UP|DRY_RUN))$/.test(code);
     if (!forGood) {
-      if (!again && !isPassing(code)) this.#restAfter(grant);
+      if (!again && isRefusedUse(error)) this.#restAfter(grant);
       this.#modules.unproven(error);
       return;
     }
@@ -433,13 +435,6 @@ export class Routes {
 
 function isUsedUp(error: unknown): boolean {
   return /^(EXECUTOR|STATUS)_USED_UP$/.test(codeOf(error));
-}
-
-/** No transaction was refused: nobody answered, what was shown did not hold, or this host could not. */
-function isPassing(code: string): boolean {
-  return /^(RPC|NODE|TX|TOKEN|STATUS|TRUST|WALK|EXECUTOR|CONSUMED|DISK|JOURNAL|AGENT|BPF)_|^(CATCHING_UP|MEMPOOL_FULL)$/.test(
-    code,
-  );
 }
 
 /** A dry run says that it could be done. */

@@ -8,6 +8,7 @@ import { RouteBook, type RouteEffect } from '../../../src/agent/routes/routeBook
 import { type RouteEvent, type RouteExecutor, Routes, type RouteTable } from '../../../src/agent/routes/routes.ts';
 import { fromSources } from '../../../src/agent/routes/sources.ts';
 import { WeftError } from '../../../src/codec/error.ts';
+import { refusedUse } from '../../../src/executor/executor.ts';
 import type { Permission } from '../../../src/executor/permission.ts';
 import { nodeFiles } from '../../../src/ledger/files.ts';
 import type { Grant } from '../../../src/token/grant.ts';
@@ -429,7 +430,7 @@ t.test('a use that the ledger refuses is asked for again ever more seldom', asyn
   let tries = 0;
   world.run = async () => {
     tries += 1;
-    throw new WeftError('TARGET_COOLDOWN', 'it rests');
+    throw refusedUse('TARGET_COOLDOWN', 'it rests');
   };
   world.grants.set(idOf(1), { expires: world.nowMs + 86_400_000 });
   for (let second = 0; second < 3600; second += 5) {
@@ -437,7 +438,27 @@ t.test('a use that the ledger refuses is asked for again ever more seldom', asyn
     await routes.consider(intent(1));
   }
   t.ok(tries > 5 && tries < 25, `${tries} in an hour`);
+  // A code that a node made up, or an effect that is no effect, delays nobody.
+  const before = tries;
+  world.run = async () => {
+    tries += 1;
+    throw tries % 2 === 0 ? new WeftError('TARGET_COOLDOWN', 'says who?') : new RangeError('too deep');
+  };
+  for (let n = 0; n < 10; n++) await routes.consider(intent(2));
+  t.equal(tries, before + 10);
 });
+
+t.test(
+  'a hint names an intent, and nothing else: a token would be another name for what is open or closed',
+  async (t) => {
+    const world = new World();
+    const { routes, book } = await setUp(t, world, [new Table()]);
+    await routes.restore();
+    for (const name of ['c2sp.org/tlog-proof@v1 …', idOf(1).toUpperCase().replace('1', 'A'), ''])
+      await routes.consider({ ...intent(1), intent: name });
+    t.same([world.consumed, book.size], [[], 0]);
+  },
+);
 
 t.test('a host without room for one more route says so', async (t) => {
   const world = new World();
