@@ -122,7 +122,7 @@ export async function runPoint(network: TestNetwork, load: Load, point: Point, d
   const wireBefore = await between();
   const watch = new Watch(
     pids,
-    network.net.validators.map(({ data }) => join(data, 'store')),
+    network.net.validators.map(({ data }) => [join(data, 'store')]),
   );
   const loopBefore = performance.eventLoopUtilization();
   const sent = await load.run(signed, rate);

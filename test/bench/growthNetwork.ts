@@ -5,7 +5,8 @@ import { TestNetwork } from '../e2e/network.ts';
 import { runPoint } from './bench.ts';
 import { type Grown, type GrownSize, share, storeAt } from './growthFolder.ts';
 import { Load } from './load.ts';
-import { anonymousBytes, cpuSeconds, folderBytes, residentBytes } from './processes.ts';
+import { forgetFiles, readAheadKiB } from './pageCache.ts';
+import { anonymousBytes, cpuSeconds, folderBytes, majorFaults, residentBytes } from './processes.ts';
 import { type PointResult, type Quantiles, quantiles, round } from './result.ts';
 
 /** Real validators on a chain of some size. */
@@ -19,15 +20,23 @@ export type NetworkGrowth = {
   readonly anonymousMiB: readonly number[];
   readonly diskBytes: number;
   readonly point: PointResult;
-  /** One question after the other, of one client; of entries anywhere in the log. */
+  /** One question after the other, of one client; of entries anywhere in the log, the same ones each time. In memory: asked about before. */
   readonly tokenMs: Quantiles;
   readonly tokenCpuMs: number;
   readonly entryMs: Quantiles;
   readonly stateMs: Quantiles;
+  /** Asked about for the first time, after the system was made to forget the files. */
+  readonly coldTokenMs: Quantiles;
+  readonly coldTokenCpuMs: number;
+  /** How often one question waited for the disk, and how much that reads each time. */
+  readonly coldReads: number;
+  readonly readAheadKiB?: number;
 };
 
 const starts = 3;
 const questions = 400;
+/** Questions before those that count. */
+const warmUp = 50;
 const mebibyte = 1024 * 1024;
 
 export async function measureNetwork(
@@ -61,14 +70,23 @@ export async function measureNetwork(
     load.close();
     const pids = network.names.map((name) => network.pid(name));
     const client = network.client(last);
+    const pid = network.pid(last);
     // The newest entries may not be published yet.
-    const index = (): number => 1 + Math.floor(Math.random() * (size.entries - 2));
-    const before = cpuSeconds(network.pid(last));
-    const tokenMs = await timed(() => client.call('token.get', { index: index() }));
-    const tokenCpuMs = (1000 * (cpuSeconds(network.pid(last)) - before)) / questions;
-    const entryMs = await timed(() => client.call('log.entry', { index: index() }));
+    const indexes = Array.from(
+      { length: warmUp + questions },
+      () => 1 + Math.floor(Math.random() * (size.entries - 2)),
+    );
+    const token = (i: number): Promise<unknown> => client.call('token.get', { index: indexes[i] ?? 1 });
+    const store = join(network.dataOf(last), 'store');
+    forgetFiles(store);
+    const faults = majorFaults(pid);
+    const cold = await timed(pid, token);
+    const coldReads = (majorFaults(pid) - faults) / indexes.length;
+    const again = await timed(pid, token);
+    const entry = await timed(pid, (i) => client.call('log.entry', { index: indexes[i] ?? 1 }));
     const model = (): string => `models/model/grown-${Math.floor(Math.random() * 50_000)}`;
-    const stateMs = await timed(() => client.call('state.get', { path: model() }));
+    const state = await timed(pid, () => client.call('state.get', { path: model() }));
+    const readAhead = readAheadKiB(store);
     return {
       liveSeconds: round(seconds),
       liveCpuSeconds: round(cpu),
@@ -76,10 +94,14 @@ export async function measureNetwork(
       anonymousMiB: pids.map((pid) => Math.round(anonymousBytes(pid) / mebibyte)),
       diskBytes: folderBytes(network.dataOf(last)),
       point,
-      tokenMs,
-      tokenCpuMs: round(tokenCpuMs),
-      entryMs,
-      stateMs,
+      tokenMs: again.ms,
+      tokenCpuMs: again.cpuMs,
+      entryMs: entry.ms,
+      stateMs: state.ms,
+      coldTokenMs: cold.ms,
+      coldTokenCpuMs: cold.cpuMs,
+      coldReads: round(coldReads),
+      ...(readAhead === undefined ? {} : { readAheadKiB: readAhead }),
     };
   } catch (error) {
     throw new Error(`${String(error)}\n${network.logTails()}`);
@@ -101,12 +123,17 @@ async function restart(network: TestNetwork, name: string): Promise<{ seconds: n
   return { seconds: (performance.now() - started) / 1000, cpu: cpuSeconds(network.pid(name)) };
 }
 
-async function timed(ask: () => Promise<unknown>): Promise<Quantiles> {
+/** `cpuMs`: of the process that answers, a question. */
+async function timed(
+  pid: number,
+  ask: (i: number) => Promise<unknown>,
+): Promise<{ readonly ms: Quantiles; readonly cpuMs: number }> {
   const took: number[] = [];
-  for (let i = 0; i < questions + 50; i += 1) {
+  const before = cpuSeconds(pid);
+  for (let i = 0; i < warmUp + questions; i += 1) {
     const started = performance.now();
-    await ask();
-    if (i >= 50) took.push(performance.now() - started);
+    await ask(i);
+    if (i >= warmUp) took.push(performance.now() - started);
   }
-  return quantiles(took);
+  return { ms: quantiles(took), cpuMs: round((1000 * (cpuSeconds(pid) - before)) / (warmUp + questions)) };
 }

@@ -18,6 +18,7 @@ export function renderChain(grown: readonly Grown[]): string {
   const row = (what: string, of: (each: Grown) => string, limit = ''): string[] => [what, ...grown.map(of), limit];
   const ratio = (of: (each: Grown) => number) => (each: Grown) =>
     `${of(each)} ms (${(of(each) / (first === undefined ? Number.NaN : of(first))).toFixed(2)} ×)`;
+  const readAhead = first?.network.readAheadKiB;
   return table(
     row('log entries', ({ commit }) => commit.entries.toLocaleString('en'), 'limit'),
     [
@@ -57,6 +58,12 @@ export function renderChain(grown: readonly Grown[]): string {
         ({ network }) => `${network.tokenMs.p50}, ${network.tokenMs.p99} ms (CPU ${network.tokenCpuMs} ms)`,
         `${tokenLimitMs} ms`,
       ),
+      row(
+        `the same from the disk${readAhead === undefined ? '' : `, which reads ${readAhead} KiB ahead`}`,
+        ({ network }) =>
+          `${network.coldTokenMs.p50}, ${network.coldTokenMs.p99} ms (CPU ${network.coldTokenCpuMs} ms, ${network.coldReads} reads)`,
+        `${tokenLimitMs} ms`,
+      ),
       row('query entry, p50', ({ network }) => `${network.entryMs.p50} ms`),
       row('query state, p50', ({ network }) => `${network.stateMs.p50} ms`),
     ],
@@ -79,7 +86,7 @@ export function renderDisk(shares: readonly DiskShare[]): string {
 export function renderNetworks(
   networks: readonly { readonly validators: number; readonly point: PointResult }[],
 ): string {
-  return table(
+  const rows = table(
     [
       'validators',
       'committed',
@@ -104,4 +111,8 @@ export function renderNetworks(
       ];
     }),
   );
+  const notes = networks.flatMap(({ validators, point }) =>
+    point.notes.map((note) => `${validators} validators: ${note}`),
+  );
+  return [rows, '', ...notes].join('\n');
 }

@@ -36,7 +36,7 @@ export async function idle(validators: number, seconds: number, progress: (text:
     const pids = network.names.map((name) => network.pid(name));
     const watch = new Watch(
       pids,
-      network.names.map((name) => network.dataOf(name)),
+      network.names.map((name) => [network.dataOf(name)]),
     );
     await sleep(1000 * seconds);
     const used = watch.stop();

@@ -18,10 +18,20 @@ export function mainThreadCpuSeconds(pid: number): number {
 }
 
 function secondsIn(path: string): number {
+  const fields = statFields(path);
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickSeconds;
+}
+
+/** From the third on. */
+function statFields(path: string): string[] {
   const text = readOrEmpty(path);
   // The command name, second field, may hold spaces and brackets.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickSeconds;
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+/** Times that a process waited for a disk because a page of a mapped file was not in memory. */
+export function majorFaults(pid: number): number {
+  return Number(statFields(`/proc/${pid}/stat`)[9] ?? 0);
 }
 
 /** Resident bytes at the moment. */

@@ -29,7 +29,7 @@ export function renderPoint(point: PointResult): string {
     `  blocks         ${point.blocksPerSecond}/s, ${point.transactionsPerBlock} transactions each`,
     `  validators     CPU ${point.validatorCpuSeconds.join(' ')} s   peak RSS ${point.validatorPeakRssMiB.join(' ')} MiB`,
     ...(pauses.length === 0 ? [] : [`  longest pause  ${pauses.join('   ')}`]),
-    `  disk           ${point.diskBytesPerTransaction} bytes per transaction and validator`,
+    `  disk           ${point.diskBytesPerTransaction} bytes per transaction and validator, before the store compresses them`,
     ...(point.wireBytesPerTransaction === undefined
       ? []
       : [`  wire           ${point.wireBytesPerTransaction} bytes per transaction between validators, all together`]),

@@ -33,7 +33,7 @@ export type PointResult = Point & {
   /** Of those, what the first thread used: where Node's event loop runs. */
   readonly mainThreadCpuSeconds?: readonly number[];
   readonly validatorPeakRssMiB: readonly number[];
-  /** Growth of a validator's store, per committed transaction. */
+  /** That a validator's store was given, per committed transaction, before it compresses; without the journal of consensus. */
   readonly diskBytesPerTransaction: number;
   /** That the validators sent each other over TCP, all together, per committed transaction; absent where nobody can say. */
   readonly wireBytesPerTransaction?: number;

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { cpuSeconds, folderBytes, machineBusySeconds, mainThreadCpuSeconds, residentBytes } from './processes.ts';
+import { Appended } from './appended.ts';
+import { cpuSeconds, machineBusySeconds, mainThreadCpuSeconds, residentBytes } from './processes.ts';
 
 /** What a network's processes use while a load runs, whoever made them, and what else the machine did. */
 
@@ -9,7 +10,7 @@ export type Used = {
   /** Of those, the first thread's. */
   readonly mainThreadSeconds: readonly number[];
   readonly peakRssBytes: readonly number[];
-  /** Growth of each validator's folder. */
+  /** That each validator's folders were given. */
   readonly diskBytes: readonly number[];
   /** CPU seconds of this process. */
   readonly ownSeconds: number;
@@ -21,28 +22,28 @@ const everyMs = 250;
 
 export class Watch {
   readonly #pids: readonly number[];
-  readonly #folders: readonly string[];
   readonly #timer: NodeJS.Timeout;
   readonly #peak: number[];
   readonly #cpu: readonly number[];
   readonly #mainThread: readonly number[];
-  readonly #disk: readonly number[];
+  readonly #disk: readonly (readonly Appended[])[];
   readonly #busy = machineBusySeconds();
   readonly #own = process.cpuUsage();
   readonly #startedMs = performance.now();
 
-  constructor(pids: readonly number[], folders: readonly string[]) {
+  /** `folders`: of each process, what of its disk counts. */
+  constructor(pids: readonly number[], folders: readonly (readonly string[])[]) {
     this.#pids = pids;
-    this.#folders = folders;
     this.#peak = pids.map(residentBytes);
     this.#cpu = pids.map(cpuSeconds);
     this.#mainThread = pids.map(mainThreadCpuSeconds);
-    this.#disk = folders.map(folderBytes);
+    this.#disk = folders.map((each) => each.map((folder) => new Appended(folder)));
     this.#timer = setInterval(() => this.#look(), everyMs);
   }
 
   #look(): void {
     for (const [i, pid] of this.#pids.entries()) this.#peak[i] = Math.max(this.#peak[i] ?? 0, residentBytes(pid));
+    for (const each of this.#disk.flat()) each.look();
   }
 
   stop(): Used {
@@ -59,7 +60,7 @@ export class Watch {
       cpuSeconds: cpu,
       mainThreadSeconds: this.#pids.map((pid, i) => mainThreadCpuSeconds(pid) - (this.#mainThread[i] ?? 0)),
       peakRssBytes: this.#peak,
-      diskBytes: this.#folders.map((folder, i) => folderBytes(folder) - (this.#disk[i] ?? 0)),
+      diskBytes: this.#disk.map((each) => each.reduce((total, { bytes }) => total + bytes, 0)),
       ownSeconds,
       otherCores: Math.max(0, others) / tookSeconds,
     };
