@@ -2,7 +2,7 @@ import type { JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { WeftError } from '../../codec/error.ts';
 import type { AgentEvent } from './event.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, shownAddress } from './sink.ts';
 
 /**
  * NATS JetStream as the bus: each event a message on `<subject>.<host>.<kind>`, kept by a stream. A message counts as written
@@ -39,7 +39,7 @@ export function natsSink(options: NatsOptions): Sink {
   /** Ids of the batch that is being written: they stay when it is tried again. */
   let pending: { readonly lines: readonly string[]; readonly first: number } | undefined;
   return {
-    name: `nats ${options.servers.join(',')}`,
+    name: `nats ${options.servers.map(shownAddress).join(',')}`,
     write: async (lines) => {
       bus ??= open(options);
       let opened: Bus;
@@ -114,7 +114,7 @@ async function open(options: NatsOptions): Promise<Bus> {
     const why = error instanceof Error ? error.message : String(error);
     throw new WeftError(
       'NATS_STREAM',
-      `stream ${stream} on ${servers.join(', ')} cannot be used (${why}): is JetStream on (nats-server -js)?`,
+      `stream ${stream} on ${servers.map(shownAddress).join(', ')} cannot be used (${why}): is JetStream on (nats-server -js)?`,
       { stream },
     );
   }

@@ -1,6 +1,6 @@
 import { WeftError } from '../../codec/error.ts';
 import type { AgentEvent } from './event.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, shownAddress } from './sink.ts';
 
 /**
  * OTLP/HTTP with JSON (opentelemetry.io/docs/specs/otlp, `/v1/logs`): each event is a log record, its members attributes, so that any
@@ -35,7 +35,7 @@ export function otlpSink({ url, headers = {}, host, version, timeoutMs = 10_000 
     attributes: attributesOf({ 'service.name': 'weft-agent', 'service.version': version, 'host.name': host }),
   };
   return {
-    name: `otlp ${url}`,
+    name: `otlp ${shownAddress(url)}`,
     write: async (lines) => {
       const logRecords = lines.map((line) => logRecord(JSON.parse(line) as AgentEvent));
       const body = {
@@ -52,9 +52,13 @@ export function otlpSink({ url, headers = {}, host, version, timeoutMs = 10_000 
       const text = await textOf(answer);
       if (answer.ok) return rejectedIn(text, lines.length);
       if (refusedForGood.includes(answer.status)) return lines.length;
-      throw new WeftError('OTLP_REFUSED', `${endpoint} answered ${answer.status}: ${text.slice(0, 256)}`, {
-        status: answer.status,
-      });
+      throw new WeftError(
+        'OTLP_REFUSED',
+        `${shownAddress(endpoint)} answered ${answer.status}: ${text.slice(0, 256)}`,
+        {
+          status: answer.status,
+        },
+      );
     },
     close: async () => undefined,
   };

@@ -17,12 +17,14 @@ export type RedactionRule = {
 export const redactableMembers = ['arguments', 'path', 'command', 'uid', 'source', 'destination', 'cgroup'] as const;
 export type RedactableMember = (typeof redactableMembers)[number];
 
-/** Arguments carry passwords: unless somebody says otherwise, what follows such a word goes. */
+/** Arguments carry passwords: unless somebody says otherwise, what follows such a word goes, and passwords in addresses do. */
 export const defaultRedaction: readonly RedactionRule[] = [
   {
     member: 'arguments',
     pattern: '(?<=(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|credential)s?[=: ]\\s?)\\S+',
   },
+  { member: 'arguments', pattern: '(?<=\\b(?:bearer|basic)\\s)\\S+' },
+  { member: 'arguments', pattern: '(?<=://[^\\s/:@]{0,64}:)[^\\s/@]+(?=@)' },
 ];
 
 export const redacted = '[redacted]';

@@ -9,6 +9,11 @@ export type Sink = {
   close(): Promise<void>;
 };
 
+/** An address as it may be shown in names and messages: what may be a secret in it is left out. */
+export function shownAddress(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)?[^/?#@]*@/iu, '$1').replace(/[?#].*$/u, '');
+}
+
 export type QueueOptions = {
   /** Lines that wait. What comes above that is lost, the newest first, and counted. */
   readonly linesMax: number;

@@ -224,3 +224,10 @@ t.test('a queue is bounded, and says what it lost', async (t) => {
   queue.push('late');
   t.equal(queue.counters.lost, 4);
 });
+
+t.test('no secret is in the name of a sink', async (t) => {
+  const url = 'https://me:hunter2@example.com/otlp?key=hunter2';
+  t.equal(otlpSink({ url, host: 'h', version: '1' }).name, 'otlp https://example.com/otlp');
+  const servers = ['nats://me:hunter2@a:4222', 'b:4222'];
+  t.equal(natsSink({ servers, subject: 's', stream: 'S', host: 'h', run: 'r' }).name, 'nats nats://a:4222,b:4222');
+});

@@ -129,6 +129,11 @@ t.test('what must not leave the host does not', async (t) => {
   };
   const usual = new Redactor(defaultRedaction).apply(event);
   t.equal(usual.process?.arguments, `mysql --password=${redacted} --host db --token ${redacted}`);
+  const hidden = (text: string): string | undefined =>
+    new Redactor(defaultRedaction).apply({ ...event, process: { pid: 1, arguments: text } }).process?.arguments;
+  t.equal(hidden('curl -H Authorization: Bearer abc.def x'), `curl -H Authorization: Bearer ${redacted} x`);
+  t.equal(hidden('git clone https://me:hunter2@example.com/a'), `git clone https://me:${redacted}@example.com/a`);
+  t.equal(hidden('curl https://example.com:8443/@me'), 'curl https://example.com:8443/@me');
   const strict = new Redactor([
     { member: 'arguments' },
     { member: 'uid' },
