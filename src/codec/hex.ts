@@ -41,13 +41,18 @@ export function fromHex(text: string, bytes?: number): Uint8Array {
   // A digest is read here: the array lies in V8's own heap, where the native method would ask the system for memory.
   if (text.length > byHandMax && native.fromHex !== undefined && lowerCase.test(text)) return native.fromHex(text);
   const decoded = new Uint8Array(text.length / 2);
-  for (let i = 0, at = 0; i < decoded.length; i += 1, at += 2) {
-    const high = nibbleOf(text.charCodeAt(at));
-    const low = nibbleOf(text.charCodeAt(at + 1));
-    if (high === 255 || low === 255) {
-      throw new WeftError('HEX_INVALID', `Not lower-case hex at digit ${at}.`, { at });
-    }
-    decoded[i] = (high << 4) | low;
-  }
+  readHex(text, decoded, 0);
   return decoded;
+}
+
+/** The same without an array of its own: an even number of digits into `target` from `at` on, where there is room. Refusal: `HEX_INVALID`. */
+export function readHex(text: string, target: Uint8Array, at: number): void {
+  for (let digit = 0, to = at; digit < text.length; digit += 2, to += 1) {
+    const high = nibbleOf(text.charCodeAt(digit));
+    const low = nibbleOf(text.charCodeAt(digit + 1));
+    if (high === 255 || low === 255) {
+      throw new WeftError('HEX_INVALID', `Not lower-case hex at digit ${digit}.`, { at: digit });
+    }
+    target[to] = (high << 4) | low;
+  }
 }

@@ -15,6 +15,12 @@ export function sha256Text(bytes: Uint8Array | string): string {
   return hash('sha256', bytes, 'latin1');
 }
 
+/** The same into `target` from `at` on, where many digests are made of one another and none is kept. */
+export function sha256Into(bytes: Uint8Array, target: Uint8Array, at: number): void {
+  const text = hash('sha256', bytes, 'latin1');
+  for (let i = 0; i < 32; i += 1) target[at + i] = text.charCodeAt(i);
+}
+
 /** SHA-256 of bytes, or of the UTF-8 of a well-formed text, as 64 lower-case hex digits. */
 export function sha256Hex(bytes: Uint8Array | string): string {
   return hash('sha256', bytes, 'hex');

@@ -1,9 +1,8 @@
 import { decodeCbor, encodeCborBytes } from '../codec/cbor.ts';
 import { WeftError } from '../codec/error.ts';
-import { fromHex, toHex } from '../codec/hex.ts';
+import { readHex, toHex } from '../codec/hex.ts';
 import { ENVELOPE_BYTES_MAX } from '../crypto/dsse.ts';
-import { sha256 } from '../crypto/hash.ts';
-import { Frontier } from '../log/frontier.ts';
+import { sha256, sha256Into } from '../crypto/hash.ts';
 import { createTreeHasher } from '../log/hasher.ts';
 
 export const treeHasher = createTreeHasher(sha256);
@@ -48,6 +47,31 @@ export function checkBodySize(bytes: number, transactions: number, limits: BodyL
 
 /** RFC 6962 root over the envelope ids (hex, block order), each as a leaf of 32 bytes. Of none: SHA-256 of nothing. */
 export function txRootOf(envelopeIds: readonly string[]): string {
-  const leaves = envelopeIds.map((id) => treeHasher.leafHash(fromHex(id, 32)));
-  return toHex(Frontier.empty(treeHasher).appendAll(leaves).root());
+  let count = envelopeIds.length;
+  if (count === 0) return toHex(treeHasher.emptyRoot);
+  const digests = count <= usualCount ? usualDigests : new Uint8Array(digestBytes * count);
+  for (let i = 0; i < count; i += 1) {
+    const id = envelopeIds[i] ?? '';
+    if (id.length !== 2 * digestBytes) throw new WeftError('HEX_INVALID', `An envelope id of ${id.length} digits.`);
+    readHex(id, leaf, 1);
+    sha256Into(leaf, digests, digestBytes * i);
+  }
+  // Level by level: of the nodes of one level two at a time are one of the next, and a last one without another goes up as it is.
+  for (; count > 1; count = Math.ceil(count / 2)) {
+    for (let i = 0; 2 * i + 1 < count; i += 1) {
+      const from = 2 * digestBytes * i;
+      for (let at = 0; at < 2 * digestBytes; at += 1) node[1 + at] = digests[from + at] ?? 0;
+      sha256Into(node, digests, digestBytes * i);
+    }
+    if (count % 2 === 1)
+      digests.copyWithin((digestBytes * (count - 1)) / 2, digestBytes * (count - 1), digestBytes * count);
+  }
+  return toHex(digests.subarray(0, digestBytes));
 }
+
+const digestBytes = 32;
+/** What is hashed, behind the byte that says whether it is a leaf or a node, and the digests of one level. Nobody else hashes meanwhile. */
+const leaf = new Uint8Array(1 + digestBytes);
+const node = Uint8Array.of(1, ...new Uint8Array(2 * digestBytes));
+const usualCount = 1024;
+const usualDigests = new Uint8Array(usualCount * digestBytes);

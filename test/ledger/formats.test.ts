@@ -7,7 +7,7 @@ import type { Certificate, Proposal, Round, Vote, VoteKind } from '../../consens
 import { headBytes } from '../../src/codec/cbor.ts';
 import { fromHex, toHex } from '../../src/codec/hex.ts';
 import { envelopeIdOf } from '../../src/crypto/digests.ts';
-import { decodeBody, encodeBody, txRootOf } from '../../src/ledger/body.ts';
+import { decodeBody, encodeBody, treeHasher, txRootOf } from '../../src/ledger/body.ts';
 import { decodeCertificate, encodeCertificate, verifyCertificate } from '../../src/ledger/certificate.ts';
 import { blockIdOf, decodeHeader, encodeHeader, type Header, isClosing } from '../../src/ledger/header.ts';
 import {
@@ -18,6 +18,7 @@ import {
   type Validator,
 } from '../../src/ledger/validatorSet.ts';
 import { decodeVote, encodeVote, verifyVote, voteBytes } from '../../src/ledger/votes.ts';
+import { Frontier } from '../../src/log/frontier.ts';
 
 const read = <T>(name: string): T =>
   JSON.parse(readFileSync(join(import.meta.dirname, '..', 'vectors', name), 'utf8')) as T;
@@ -97,6 +98,15 @@ t.test('bodies and transaction roots', async (t) => {
     t.equal(toHex(encodeBody(bytes)), cbor);
     t.strictSame(decodeBody(fromHex(cbor), limits).map(toHex), envelopes);
     t.equal(txRootOf(bytes.map(envelopeIdOf)), txRoot);
+  }
+  // The same root as that of the tree that grows leaf by leaf, whatever was computed before.
+  const ids = Array.from({ length: 1100 }, (_, i) => envelopeIdOf(Uint8Array.of(i >> 8, i)));
+  for (const count of [1100, ...Array.from({ length: 70 }, (_, i) => i), 255, 256, 257, 1023, 1024, 1025]) {
+    const leaves = ids.slice(0, count).map((id) => treeHasher.leafHash(fromHex(id)));
+    t.equal(txRootOf(ids.slice(0, count)), toHex(Frontier.empty(treeHasher).appendAll(leaves).root()));
+  }
+  for (const id of ['', 'ab', 'AB'.repeat(32), 'ab'.repeat(33), `${'ab'.repeat(31)}a`]) {
+    t.throws(() => txRootOf([ids[0]!, id]), { code: 'HEX_INVALID' });
   }
   t.throws(() => decodeBody(encode([new Uint8Array(10)]), { maxBlockBytes: 11, maxBlockTxs: 1 }), {
     code: 'BLOCK_TOO_LARGE',
