@@ -75,12 +75,7 @@ const ruleset1: Ruleset = {
   policyEngine: POLICY_ENGINE_ID,
   policyQuestions,
   transactionTypes: types1,
-  decode: (envelope, { chain, envelopeId } = {}) =>
-    decodeTransaction(envelope, {
-      form: form1,
-      ...(chain === undefined ? {} : { chain }),
-      ...(envelopeId === undefined ? {} : { envelopeId }),
-    }),
+  decode: (envelope, { chain, envelopeId } = {}) => decodeTransaction(envelope, { form: form1, chain, envelopeId }),
   apply: (state, block, tx, decide, check, answers) =>
     applyTransaction(contracts, LIMITS, state, block, tx, decide, check, answers),
   endBlock: (state, block) => endBlock(contracts, state, block),

@@ -63,9 +63,9 @@ export type TransactionSigner = {
 
 export type DecodeOptions = {
   /** When given, another chain's transaction is refused. */
-  readonly chain?: string;
+  readonly chain?: string | undefined;
   /** envelopeIdOf of these bytes, for who has computed it. */
-  readonly envelopeId?: string;
+  readonly envelopeId?: string | undefined;
 };
 
 /**
@@ -97,7 +97,6 @@ export function decodeTransaction(
     txId: sha256Hex(signed),
     envelopeId: options.envelopeId ?? envelopeIdOf(bytes),
     envelope: envelope.bytes,
-    payload,
     signed,
     chain: fields.chain,
     account: fields.account,

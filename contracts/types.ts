@@ -35,8 +35,6 @@ export type Transaction = {
   readonly envelopeId: string;
   /** The exact bytes as received. */
   readonly envelope: Uint8Array;
-  /** The exact body bytes (the DSSE payload). */
-  readonly payload: Uint8Array;
   /** PAE of the body: what each signer signed. Its digest is txId, its end the payload. */
   readonly signed: Uint8Array;
   readonly chain: string;

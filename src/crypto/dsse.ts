@@ -131,11 +131,12 @@ export function decodeEnvelope(bytes: Uint8Array, limits: EnvelopeLimits = {}): 
   const signedBytes = head.length + payloadBytes;
   const broughtBytesMax = Math.ceil(((cursor.text.length - cursor.at) * 3) / 4);
   const room: Room = { bytes: new Uint8Array(signedBytes + broughtBytesMax + bytes.length), at: signedBytes };
-  const signatures: EnvelopeSignature[] = [];
-  do {
+  // One, as a rule, and the list lives as long as the envelope: a list that grows has room for sixteen more.
+  const signatures: EnvelopeSignature[] = [readSignature(cursor, room)];
+  while (take(cursor, ',')) {
     if (signatures.length === SIGNATURES_MAX) throw badSignatures(`more than ${SIGNATURES_MAX}`);
     signatures.push(readSignature(cursor, room));
-  } while (take(cursor, ','));
+  }
   expect(cursor, ']}');
   if (cursor.at !== cursor.text.length) throw invalid('bytes follow it', cursor.at);
   checkSignatures(signatures);

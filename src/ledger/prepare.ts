@@ -37,7 +37,7 @@ export type PreparerOptions = {
 type Known = {
   readonly tx: Transaction;
   readonly ruleset: number;
-  readonly valid: string[];
+  valid: readonly string[];
   /** When it last went to the end of the order of use. */
   movedAt: number;
   /** What is final stands in a list of its own, from what became so first to what became so last. */
@@ -47,6 +47,8 @@ type Known = {
 };
 
 type Answers = (PreparedTx | WeftError)[];
+
+const none: readonly string[] = [];
 
 /** Transactions decoded between two turns of the event loop: about 2 ms. */
 const decodedPerTurn = 64;
@@ -200,8 +202,11 @@ export class Preparer {
 
   #plan(known: Known, position: number, state: StateReader, plan: Plan): PreparedTx {
     const { tx, ruleset } = known;
-    const keys: string[] = [];
-    for (const entry of tx.signatures) {
+    // The list lives as long as the transaction: one that grows has room for sixteen more.
+    let keys: string[] | undefined;
+    for (let i = 0; i < tx.signatures.length; i += 1) {
+      const entry = tx.signatures[i];
+      if (entry === undefined) continue;
       const key = keyOf(state, tx.account, entry);
       if (!key.ok) {
         const which =
@@ -221,9 +226,10 @@ export class Preparer {
         plan.jobs.push(job);
         plan.owners.push({ position, known, key: key.name });
       }
-      keys.push(key.name);
+      if (keys === undefined) keys = [key.name];
+      else keys.push(key.name);
     }
-    return { tx, ruleset, keys };
+    return { tx, ruleset, keys: keys ?? none };
   }
 
   #remembered(id: string | undefined, rules: Ruleset): Known | undefined {
@@ -257,7 +263,7 @@ export class Preparer {
     const fresh: Known = {
       tx,
       ruleset: rules.version,
-      valid: [],
+      valid: none,
       movedAt: this.#moved,
       final: false,
       before: undefined,
@@ -313,7 +319,8 @@ function judged({ owners }: Plan, verdicts: readonly boolean[], answers: Answers
 }
 
 function verified({ known, key }: Owner): void {
-  if (!known.valid.includes(key)) known.valid.push(key);
+  if (known.valid.length === 0) known.valid = [key];
+  else if (!known.valid.includes(key)) known.valid = [...known.valid, key];
 }
 
 function asRefusal(error: unknown): WeftError {

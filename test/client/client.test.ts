@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { decodeTransaction, signingBytes } from '../../contracts/transaction.ts';
+import { decodeTransaction } from '../../contracts/transaction.ts';
 import {
   buildTransaction,
   connect,
@@ -68,7 +68,7 @@ t.test('what is signed can be read and verified', async (t) => {
   const read = decodeTransaction(signed.envelope);
   t.equal(read.txId, signed.id);
   t.equal(read.signatures[0]!.keyid, signer.keyid);
-  t.ok(verifyFast(signingBytes(read.payload), read.signatures[0]!.sig, signer.publicKey));
+  t.ok(verifyFast(read.signed, read.signatures[0]!.sig, signer.publicKey));
   t.same(readSigned(signed.text), signed);
   t.not(transaction('AAAAAAAAAAE').id, signed.id, 'another nonce is another transaction');
   const one = buildTransaction({

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ticketDigest } from '../../contracts/identity/tickets.ts';
 import { acknowledgementBytes } from '../../contracts/packets/acknowledge.ts';
-import { signingBytes } from '../../contracts/transaction.ts';
 import type { Decide, Json } from '../../contracts/types.ts';
 import { toBase64Url } from '../../src/codec/base64.ts';
 import { canonicalJson } from '../../src/codec/canonical.ts';
 import { toHex } from '../../src/codec/hex.ts';
 import { concat, decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
+import { decodeEnvelope } from '../../src/crypto/dsse.ts';
 import { sign } from '../../src/crypto/ed25519.ts';
 import { sha256, sha256Hex } from '../../src/crypto/hash.ts';
 import { readyBody, sampleCosignature, sampleVote, validatorsChange } from './governance.samples.ts';
@@ -377,8 +377,8 @@ export function makeVectors(): Map<string, Json> {
           about:
             'A transaction: its body, what is signed (DSSE PAE), the envelope, both digests, its leaf. Seeds are Ed25519 secrets.',
           seeds: (signers ?? [account]).map((name) => ({ keyid: keyOf(name).keyid, seed: toHex(seedOf(name)) })),
-          payload: decodeUtf8(tx.payload),
-          pae: toHex(signingBytes(tx.payload)),
+          payload: decodeUtf8(decodeEnvelope(tx.envelope).payload),
+          pae: toHex(tx.signed),
           envelope,
           txId: tx.txId,
           envelopeId: tx.envelopeId,

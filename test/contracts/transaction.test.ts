@@ -10,7 +10,7 @@ import {
 import { toBase64 } from '../../src/codec/base64.ts';
 import { codeOf } from '../../src/codec/error.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/codec/utf8.ts';
-import { encodeEnvelope } from '../../src/crypto/dsse.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../src/crypto/dsse.ts';
 import { publicKeyOf, sign } from '../../src/crypto/ed25519.ts';
 import { keyOf, seedOf } from './network.ts';
 
@@ -45,14 +45,16 @@ t.test('what is built can be read, and verifies', async (t) => {
   const tx = decodeTransaction(bytes, { chain: fields.chain });
   const { chain, account, type, expires, nonce, body } = tx;
   t.strictSame({ chain, account, type, expires, nonce, body }, fields);
-  t.equal(decodeUtf8(tx.payload), JSON.stringify(fields));
+  const { payload } = decodeEnvelope(bytes);
+  t.equal(decodeUtf8(payload), JSON.stringify(fields));
+  t.strictSame(tx.signed, signingBytes(payload));
   t.strictSame(
     tx.signatures.map(({ keyid }) => keyid),
     [keyOf('a').keyid, keyOf('b').keyid].sort(),
   );
   for (const { keyid, sig } of tx.signatures) {
     const name = keyid === keyOf('a').keyid ? 'a' : 'b';
-    t.ok(verifyWith({ alg: 'ed25519', publicKey: publicKeyOf(seedOf(name)) }, signingBytes(tx.payload), sig));
+    t.ok(verifyWith({ alg: 'ed25519', publicKey: publicKeyOf(seedOf(name)) }, tx.signed, sig));
   }
   t.not(tx.txId, tx.envelopeId);
   const alone = decodeTransaction(buildEnvelope(fields, [signer('a')]));

@@ -8,7 +8,6 @@ function prepared(id: string, account: string, expires = 1000, bytes = 100): Pre
       txId: `tx-${id}`,
       envelopeId: `env-${id}`,
       envelope: new Uint8Array(bytes),
-      payload: new Uint8Array(),
       signed: new Uint8Array(),
       chain: 'weft-test-000000000000',
       account,
