@@ -30,10 +30,13 @@ const pageOf = 20;
 const backlogPages = 64;
 /** How often the newest page is looked at, in case a node forgot to tell. */
 const lookEveryMs = 5000;
-/** Of one node. What is above is found by the renewal of leases, a moment later. */
+/**
+ * Of one node. What is above is found by the renewal of leases, a moment later. Each asks all nodes several times about one route, or about
+ * each: a node that cries without end must not use up what the others allow who asks.
+ */
 const changeLimits = {
-  any: { perSecond: 1, burst: 10, sourcesMax: 1 },
-  one: { perSecond: 10, burst: 128, sourcesMax: 1 },
+  any: { perSecond: 0.2, burst: 5, sourcesMax: 1 },
+  one: { perSecond: 2, burst: 128, sourcesMax: 1 },
 };
 
 export class Feed {
