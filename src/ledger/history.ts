@@ -9,11 +9,16 @@ const idPattern = /^[0-9a-f]{64}$/;
 /** 65,535 transactions with 64 records each, and those of the block itself: above what any block has. */
 const leavesOfBlockMax = 5_000_000;
 
+/** Heights whose log size is kept, at least. */
+const sizesKept = 1024;
+
 /** Finalized blocks, transactions and log entries as the store has them, with genesis as block 0. */
 export class History {
   readonly #store: Store;
   readonly #genesisHash: string;
   readonly #genesisHeader: Header;
+  /** Height → log size, where searches begin. */
+  readonly #sizes = new Map<number, number>();
 
   constructor(store: Store, genesisHash: string, genesisHeader: Header) {
     this.#store = store;
@@ -71,7 +76,7 @@ export class History {
     return { height, time: header.time, index, records, expires, ...(refused === undefined ? {} : { refused }) };
   }
 
-  /** The height is found by halving: log sizes ascend with heights. Below the floor the next block record names it. */
+  /** The height is found by a search: log sizes ascend with heights. Below the floor the next block record names it. */
   entry(index: number, tip: Header): { readonly leaf: Uint8Array; readonly height: number } | undefined {
     if (!Number.isSafeInteger(index) || index < 0 || index >= tip.logSize) return undefined;
     const leaf = this.#store.leaf(index);
@@ -81,14 +86,32 @@ export class History {
       const height = this.#heightByRecord(index);
       return height === undefined ? undefined : { leaf, height };
     }
-    let low = 0;
-    let high = tip.height;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((this.#logSizeAt(middle) ?? 0) > index) high = middle;
-      else low = middle + 1;
+    return { leaf, height: this.#heightWith(index, tip.height) };
+  }
+
+  /** In steps of powers of two, so that whatever the tip is most of them lead to heights whose size is known from the search before. */
+  #heightWith(index: number, tip: number): number {
+    let step = 1;
+    while (step < tip) step *= 2;
+    // So many heights are kept, or twice as many.
+    const kept = Math.ceil(step / sizesKept);
+    let below = 0;
+    for (; step >= 1; step /= 2) {
+      const height = below + step;
+      if (height < tip && this.#logSizeNear(height, kept) <= index) below = height;
     }
-    return { leaf, height: low };
+    return below + 1;
+  }
+
+  #logSizeNear(height: number, kept: number): number {
+    if (height % kept !== 0) return this.#logSizeAt(height) ?? 0;
+    const known = this.#sizes.get(height);
+    if (known !== undefined) return known;
+    const size = this.#logSizeAt(height);
+    if (size === undefined) return 0;
+    if (this.#sizes.size >= 2 * sizesKept) this.#sizes.clear();
+    this.#sizes.set(height, size);
+    return size;
   }
 
   /** A block's record is its last leaf, so the first one from here on is that of this entry's block. */
