@@ -118,7 +118,7 @@ export class Agent {
       reportEveryMs,
       wallMs: Date.now,
       monotonicMs: () => performance.now(),
-      failed: (sink, error) => this.#complain(sink, error),
+      failed: (sink, error) => this.#complain(`${sink} takes nothing at the moment`, error),
     });
   }
 
@@ -280,12 +280,17 @@ export class Agent {
       if (settings === undefined) continue;
       maps.guard(settings.guarded, [...never, ...settings.never]);
       if (name === 'in') this.#warnOfEphemeral(settings.guarded.map(({ port }) => port));
+      if (gateway.adopted && maps.settings().mode === 'enforce' && settings.mode === 'observe')
+        this.#modules.say(
+          'warn',
+          `gate ${name} enforced, and observes from now on: the configuration says so ('mode')`,
+        );
       maps.configure({
         mode: settings.mode,
         eventsPerSecond: telemetry.kernelPerSecond,
         refuseFragments: name === 'in' && gate?.refuseFragments === true,
       });
-      maps.watch((event) => this.#onGate(name, event));
+      maps.watch((event) => this.#safely(`gate ${name}`, () => this.#onGate(name, event)));
       this.#attach(gateway);
     }
   }
@@ -358,7 +363,7 @@ export class Agent {
       try {
         const probe = new Probe(kernel, name, { eventsPerSecond: telemetry.kernelPerSecond });
         this.#probes.push(probe);
-        if (name !== 'drops') probe.watch((event) => this.#onProbe(event));
+        if (name !== 'drops') probe.watch((event) => this.#safely(`probe ${name}`, () => this.#onProbe(event)));
       } catch (error) {
         const why = explain(error, rights);
         failed.set(why, [...(failed.get(why) ?? []), name]);
@@ -387,6 +392,16 @@ export class Agent {
       'warn',
       'processes and listeners are read off /proc every second: that enforces nothing and misses what is short',
     );
+  }
+
+  /** What one event is made of must not end the sidecar; it is missing, and told of. */
+  #safely(what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#telemetry.lost(what, 1, 'error');
+      this.#complain(what, error);
+    }
   }
 
   #onProbe(event: ProbeEvent): void {
@@ -490,7 +505,7 @@ export class Agent {
     const now = performance.now();
     if (now - (this.#complainedMs.get(about) ?? Number.NEGATIVE_INFINITY) < complainEveryMs) return;
     this.#complainedMs.set(about, now);
-    this.#modules.say('warn', `${about} takes nothing at the moment: ${messageOf(error)}`);
+    this.#modules.say('warn', `${about}: ${messageOf(error)}`);
   }
 
   #missing(part: string, error: unknown): void {
@@ -510,7 +525,7 @@ export class Agent {
           work();
         } catch (error) {
           // The kernel would not say, for once: the sidecar must not end by that.
-          this.#complain('the kernel', error);
+          this.#complain('the kernel does not say what its programs do', error);
         }
       }, ms),
     );

@@ -120,8 +120,11 @@ function probesOf({ programs, gates }: AgentStatus): string {
     .join(' ');
 }
 
+/** `interfaces`: of a gate for what comes in. */
+type Pinned = { readonly maps: GateMaps; interfaces?(): readonly unknown[]; close(): void };
+
 /** Both gates as they are pinned, for the time of `use`. */
-async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowNs: bigint) => T): Promise<T> {
+async function withGates<T>(path: string, use: (gates: readonly Pinned[], nowNs: bigint) => T): Promise<T> {
   const [{ loadAgentConfig, pinsOf }, { Gate }, { OutgoingGate }, { Kernel }, { hasPins }] = await Promise.all([
     import('../agent/config.ts'),
     import('../agent/bpf/gate.ts'),
@@ -147,15 +150,12 @@ async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowN
       `nothing is pinned under ${pins}: no agent has run here with this configuration, or the gate was released`,
     );
   const kernel = await Kernel.open();
-  const open: { readonly maps: GateMaps; close(): void }[] = [];
+  const open: Pinned[] = [];
   try {
     // What another version pinned is not ours to switch: said, instead of switching one that nothing goes through.
     if (coming) open.push(new Gate(kernel, { pins, only: 'adopt' }));
     if (going) open.push(new OutgoingGate(kernel, { pins, only: 'adopt' }));
-    return use(
-      open.map(({ maps }) => maps),
-      kernel.bootNs(),
-    );
+    return use(open, kernel.bootNs());
   } finally {
     for (const each of open) each.close();
   }
@@ -163,9 +163,11 @@ async function withGates<T>(path: string, use: (gates: readonly GateMaps[], nowN
 
 async function mode(wanted: string, options: { config: string }): Promise<void> {
   if (wanted !== 'observe' && wanted !== 'enforce') throw usage("the mode is 'observe' or 'enforce'");
-  await withGates(options.config, (gates) => {
-    for (const gate of gates) gate.configure({ mode: wanted });
+  const isNowhere = await withGates(options.config, (gates) => {
+    for (const { maps } of gates) maps.configure({ mode: wanted });
+    return gates.some((gate) => gate.interfaces?.().length === 0);
   });
+  if (isNowhere) note('warn: the gate is on no interface: what comes in passes, whatever its mode');
   note(
     wanted === 'enforce'
       ? 'Guarded ports refuse what no grant covers, from the next packet on.'
@@ -174,7 +176,7 @@ async function mode(wanted: string, options: { config: string }): Promise<void> 
 }
 
 async function routes(options: { config: string; json?: boolean }): Promise<void> {
-  const found = await withGates(options.config, (gates, nowNs) => gates.flatMap((gate) => gate.grants.held(nowNs)));
+  const found = await withGates(options.config, (gates, nowNs) => gates.flatMap(({ maps }) => maps.grants.held(nowNs)));
   if (options.json) return printJson({ routes: found });
   if (found.length === 0) return print('No route is open.');
   printTable(

@@ -89,7 +89,7 @@ export class Telemetry {
   }
 
   /** What a probe or gate lost before it came here. */
-  lost(what: string, count: number, reason: 'ring' | 'kernel-limit'): void {
+  lost(what: string, count: number, reason: 'ring' | 'kernel-limit' | 'error'): void {
     const { host, wallMs } = this.#options;
     this.emit({ time: wallMs(), host, kind: 'telemetry.loss', origin: 'kernel', reason, detail: what, count });
   }
