@@ -29,8 +29,8 @@ export type VerifyPoolOptions = {
   /**
    * Calls of at most so many jobs are answered on the event loop while the pool is idle, if it needs no slower answer. Default 1 with
    * libsodium: handing a batch over and taking its verdicts back costs the event loop 25-30 µs, one signature 50 µs. With the native
-   * verifier 8: one signature is 16 µs then, and waking the other thread costs more than they do wherever cores are short
-   * (docs/performance.md). A block's are asked about together, 10 µs each: 32 of them.
+   * verifier 16: one signature is 16-20 µs then, and handing over costs both threads 120-170 µs together and the answer up to two
+   * milliseconds, which counts wherever cores are short (docs/performance.md). A block's are asked about together, 10 µs each: 32.
    */
   readonly inlineMax?: number;
 };
@@ -39,7 +39,7 @@ export type VerifyPoolOptions = {
 const gatherMs = 2;
 const fullJobs = 32;
 const inlineMaxLibsodium = 1;
-const inlineMaxNative = 8;
+const inlineMaxNative = 16;
 const inlineMaxBlock = 32;
 
 type Call = {
