@@ -11,18 +11,22 @@ export const tokenHeader = 'weft-token/v1';
 export const tokenBytesMax = 128 * 1024;
 /** Largest leaf of a grant: with four validators its token stays within 4 KiB. Contracts refuse more (`GRANT_TOO_LARGE`). */
 export const grantLeafBytesMax = 1_280;
+/** Characters of a leaf in base64, wherever one stands in a document. */
+export const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
+/** Characters of a published checkpoint, and its lines: the log's, and those of 128 validators. */
+const noteLengthMax = 128 * 1024;
 const signaturesMax = 1 + 128;
-const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
+
+/** A published checkpoint taken apart; nothing in it is verified. */
+export type SignedCheckpoint = { readonly note: Note; readonly checkpoint: Checkpoint };
 
 /** A token taken apart; nothing in it is verified. */
-export type Token = {
+export type Token = SignedCheckpoint & {
   /** The leaf's exact bytes: what is hashed. */
   readonly leaf: Uint8Array;
   readonly index: number;
   /** Inclusion proof, leaf's sibling first. */
   readonly hashes: readonly Uint8Array[];
-  readonly note: Note;
-  readonly checkpoint: Checkpoint;
 };
 
 export type TokenParts = {
@@ -61,10 +65,14 @@ export function parseToken(token: string | Uint8Array): Token {
   if (leaf.length > entryBytesMax) throw tooLarge(`its leaf has more than ${entryBytesMax} bytes`);
   return recode('TOKEN_MALFORMED', () => {
     const proof = parseTlogProof(text.slice(leafEnd + 1), { lengthMax: tokenBytesMax, extra: 'refuse' });
-    const note = parseNote(proof.checkpoint, { lengthMax: tokenBytesMax, signaturesMax });
-    const checkpoint = parseCheckpoint(note.text, 'refuse');
-    return { leaf, index: proof.index, hashes: proof.hashes, note, checkpoint };
+    return { leaf, index: proof.index, hashes: proof.hashes, ...readSigned(proof.checkpoint) };
   });
+}
+
+/** As it stands in tokens, statuses and walks. Throws what `parseNote` and `parseCheckpoint` throw. */
+export function readSigned(text: string): SignedCheckpoint {
+  const note = parseNote(text, { lengthMax: noteLengthMax, signaturesMax });
+  return { note, checkpoint: parseCheckpoint(note.text, 'refuse') };
 }
 
 function bounded(token: string | Uint8Array): string {

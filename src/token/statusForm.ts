@@ -3,12 +3,11 @@ import { WeftError } from '../codec/error.ts';
 import { type Json, parseStrictJson, stringifyJson } from '../codec/json.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import { entryBytesMax } from '../log/bundles.ts';
-import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts';
 import { hashBytes } from '../log/hasher.ts';
-import { type Note, parseNote } from '../log/note.ts';
 import { proofHashesMax } from '../log/proofs.ts';
 import { stateProofFromJson, stateProofToJson } from '../log/stateProof.ts';
 import type { StateProof } from '../log/stateTree.ts';
+import { leafTextMax, readSigned, type SignedCheckpoint } from './form.ts';
 import { count, list, members, text } from './leaf.ts';
 
 /**
@@ -20,9 +19,6 @@ export const statusFormat = 'weft-status/v1';
 /** UTF-8 bytes of a status. */
 export const statusBytesMax = 1024 * 1024;
 export const statusPathsMax = 32;
-const noteLengthMax = 128 * 1024;
-const signaturesMax = 1 + 128;
-const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
 /** State values nest as deep as the ledger lets them, three levels below the document. */
 const depthMax = 19;
 
@@ -30,9 +26,7 @@ const depthMax = 19;
 export type StatusEntry = { readonly path: string; readonly value: Json; readonly proof: StateProof };
 
 /** A status taken apart; nothing in it is verified. */
-export type StatusDocument = {
-  readonly note: Note;
-  readonly checkpoint: Checkpoint;
+export type StatusDocument = SignedCheckpoint & {
   /** The block record: its exact bytes, and where it stands. */
   readonly leaf: Uint8Array;
   readonly index: number;
@@ -75,8 +69,7 @@ export function parseStatus(status: string | Uint8Array): StatusDocument {
     const document = members(json, ['format', 'checkpoint', 'block', 'state'], 'the document');
     if (document['format'] !== statusFormat) throw malformed(`its format is not ${statusFormat}`);
     const block = members(document['block'], ['leaf', 'index', 'proof'], 'block');
-    const note = parseNote(text(document['checkpoint'], 'the checkpoint'), { lengthMax: noteLengthMax, signaturesMax });
-    const checkpoint = parseCheckpoint(note.text, 'refuse');
+    const signed = readSigned(text(document['checkpoint'], 'the checkpoint'));
     const leafText = text(block['leaf'], 'the leaf');
     if (leafText.length > leafTextMax) throw malformed(`its leaf has more than ${entryBytesMax} bytes`);
     const leaf = fromBase64(leafText);
@@ -90,7 +83,7 @@ export function parseStatus(status: string | Uint8Array): StatusDocument {
     if (entries.some(({ path }, n) => n > 0 && path <= (entries[n - 1]?.path ?? ''))) {
       throw malformed('its paths are not ascending');
     }
-    return { note, checkpoint, leaf, index, hashes, entries };
+    return { ...signed, leaf, index, hashes, entries };
   });
 }
 

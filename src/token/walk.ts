@@ -2,13 +2,12 @@ import { fromBase64, toBase64 } from '../codec/base64.ts';
 import { WeftError } from '../codec/error.ts';
 import { type Json, parseStrictJson, stringifyJson } from '../codec/json.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
-import { entryBytesMax } from '../log/bundles.ts';
-import { type Checkpoint, parseCheckpoint, type Verify } from '../log/checkpoint.ts';
+import type { Checkpoint, Verify } from '../log/checkpoint.ts';
 import { quorumOf } from '../log/cosignature.ts';
 import { createTreeHasher, type Hash, hashBytes, type TreeHasher } from '../log/hasher.ts';
-import { type Note, parseNote } from '../log/note.ts';
 import { proofHashesMax, verifyConsistency, verifyInclusion } from '../log/proofs.ts';
 import { parseVkey } from '../log/vkey.ts';
+import { leafTextMax, readSigned, type SignedCheckpoint } from './form.ts';
 import { count, type JsonObject, list, members, object, parseLeaf, text } from './leaf.ts';
 import { checkNumbers } from './numbers.ts';
 import { type NoteFault, verifyQuorum } from './quorum.ts';
@@ -24,9 +23,6 @@ export const walkFormat = 'weft-walk/v1';
 /** UTF-8 bytes of a walk. */
 export const walkBytesMax = 4 * 1024 * 1024;
 export const walkStepsMax = 64;
-const noteLengthMax = 128 * 1024;
-const signaturesMax = 1 + 128;
-const leafTextMax = 4 * Math.ceil(entryBytesMax / 3);
 /** A walk may end this much before the file was last checked: nodes date files by their clock, and checkpoints are a little older. */
 const slackMs = 60_000;
 /** As for a status: nodes drop cosignatures that are further ahead. */
@@ -138,11 +134,10 @@ export function walkableEpoch({ checkedAt, epoch }: Trust, now: number): number 
   return epoch;
 }
 
-type Signed = { readonly note: Note; readonly checkpoint: Checkpoint };
-type ReadStep = { readonly signed: Signed } & Omit<WalkStep, 'checkpoint'>;
+type ReadStep = { readonly signed: SignedCheckpoint } & Omit<WalkStep, 'checkpoint'>;
 
 /** @returns milliseconds UTC */
-function checkNote({ note, checkpoint }: Signed, trust: Trust, verify: Verify): number {
+function checkNote({ note, checkpoint }: SignedCheckpoint, trust: Trust, verify: Verify): number {
   if (checkpoint.origin !== trust.origin) {
     throw new WeftError('WALK_ORIGIN', `The walk is in the log ${checkpoint.origin}, trust is in ${trust.origin}.`);
   }
@@ -221,7 +216,10 @@ function checkGrowth(hasher: TreeHasher, { signed, consistency }: ReadStep, next
   }
 }
 
-function parseWalk(walk: string | Uint8Array): { readonly steps: readonly ReadStep[]; readonly signed: Signed } {
+function parseWalk(walk: string | Uint8Array): {
+  readonly steps: readonly ReadStep[];
+  readonly signed: SignedCheckpoint;
+} {
   if (walk.length > walkBytesMax) throw tooLong();
   return recode(() => {
     const bytes = typeof walk === 'string' ? encodeUtf8(walk) : walk;
@@ -234,23 +232,18 @@ function parseWalk(walk: string | Uint8Array): { readonly steps: readonly ReadSt
     const steps = document['steps'];
     if (!Array.isArray(steps)) throw malformed('it has no list of steps');
     if (steps.length > walkStepsMax) throw tooLong();
-    return { steps: steps.map(stepOf), signed: noteOf(document['checkpoint']) };
+    return { steps: steps.map(stepOf), signed: readSigned(text(document['checkpoint'], 'a checkpoint')) };
   });
 }
 
 function stepOf(json: Json): ReadStep {
   const step = members(json, ['checkpoint', 'block', 'epoch', 'consistency'], 'a step');
   return {
-    signed: noteOf(step['checkpoint']),
+    signed: readSigned(text(step['checkpoint'], 'a checkpoint')),
     block: leafOf(step['block']),
     epoch: leafOf(step['epoch']),
     consistency: hashesOf(step['consistency']),
   };
-}
-
-function noteOf(json: Json | undefined): Signed {
-  const note = parseNote(text(json, 'a checkpoint'), { lengthMax: noteLengthMax, signaturesMax });
-  return { note, checkpoint: parseCheckpoint(note.text, 'refuse') };
 }
 
 function leafOf(json: Json | undefined): WalkLeaf {
