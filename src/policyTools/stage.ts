@@ -22,10 +22,10 @@ import { consensusDefaults } from '../ledger/consensusDefaults.ts';
 import { type Genesis, loadGenesis } from '../ledger/genesis.ts';
 import type { Executed } from '../ledger/overlay.ts';
 import { genesisPosition } from '../ledger/restart.ts';
-import type { SignatureVerifier } from '../ledger/types.ts';
 import { leaderOf } from '../ledger/validatorSet.ts';
 import { POLICY_ENGINE_ID } from '../policy/engineId.ts';
 import type { Decision } from '../policy/types.ts';
+import { takenAsVerified } from './takenAsVerified.ts';
 
 const network = 'weft-simulation';
 const validatorNames = ['v1', 'v2', 'v3', 'v4'];
@@ -49,11 +49,6 @@ type Played = { readonly block: Executed; readonly txId: string } | { readonly r
 /** Whose name stands in `reasons` while the stage is set. */
 const stagePolicy = 'stage';
 
-const taken: SignatureVerifier = {
-  verifyMany: async (jobs) => jobs.map(() => true),
-  verifyAll: async () => true,
-};
-
 export class Stage {
   readonly #danger: DangerousIntent;
   readonly #genesis: Genesis;
@@ -67,7 +62,7 @@ export class Stage {
     this.#genesis = genesisFor(danger);
     this.#chain = new Chain({
       genesis: this.#genesis,
-      verifier: taken,
+      verifier: takenAsVerified,
       tip: genesisPosition(this.#genesis, () => false),
       decider: () => (request) => this.#decide(request),
     });
