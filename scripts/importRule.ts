@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type Breach = { file: string; imports: string; rule: string };
+type Breach = { file: string; imports: string; rule: string };
 
 /** Folder → floor. A folder that is not listed has no floor and may not hold code. */
 const floors: ReadonlyMap<string, number> = new Map([
@@ -23,12 +23,9 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['src/client', 6],
   ['src/audit', 6],
   ['src/executor', 6],
-  ['src/router', 6],
   ['src/agent', 6],
-  ['src/models', 6],
   ['src/policyTools', 6],
   ['src/cli', 7],
-  ['src/console', 7],
   ['web', 7],
 ]);
 
@@ -38,14 +35,11 @@ const neighbours: ReadonlyMap<string, readonly string[]> = new Map([
   ['src/log', ['src/codec']],
   ['src/audit', ['src/client']],
   ['src/executor', ['src/client']],
-  ['src/router', ['src/client', 'src/executor']],
   ['src/agent', ['src/client', 'src/executor']],
-  ['src/models', ['src/client']],
   ['src/policyTools', ['src/client']],
-  ['src/cli', ['src/console']],
 ]);
 
-/** Only the RPC server and the audit's replay may look below floor 6 into the running system; the audit takes the ledger only. */
+/** Only the RPC server, and the commands that start and mend a node, may look into one; only a node into the network. */
 const closed: ReadonlyMap<string, readonly string[]> = new Map([
   ['src/node', ['src/rpc', 'src/cli']],
   ['src/net', ['src/node']],
@@ -54,7 +48,7 @@ const closed: ReadonlyMap<string, readonly string[]> = new Map([
 /** Entry points whose import closure may hold no `node:` module, because they run in browsers too. */
 const browserEntries = ['src/token/verify.ts', 'src/token/browser.ts', 'web/approve.ts', 'web/enrol.ts'];
 
-export function folderOf(file: string): string | undefined {
+function folderOf(file: string): string | undefined {
   const parts = file.split('/');
   const folder = parts[0] === 'src' ? parts.slice(0, 2).join('/') : parts[0];
   return folder !== undefined && floors.has(folder) ? folder : undefined;
