@@ -11,6 +11,7 @@ import { runTraffic } from './devTraffic.ts';
 import { DevView } from './devView.ts';
 import { type Home, homeAt } from './home.ts';
 import { note, printJson } from './output.ts';
+import { pause } from './pause.ts';
 import { makeTestnet } from './testnet.ts';
 
 /** `weft dev`: a whole network on this machine, four validators as four processes, with the traffic of a small weave. */
@@ -211,7 +212,7 @@ async function follow({ options, home, members, clients, processes, say, notes, 
         ...(gate === undefined ? {} : { gate: gate.line }),
       });
     }
-    await sleep(pollMs, undefined, { signal }).catch(() => {});
+    await pause(pollMs, signal);
   }
   blocks.close();
   wanted?.close();

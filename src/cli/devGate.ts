@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '../../contracts/types.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Agent } from '../agent/agent.ts';
@@ -11,6 +10,7 @@ import { checkAgentConfig } from '../agent/config.ts';
 import { buildTransaction, ed25519TransactionSigner, proposeIntent, sign, type WeftClient } from '../client/index.ts';
 import { messageOf, WeftError } from '../codec/error.ts';
 import { type Home, openKeys } from './home.ts';
+import { pause } from './pause.ts';
 
 /**
  * The gate, live, for `weft dev`: two namespaces with a bridge between them, a caller in one and a service in the other. Nothing passes,
@@ -212,8 +212,4 @@ function ip(...args: string[]): void {
         : `ip ${args.join(' ')}: ${String(stderr ?? '').trim() || 'it needs root'}`,
     );
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -10,6 +10,7 @@ import { fromHex } from '../codec/hex.ts';
 import { encodeUtf8 } from '../codec/utf8.ts';
 import type { NamedSecret } from '../crypto/keySeal.ts';
 import { type Home, openKeys } from './home.ts';
+import { pause } from './pause.ts';
 
 /**
  * The life of a small weave, for `weft dev`: instances come up, a routing table is published, a model is registered,
@@ -144,16 +145,4 @@ function readAccount(secrets: readonly NamedSecret[]): Account {
 
 function readExample(name: string): Example {
   return JSON.parse(readFileSync(join(examples, 'packets', `${name}.json`), 'utf8')) as Example;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

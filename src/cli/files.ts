@@ -1,28 +1,33 @@
 import { readFileSync } from 'node:fs';
 import { WeftError } from '../codec/error.ts';
-import { readTrust, type Trust } from '../token/node.ts';
 import { usage } from './output.ts';
 
-/** What commands that verify read from the disk, or from standard input as "-". */
+/** What commands read from the disk, or from standard input as "-". */
 
-const trustBytesMax = 1024 * 1024;
+/** @throws WeftError FILE_UNREADABLE */
+export function readFile(file: string): Buffer {
+  return bytesOf(file, file);
+}
+
+/** @throws WeftError FILE_UNREADABLE */
+export function readInput(file: string): Buffer {
+  return file === '-' ? bytesOf(0, 'standard input') : readFile(file);
+}
+
+function bytesOf(file: string | 0, name: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new WeftError('FILE_UNREADABLE', `cannot read ${name}: ${error instanceof Error ? error.message : error}`);
+  }
+}
 
 /** @throws WeftError FILE_UNREADABLE, FILE_TOO_LARGE */
 export function readBounded(file: string, bytesMax: number): Uint8Array {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file === '-' ? 0 : file);
-  } catch (error) {
-    throw new WeftError('FILE_UNREADABLE', `cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
+  const bytes = readInput(file);
   if (bytes.length > bytesMax)
     throw new WeftError('FILE_TOO_LARGE', `${file} has ${bytes.length} bytes; at most ${bytesMax} make sense`);
   return new Uint8Array(bytes);
-}
-
-/** @throws WeftError FILE_UNREADABLE, FILE_TOO_LARGE, TRUST_INVALID */
-export function readTrustFile(file: string): Trust {
-  return readTrust(Buffer.from(readBounded(file, trustBytesMax)).toString('utf8'));
 }
 
 /** A number of an option. @throws WeftError USAGE */

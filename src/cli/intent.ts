@@ -12,7 +12,8 @@ import {
   reportOutcome,
 } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
-import { effectFrom, effectOf, printActions, readFile, wholeNumber } from './intentEffect.ts';
+import { readFile } from './files.ts';
+import { effectFrom, effectOf, printActions, wholeNumber } from './intentEffect.ts';
 import { explainedIntent } from './intentRefusals.ts';
 import { fullId, list, show } from './intentShow.ts';
 import { good, note, print, printFields, printJson, usage, when } from './output.ts';

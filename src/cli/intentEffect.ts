@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { JsonObject } from '../../contracts/types.ts';
 import { schemaDocuments } from '../../schemas/types/catalogue.ts';
 import { intentActions } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
+import { readFile } from './files.ts';
 import { good, print, printFields, printJson, usage } from './output.ts';
 
 /** A member of an effect's schema, as far as it matters to who types it. */
@@ -68,12 +68,4 @@ export function effectFrom(file: string, members: readonly string[]): JsonObject
 export function wholeNumber(text: string, what: string): number {
   if (!/^-?[0-9]{1,15}$/.test(text)) throw usage(`${what} takes a whole number, not '${text}'`);
   return Number(text);
-}
-
-export function readFile(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new WeftError('FILE_UNREADABLE', `cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
 }

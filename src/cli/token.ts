@@ -4,9 +4,10 @@ import { WeftError } from '../codec/error.ts';
 import { tokenBytesMax } from '../token/form.ts';
 import { checkStatus, type Trust, type VerifiedStatus, type VerifiedToken, verifyToken } from '../token/node.ts';
 import { statusBytesMax } from '../token/statusForm.ts';
-import { readBounded, readTrustFile, whole } from './files.ts';
+import { readBounded, whole } from './files.ts';
 import { dim, good, note, print, printFields, printJson, usage, when } from './output.ts';
 import { explain } from './tokenWords.ts';
+import { readTrustFile } from './trustFile.ts';
 import { withClient } from './withClient.ts';
 
 type CheckOptions = {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { walkTrust } from '../token/node.ts';
 import { walkableEpoch, walkBytesMax } from '../token/walk.ts';
-import { readBounded, readTrustFile } from './files.ts';
+import { readBounded } from './files.ts';
 import { note, printJson, usage, when } from './output.ts';
+import { readTrustFile } from './trustFile.ts';
 import { askOptions, withClient } from './withClient.ts';
 
 export function trustCommand(program: Command): void {

@@ -5,6 +5,7 @@ import type { TxStatus } from '../client/index.ts';
 import { buildTransaction, durationMs, ed25519TransactionSigner, readSigned, sign } from '../client/index.ts';
 import { WeftError } from '../codec/error.ts';
 import { decodeUtf8 } from '../codec/utf8.ts';
+import { readInput } from './files.ts';
 import { chainOfHome, homeAt, signingSeed } from './home.ts';
 import { bad, good, note, print, printFields, printJson, usage, when } from './output.ts';
 import { withClient } from './withClient.ts';
@@ -111,7 +112,7 @@ async function submit(
   file: string,
   options: { rpc: string; wait: boolean; timeout: string; json?: boolean },
 ): Promise<void> {
-  const signed = readSigned(readText(file).trim());
+  const signed = readSigned(readInput(file).toString('utf8').trim());
   await withClient(options.rpc, async (client) => {
     const timeoutMs = durationMs(options.timeout);
     if (!options.wait) return printStatus(await client.submit(signed, { timeoutMs }), options);
@@ -144,17 +145,6 @@ async function wait(id: string, options: { rpc: string; timeout: string; json?: 
       );
     }
   });
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (error) {
-    throw new WeftError(
-      'FILE_UNREADABLE',
-      `cannot read ${file === '-' ? 'standard input' : file}: ${error instanceof Error ? error.message : error}`,
-    );
-  }
 }
 
 export function printStatus(status: TxStatus, options: { json?: boolean }): void {

@@ -3,10 +3,11 @@ import { openLogSource } from '../client/logSource.ts';
 import { verifyLog } from '../client/verifyLog.ts';
 import { type Trust, type VerifiedState, verifyClaim, verifyState } from '../token/node.ts';
 import { statusBytesMax } from '../token/statusForm.ts';
-import { readBounded, readTrustFile, whole } from './files.ts';
+import { readBounded, whole } from './files.ts';
 import { good, print, printFields, printJson, when } from './output.ts';
 import { progress } from './progress.ts';
 import { claimWords, textsOf } from './prove.ts';
+import { readTrustFile } from './trustFile.ts';
 
 /** People carry files more slowly than executors ask: a minute, not ten seconds. */
 const maxAgeMs = 60_000;
