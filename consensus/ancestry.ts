@@ -24,7 +24,7 @@ export function missingNullifications(state: State, parentView: number): Missing
 }
 
 /** W9: what the header says of itself, before anything is known of the parent. Returns what is wrong. */
-export function checkShape(state: State, vote: NotarizeVote, block: BlockFacts): string | undefined {
+function checkShape(state: State, vote: NotarizeVote, block: BlockFacts): string | undefined {
   const { view, parentView } = vote.subject;
   if (parentView >= view) return `parent view ${parentView} is not below view ${view}`;
   if (block.epoch !== state.config.epoch) return `header names epoch ${block.epoch}`;

@@ -1,7 +1,7 @@
 // What an engine is made from, checked once.
 import { assert, type Config, type ValidatorIndex } from './types.ts';
 
-export const validatorsMax = 128;
+const validatorsMax = 128;
 
 /** q = n − ⌊(n−1)/3⌋ (W2): two quorums meet in at least one honest validator while at most f lie. */
 export function quorumOf(validators: number): number {

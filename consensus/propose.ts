@@ -17,7 +17,7 @@ export function hasWork(state: State): boolean {
 }
 
 /** W6: how long finalize votes are waited for before an empty block is proposed after `parent`. */
-export function graceMs(state: State, parent: BlockFacts): number {
+function graceMs(state: State, parent: BlockFacts): number {
   const { finalizeGraceMs, leaderTimeoutMs } = state.config.timings;
   return Math.min(finalizeGraceMs * 2 ** emptyRun(state, parent, emptyRunMax), Math.floor(leaderTimeoutMs / 2));
 }
@@ -25,7 +25,7 @@ export function graceMs(state: State, parent: BlockFacts): number {
 export type Plan = { atMs: number; mayBeEmpty: boolean };
 
 /** When the current view's leader proposes on `parent`, which is certified: the earliest reason counts. */
-export function planProposal(state: State, parent: BlockFacts): Plan {
+function planProposal(state: State, parent: BlockFacts): Plan {
   const { idleBlockMs, blockIntervalMs } = state.config.timings;
   // W5: with nothing to do, a heartbeat.
   let emptyAtMs = state.enteredAtMs + idleBlockMs;

@@ -14,7 +14,7 @@ import type { NullifyReason, ViewRecord } from './view.ts';
 const finalizeRepeatMax = 4;
 
 /** W5: the leader timeout runs from the moment there is work in this view, or from the heartbeat's due time. */
-export function updateTimerBase(state: State): void {
+function updateTimerBase(state: State): void {
   const record = viewOf(state, state.view);
   const runs = record.slot !== 'empty' || hasWork(state);
   if (!runs) state.timerBaseMs = undefined;
@@ -26,7 +26,7 @@ function baseMs(state: State): number {
 }
 
 /** The next reason to give the current view up, and when. A view with a proposal of a silent leader is not given up for silence. */
-export function nextTimeout(state: State): { atMs: number; reason: NullifyReason } | undefined {
+function nextTimeout(state: State): { atMs: number; reason: NullifyReason } | undefined {
   const record = viewOf(state, state.view);
   const { me, timings } = state.config;
   if (

@@ -17,7 +17,7 @@ const dist = join(sources, 'dist');
 export type Tools = { readonly clang: string; readonly bpftool: string };
 
 /** @returns the tools of this machine, or why it cannot build. */
-export function findTools(): Tools | string {
+function findTools(): Tools | string {
   const clang = spawnSync('clang', ['--version'], { encoding: 'utf8' });
   if (clang.status !== 0) return 'clang is not here';
   const bpftool = spawnSync('bpftool', ['version'], { encoding: 'utf8' });
@@ -120,7 +120,7 @@ function abiOf(folder: string): object {
 }
 
 /** File name → text of everything in bpf/dist. */
-export function build(tools: Tools): Map<string, string> {
+function build(tools: Tools): Map<string, string> {
   const folder = mkdtempSync(join(tmpdir(), 'weft-bpf-'));
   const text = (content: object): string => `${JSON.stringify({ built: tools, ...content }, null, 1)}\n`;
   try {

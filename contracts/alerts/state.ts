@@ -12,10 +12,10 @@ export const OPEN_MAX = 1024;
 export const OPEN_OF_ACCOUNT_MAX = 64;
 /** Alerts of one account in `RATE_WINDOW_MS` of block time. */
 export const RATE_MAX = 10;
-export const RATE_WINDOW_MS = 60_000;
+const RATE_WINDOW_MS = 60_000;
 
 const openPath = 'alerts/open/current';
-export const alertPath = (alert: string): string => `alerts/alert/${alert}`;
+const alertPath = (alert: string): string => `alerts/alert/${alert}`;
 const ratePath = (account: string): string => `alerts/rate/${account}`;
 
 /** `times`: of its last alerts, oldest first; `open`: by it, or by the ledger about it, those that nobody has resolved. */

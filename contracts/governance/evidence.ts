@@ -37,7 +37,7 @@ export function evidencePath(kind: EvidenceKind, epoch: number, { offender, at, 
 }
 
 /** `{offender, epoch, count}`: what is recorded of one offender in one epoch. */
-export function accusedPath(epoch: number, offender: string): string {
+function accusedPath(epoch: number, offender: string): string {
   return `governance/accused/${epoch}-${offender}`;
 }
 

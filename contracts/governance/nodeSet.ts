@@ -6,8 +6,8 @@ import { isSorted } from '../contract.ts';
 import { checkKeys } from '../identity/keys.ts';
 import type { ObserverEntry, Parameters, ValidatorEntry } from './state.ts';
 
-export const VALIDATORS_MAX = 128;
-export const OBSERVERS_MAX = 256;
+const VALIDATORS_MAX = 128;
+const OBSERVERS_MAX = 256;
 
 /** The keys of a validator that are not its account's, in their order. */
 export const nodeRoles = ['peer', 'vote', 'log', 'cosigner'] as const;

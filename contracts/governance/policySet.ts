@@ -21,7 +21,7 @@ export function policySetPath(digest: string): string {
   return `governance/policy-set/${digest}`;
 }
 
-export function readPolicySet(state: StateReader, digest: string): PolicySetDocument | undefined {
+function readPolicySet(state: StateReader, digest: string): PolicySetDocument | undefined {
   return state.get(policySetPath(digest)) as PolicySetDocument | undefined;
 }
 

@@ -28,7 +28,7 @@ import {
 /** For so long a `ready` counts, in block time. */
 export const READY_LIFETIME_MS = 10 * 60_000;
 /** So far behind may the height be that a validator names. */
-export const READY_HEIGHTS = 1_000;
+const READY_HEIGHTS = 1_000;
 
 /** At `governance/ready/<validator>`: the newest word for each proposal on the agenda. */
 type ReadyValue = { readonly validator: string; readonly ready: readonly ReadyEntry[] };

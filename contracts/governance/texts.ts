@@ -33,13 +33,13 @@ type TextsValue = {
 };
 
 /** `{accounts}`: who has such uploads, sorted. */
-export const textOwnersPath = 'governance/text-owners/current';
+const textOwnersPath = 'governance/text-owners/current';
 
-export function textPath(digest: string): string {
+function textPath(digest: string): string {
   return `governance/text/${digest}`;
 }
 
-export function textsPath(account: string): string {
+function textsPath(account: string): string {
   return `governance/texts/${account}`;
 }
 

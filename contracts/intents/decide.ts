@@ -49,7 +49,7 @@ function questionOf({ requester, audience, waiting, resolved }: Asking): Questio
 }
 
 /** A `Target` stands in no state: its kind is the first segment of its name, its host that of the effect. */
-export function targetEntity(resource: string, host: string) {
+function targetEntity(resource: string, host: string) {
   const kind = resource.slice(0, resource.indexOf('/'));
   return { uid: targetUid(resource), attrs: { kind, host }, parents: [] };
 }

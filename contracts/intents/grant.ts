@@ -28,7 +28,7 @@ import {
 import type { Terms } from './terms.ts';
 
 /** With four validators, names of 32 characters and 2^32 leaves a token then has at most 4 KiB. */
-export const GRANT_BYTES_MAX = 1280;
+const GRANT_BYTES_MAX = 1280;
 /** Policies that a record names. */
 export const REASONS_MAX = 8;
 

@@ -22,7 +22,7 @@ import {
 import { consume, report } from './use.ts';
 
 /** Kind of the alert about uses that nobody has reported on. */
-export const UNREPORTED = 'intent-unreported';
+const UNREPORTED = 'intent-unreported';
 
 /** What is due by the block's time, in the order in which it is; at most `DUE_PER_BLOCK_MAX` of it. */
 function endBlock(state: StateReader, block: BlockContext): Applied {

@@ -4,7 +4,7 @@ import { asJson } from '../contract.ts';
 import type { Json, StateReader } from '../types.ts';
 
 export const ATTESTATIONS_MAX = 32;
-export const LINEAGE_MAX = 16;
+const LINEAGE_MAX = 16;
 /** Models that a walk over ancestors looks at. */
 const ANCESTORS_MAX = 256;
 

@@ -7,7 +7,7 @@ import { serviceUid } from '../authorisation.ts';
 import { recordHead, refuse, rule } from '../contract.ts';
 import { activeKey, isActive, verifyWith } from '../signatures.ts';
 
-export const ACKNOWLEDGEMENT_PAYLOAD_TYPE = 'application/vnd.weft.ack+json';
+const ACKNOWLEDGEMENT_PAYLOAD_TYPE = 'application/vnd.weft.ack+json';
 
 /**
  * What the target signs: the DSSE PAE of type `application/vnd.weft.ack+json` over the JSON

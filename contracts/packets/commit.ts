@@ -11,11 +11,11 @@ import { currentTable, readInstance, type TableVersion } from '../routing/state.
 import { readAccount } from '../signatures.ts';
 import type { Json, LedgerRecord } from '../types.ts';
 
-export const PACKET_ID_BYTES = 32;
+const PACKET_ID_BYTES = 32;
 /** Ids of one transaction, all groups together. */
-export const PACKETS_MAX = 256;
+const PACKETS_MAX = 256;
 /** A right to carry packets that never ended would outlive the decision behind it. */
-export const PACKET_LIFETIME_MAX_MS = 24 * 3_600_000;
+const PACKET_LIFETIME_MAX_MS = 24 * 3_600_000;
 
 type Verdict = {
   /** Why not; undefined: allowed. */

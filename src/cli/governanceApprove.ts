@@ -99,6 +99,6 @@ async function printEffect(client: WeftClient, id: string, deadline: number, opt
   }
 }
 
-export function missingText({ ready, readyNeeded, missing }: GovernanceProposal): string {
+function missingText({ ready, readyNeeded, missing }: GovernanceProposal): string {
   return `${ready.length} of ${readyNeeded} are ready; missing: ${missing.join(' ')}`;
 }

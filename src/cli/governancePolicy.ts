@@ -83,7 +83,7 @@ async function upload({ send }: Sender, texts: readonly string[]): Promise<void>
 }
 
 /** `+ id`, `~ id`, `- id`, each in a line; and `~ schema`. */
-export function differences(before: PolicySetDocument, after: PolicySetDocument): string[] {
+function differences(before: PolicySetDocument, after: PolicySetDocument): string[] {
   const old = new Map(before.policies.map(({ id, text }) => [id, text]));
   const now = new Map(after.policies.map(({ id, text }) => [id, text]));
   const lines = after.policies.flatMap(({ id, text }) => {
@@ -129,7 +129,7 @@ export type PolicyChangeBody = {
  * The texts behind the digests of a proposal, held against them.
  * @throws WeftError TEXT_UNKNOWN (the proposal has left the agenda meanwhile, or the node answers with other texts)
  */
-export async function proposedSet(
+async function proposedSet(
   client: WeftClient,
   inForce: PolicyInForce,
   { schema, policies }: PolicyChangeBody,

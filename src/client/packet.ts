@@ -42,7 +42,7 @@ export type PacketHead = Pick<
 /** Domain tag of the packet id and `info` of HPKE. */
 export const PACKET_TAG = 'weft/packet/v1';
 export const PACKET_SCHEMA_VERSION = '0.3.0' as const;
-export const PACKET_SALT_BYTES = 32;
+const PACKET_SALT_BYTES = 32;
 const aeadTagBytes = 16;
 /** The schema's 1,398,102 characters of `ct` are 1 MiB of ciphertext. */
 export const PACKET_CONTENT_BYTES_MAX = 1_048_576 - PACKET_SALT_BYTES - aeadTagBytes;
@@ -176,7 +176,7 @@ export async function openPacket(packet: unknown, secretKey: Uint8Array): Promis
 }
 
 /** Hex of HMAC-SHA-256 with the salt as key. */
-export function commitmentOf(salt: Uint8Array, content: Uint8Array): string {
+function commitmentOf(salt: Uint8Array, content: Uint8Array): string {
   if (salt.length !== PACKET_SALT_BYTES) {
     throw new WeftError('PACKET_INVALID', `the salt has ${salt.length} bytes, not ${PACKET_SALT_BYTES}`);
   }

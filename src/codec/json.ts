@@ -12,7 +12,7 @@ export type JsonLimits = {
   readonly depthMax?: number;
 };
 
-export const JSON_DEPTH_MAX = 16;
+const JSON_DEPTH_MAX = 16;
 
 /**
  * JSON.stringify moves members whose name is an array index to the front, RFC 8785 sorts them as text: no document of

@@ -52,13 +52,13 @@ export type EnvelopeLimits = {
   readonly envelopeBytesMax?: number;
 };
 
-export const PAYLOAD_BYTES_MAX = 32 * 1024;
+const PAYLOAD_BYTES_MAX = 32 * 1024;
 export const ENVELOPE_BYTES_MAX = 48 * 1024;
-export const SIGNATURES_MAX = 16;
+const SIGNATURES_MAX = 16;
 /** rpIdHash (32), flags (1), signature counter (4): an assertion with extensions or attested data is longer, and refused. */
 export const AUTHENTICATOR_DATA_BYTES = 37;
 /** Characters of one entry of `signatures`: a browser decides how long clientDataJSON is. */
-export const SIGNATURE_ENTRY_BYTES_MAX = 2048;
+const SIGNATURE_ENTRY_BYTES_MAX = 2048;
 const PAYLOAD_TYPE_CHARACTERS_MAX = 128;
 const SIGNATURE_BYTES = 64;
 /** In standard padded base64. */

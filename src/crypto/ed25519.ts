@@ -9,7 +9,7 @@ import { sodium } from './sodium.ts';
 
 export { checkPublicKey } from './reference.ts';
 
-export const ED25519_SEED_BYTES = 32;
+const ED25519_SEED_BYTES = 32;
 const SECRET_KEY_BYTES = 64;
 
 let slowPath = 0;

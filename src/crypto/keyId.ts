@@ -6,7 +6,7 @@ import { concat } from '../codec/utf8.ts';
 /** Numbers of algorithms, as they stand in key ids. X25519 is for HPKE only and never signs. Numbers are never reused. */
 export const ALG_ED25519 = 1;
 export const ALG_P256 = 2;
-export const ALG_X25519 = 3;
+const ALG_X25519 = 3;
 
 export type Algorithm = typeof ALG_ED25519 | typeof ALG_P256 | typeof ALG_X25519;
 export type SigningAlgorithm = typeof ALG_ED25519 | typeof ALG_P256;
@@ -23,7 +23,7 @@ export function algorithmNumber(name: AccountAlgorithm): Algorithm {
   return name === 'x25519' ? ALG_X25519 : ALG_P256;
 }
 
-export function algorithmName(alg: Algorithm): AlgorithmName {
+function algorithmName(alg: Algorithm): AlgorithmName {
   return alg === ALG_ED25519 ? 'ed25519' : alg === ALG_P256 ? 'p256' : 'x25519';
 }
 

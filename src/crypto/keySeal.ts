@@ -28,7 +28,7 @@ export type Protection = {
   readonly scryptLogN?: number;
 };
 
-export const KEY_FILE_FORMAT = 'weft/keys/v1';
+const KEY_FILE_FORMAT = 'weft/keys/v1';
 export const KEY_FILE_BYTES_MAX = 64 * 1024;
 const SECRETS_MAX = 64;
 const SECRET_BYTES = 32;

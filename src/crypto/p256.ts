@@ -5,7 +5,7 @@ import { WeftError } from '../codec/error.ts';
 
 export const P256_KEY_BYTES = 33;
 export const P256_SIGNATURE_BYTES = 64;
-export const P256_SECRET_BYTES = 32;
+const P256_SECRET_BYTES = 32;
 
 /** True for a valid low-S signature of SHA-256(message). Never throws. */
 export function verifyP256(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {

@@ -49,7 +49,7 @@ export type Attempt = {
 };
 
 /** One attempt is about 1.5 KiB; an envelope with a WebAuthn entry at its largest is below 8. */
-export const attemptBytesMax = 64 * 1024;
+const attemptBytesMax = 64 * 1024;
 /** Consumes that may be signed for one attempt: each only after the one before has expired. */
 export const sentMax = 8;
 

@@ -6,7 +6,7 @@ import { Journal } from '../ledger/journal.ts';
 import { type Attempt, decodeAttempt, encodeAttempt, isOpen } from './attempt.ts';
 
 /** Attempts that may be open at one time: each is an act under way or a report that the ledger does not have yet. */
-export const openAttemptsMax = 4096;
+const openAttemptsMax = 4096;
 /** A closed attempt is remembered so long after its grant has expired: whatever the clock does meanwhile, it is not begun again. */
 const keepMs = 10 * 60 * 1000;
 /** The file is written anew, without what is over, when it has grown to this, and to twice what is still needed. */

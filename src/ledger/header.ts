@@ -34,7 +34,7 @@ export type Header = {
 };
 
 /** Twice what the largest header takes. */
-export const headerBytesMax = 1024;
+const headerBytesMax = 1024;
 const fields = 14;
 const chainPattern = /^[a-z0-9.-]{3,40}-[0-9a-f]{12}$/;
 const tag = encodeUtf8('weft/block/v1');

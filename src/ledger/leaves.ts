@@ -47,7 +47,7 @@ function textOf(value: unknown): string {
 }
 
 /** What a record is told apart by. @throws WeftError RECORD_INVALID: a defect of the contract */
-export function recordType(record: LedgerRecord): string {
+function recordType(record: LedgerRecord): string {
   const type = record['type'] ?? record['_type'];
   if (typeof type !== 'string' || type === 'tx') {
     throw new WeftError('RECORD_INVALID', 'A record has no type of its own: this is a defect of its contract.');

@@ -59,7 +59,7 @@ export function genesisPosition(
  * Reads the finalized tip back: state and its tree, the log's frontier, the epoch; both roots must be those of the tip's header.
  * A new store gets genesis first. @throws WeftError DATA_*
  */
-export async function openStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
+async function openStore(database: KeyValue, genesis: Genesis): Promise<OpenedStore> {
   const store = new Store(database, genesis.genesisHash);
   const hasTx = (txId: string, upToHeight: number): boolean =>
     (store.tx(txId)?.height ?? Number.POSITIVE_INFINITY) <= upToHeight;

@@ -69,7 +69,7 @@ export function parseNote(note: string, limits: NoteLimits = noteLimits): Note {
 }
 
 /** One line without its newline. Throws NOTE_INVALID. */
-export function parseSignature(line: string): NoteSignature {
+function parseSignature(line: string): NoteSignature {
   const [dash, name, encoded, more] = line.split(' ', 4);
   if (dash !== '\u2014' || name === undefined || encoded === undefined || more !== undefined || !isKeyName(name)) {
     throw invalid('a signature line reads "\u2014 <key name> <base64>"');

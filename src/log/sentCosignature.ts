@@ -11,7 +11,7 @@ export type SentCosignature = {
   readonly line: NoteSignature;
 };
 
-export const sentCosignatureBytesMax = 512;
+const sentCosignatureBytesMax = 512;
 const blobBytes = 72;
 
 /** CBOR `[size, root, key name, key id, blob]`; blob = u64 BE seconds ‖ signature. */

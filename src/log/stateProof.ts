@@ -5,7 +5,7 @@ import { type Hash, hashBytes } from './hasher.ts';
 import { emptyStateHash, keyBit, type StateProof, stateLeafHash, stateNodeHash } from './stateTree.ts';
 
 /** A key has 256 bits, so no path is longer. */
-export const stateSiblingsMax = 256;
+const stateSiblingsMax = 256;
 
 /** JSON form (schemas/state-proof.schema.json): 64 lower-case hex digits a hash. */
 export type StateProofJson = {

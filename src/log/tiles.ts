@@ -8,7 +8,7 @@ import type { NodeReader } from './proofs.ts';
 export const tileWidth = 256;
 export const tileHeight = 8;
 /** 2^53 leaves fill 7 levels of tiles; paths may name up to level 63. */
-export const tileLevelMax = 63;
+const tileLevelMax = 63;
 
 /** `level` counts tiles (each of 8 tree levels), `n` is the tile's number in its level, `width` 1-256 hashes. */
 export type TileId = { readonly level: number; readonly n: number; readonly width: number };
@@ -61,7 +61,7 @@ export function tileRoot(hasher: TreeHasher, bytes: Uint8Array): Uint8Array {
  * Reads tree nodes out of tiles, for proofs; `inner` keeps some of them for the next proof. Throws LOG_TILE_MISSING when a tile that is
  * needed is absent or too short, and LOG_TILE_INVALID when one is longer than a tile.
  */
-export function tileNodeReader(
+function tileNodeReader(
   hasher: TreeHasher,
   read: (id: TileId) => Uint8Array | undefined,
   size: number,
@@ -119,7 +119,7 @@ export function frontierFromNodes(hasher: TreeHasher, read: NodeReader, size: nu
 }
 
 /** `000`, `x001/x234/067` (C2SP tlog-tiles: groups of three digits, all but the last marked). */
-export function formatTileNumber(n: number): string {
+function formatTileNumber(n: number): string {
   let path = String(n % 1000).padStart(3, '0');
   for (let rest = Math.floor(n / 1000); rest > 0; rest = Math.floor(rest / 1000)) {
     path = `x${String(rest % 1000).padStart(3, '0')}/${path}`;

@@ -24,12 +24,12 @@ const kindMax = 128;
 const keywords = new Set(['log', 'witness', 'group', 'any', 'all', 'none', 'quorum']);
 
 /** Witness names, which are validator names: 1-32 of `a-z0-9-`, no keyword. */
-export function isWitnessName(name: string): boolean {
+function isWitnessName(name: string): boolean {
   return /^[a-z0-9-]{1,32}$/.test(name) && !keywords.has(name);
 }
 
 /** Printable ASCII, no space, no `#` (some readers take it for a comment), http or https. */
-export function isWitnessUrl(url: string): boolean {
+function isWitnessUrl(url: string): boolean {
   return url.length <= 512 && /^https?:\/\/[!"$-~]+$/.test(url);
 }
 

@@ -4,7 +4,7 @@ import { parseDecimal } from './checkpoint.ts';
 import { hashBytes } from './hasher.ts';
 import { proofHashesMax } from './proofs.ts';
 
-export const tlogProofHeader = 'c2sp.org/tlog-proof@v1';
+const tlogProofHeader = 'c2sp.org/tlog-proof@v1';
 
 /** C2SP tlog-proof: a leaf's place in a log, with the checkpoint that covers it, for whoever has the leaf. */
 export type TlogProof = {
@@ -23,7 +23,7 @@ export type TlogProofLimits = {
   readonly extra: 'allow' | 'refuse';
 };
 
-export const tlogProofLimits: TlogProofLimits = { lengthMax: 128 * 1024, extra: 'allow' };
+const tlogProofLimits: TlogProofLimits = { lengthMax: 128 * 1024, extra: 'allow' };
 
 /** Throws TLOG_PROOF_INVALID for what could not be read back. */
 export function formatTlogProof({ index, hashes, checkpoint, extra }: TlogProof): string {

@@ -38,7 +38,7 @@ export function newGossipCounters(): GossipCounters {
   return { published: 0, accepted: 0, ignored: 0, rejected: 0, overloaded: 0 };
 }
 
-export function topicName(chain: string, topic: GossipTopic): string {
+function topicName(chain: string, topic: GossipTopic): string {
   return `/weft/${chain}/${topic}`;
 }
 

@@ -32,7 +32,7 @@ export const defaultLimits: NetworkLimits = {
   },
 };
 
-export const defaultTimings: NetworkTimings = {
+const defaultTimings: NetworkTimings = {
   pingMs: 500,
   bulkPingMs: 2000,
   urgentSilentMs: 5000,

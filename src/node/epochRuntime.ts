@@ -330,7 +330,7 @@ export class EpochRuntime {
 }
 
 /** Whatever but a journal stops the engine (a disk, a divergence, a defect) does not pass by itself, nor with the epoch. */
-export function isJournalCode(code: string): boolean {
+function isJournalCode(code: string): boolean {
   return code.startsWith('JOURNAL_');
 }
 

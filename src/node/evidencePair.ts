@@ -31,7 +31,7 @@ export type PairClaim = {
 export type PairNames = { readonly genesisHash: string; readonly chain: string };
 
 const kinds = ['votes', 'cosignatures'] as const;
-export const pairBytesMax = 2048;
+const pairBytesMax = 2048;
 
 export function makePair(kind: EvidencePair['kind'], epoch: number, one: Uint8Array, other: Uint8Array): EvidencePair {
   const [a, b] = Buffer.compare(one, other) <= 0 ? [one, other] : [other, one];

@@ -12,7 +12,7 @@ export type MempoolOptions = {
   readonly transactionsPerAccountMax: number;
 };
 
-export const defaultMempoolOptions: MempoolOptions = {
+const defaultMempoolOptions: MempoolOptions = {
   transactionsMax: 50_000,
   bytesMax: 64 * 1024 * 1024,
   transactionsPerAccountMax: 20_000,

@@ -33,7 +33,7 @@ export type SignStateEntry = {
   readonly folder?: string;
 };
 
-export const signStateFormat = 'weft/sign-state/v1';
+const signStateFormat = 'weft/sign-state/v1';
 export const signs = 'SIGNS';
 export const confirmed = 'CONFIRMED';
 const statePattern = /^[A-Z][A-Z0-9_]{1,63}$/;

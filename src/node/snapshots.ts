@@ -43,7 +43,7 @@ export type SnapshotOffer = {
   readonly bytes: number;
 };
 
-export const snapshotsKept = 2;
+const snapshotsKept = 2;
 const checkpointWaitMs = 30_000;
 /** Making snapshots takes at most one part in so many of the time. */
 const restFactor = 10;

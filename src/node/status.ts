@@ -91,7 +91,7 @@ export function statusOf(modules: StatusModules): NodeStatus {
 }
 
 /** The first cause is the one to look at. */
-export function notVotingOf({ failure, runtime }: StatusModules): string {
+function notVotingOf({ failure, runtime }: StatusModules): string {
   return failure() === '' ? runtime().notVoting : failure();
 }
 

@@ -4,7 +4,7 @@ import { WeftError } from '../codec/error.ts';
  * JSON-RPC errors. The numbers of the specification keep their meaning; ours are four, by what a client should do. The
  * stable code that programs lean on is `data.code`; `data` also holds the small details of the refusal.
  */
-export const errorNumbers = {
+const errorNumbers = {
   parse: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,
@@ -44,7 +44,7 @@ const numberOfCode: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The JSON-RPC number of a stable code: `*_NOT_FOUND`, `*_UNKNOWN` and `*_PRUNED` are absences, the rest refusals. */
-export function errorNumber(code: string): number {
+function errorNumber(code: string): number {
   return (
     numberOfCode.get(code) ?? (/_(NOT_FOUND|NOT_YET|PRUNED)$/.test(code) ? errorNumbers.notFound : errorNumbers.refused)
   );

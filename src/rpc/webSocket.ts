@@ -11,7 +11,7 @@ import type { Outlet } from './outlet.ts';
 import type { SubscriptionHub, Told } from './subscriptions.ts';
 
 /** Codes with which this server closes a WebSocket (4000-4999 are an application's own, RFC 6455 §7.4.2). */
-export const closeCodes = {
+const closeCodes = {
   /** The node stops. */
   goingAway: 1001,
   /** A binary frame that is not UTF-8 text. */

@@ -6,7 +6,7 @@ import { type Checkpoint, parseCheckpoint } from '../log/checkpoint.ts';
 import { type Note, parseNote } from '../log/note.ts';
 import { formatTlogProof, parseTlogProof } from '../log/tlogProof.ts';
 
-export const tokenHeader = 'weft-token/v1';
+const tokenHeader = 'weft-token/v1';
 /** UTF-8 bytes of a token: a leaf of the largest size, its proof, and 1 + 128 signature lines fit. */
 export const tokenBytesMax = 128 * 1024;
 /** Largest leaf of a grant: with four validators its token stays within 4 KiB. Contracts refuse more (`GRANT_TOO_LARGE`). */

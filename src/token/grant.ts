@@ -5,7 +5,7 @@ export const statementType = 'https://in-toto.io/Statement/v1';
 export const grantPredicateType = 'urn:weft:grant:v1';
 
 /** Member names of a grant's predicate, in the order in which they stand in the leaf. */
-export const grantMembers = [
+const grantMembers = [
   'intent',
   'height',
   'time',

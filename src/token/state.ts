@@ -15,7 +15,7 @@ import type { Trust } from './trust.ts';
 import type { VerifiedCheckpoint } from './verify.ts';
 
 /** Default age at which a checkpoint is no longer fresh. At least three times `recosignMs` (2 s) makes sense. */
-export const defaultMaxStalenessMs = 10_000;
+const defaultMaxStalenessMs = 10_000;
 /** How far a checkpoint may be ahead of this clock: nodes drop cosignatures that are further ahead. */
 const futureMsMax = 2_000;
 

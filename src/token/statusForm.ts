@@ -15,7 +15,7 @@ import { count, list, members, text } from './leaf.ts';
  * every value stands in it as the bytes that the state tree hashed:
  * `{"format","checkpoint","block":{"leaf","index","proof"},"state":[{"path","value","proof"},…]}`, paths ascending.
  */
-export const statusFormat = 'weft-status/v1';
+const statusFormat = 'weft-status/v1';
 /** UTF-8 bytes of a status. */
 export const statusBytesMax = 1024 * 1024;
 export const statusPathsMax = 32;

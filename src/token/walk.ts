@@ -19,7 +19,7 @@ import { formatTrust, originOf, parseTrust, type Trust, trustPeriodMs } from './
  * A step is the closing checkpoint of an epoch, cosigned by its validators; the block record and the epoch record of that block; and the
  * consistency proof to the checkpoint of the next step. The last checkpoint is by those who validate now.
  */
-export const walkFormat = 'weft-walk/v1';
+const walkFormat = 'weft-walk/v1';
 /** UTF-8 bytes of a walk. */
 export const walkBytesMax = 4 * 1024 * 1024;
 export const walkStepsMax = 64;

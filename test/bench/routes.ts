@@ -5,7 +5,7 @@ import { toBase64Url } from '../../src/codec/base64.ts';
 /** What every load is made of: commits of packets between agents that may all talk with each other. */
 
 /** Accounts of a test network. */
-export const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
+const agents = ['misty.weave', 'oracle.weave', 'echo.weave', 'rogue.weave'];
 
 const packetIdBytes = 32;
 

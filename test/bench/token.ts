@@ -16,7 +16,7 @@ import { logWith, tokenOf } from '../token/makeVectors.ts';
 import { goodState, intent, SampleChain } from '../token/statusSample.ts';
 
 /** Milliseconds that one call takes: the median of rounds, each of which is long enough to be measured. */
-export function millisecondsOf(run: () => unknown, rounds = 15, roundMs = 40): number {
+function millisecondsOf(run: () => unknown, rounds = 15, roundMs = 40): number {
   let calls = 1;
   for (;;) {
     const begun = performance.now();

@@ -135,7 +135,7 @@ class DevTools {
   }
 }
 
-export class Browser {
+class Browser {
   readonly #child: ChildProcess;
   readonly #profile: string;
   readonly #tools: DevTools;
@@ -332,7 +332,7 @@ export type VirtualCredential = {
   readonly signCount: number;
 };
 
-export class VirtualAuthenticator {
+class VirtualAuthenticator {
   readonly #page: Page;
   readonly #id: string;
 

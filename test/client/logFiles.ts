@@ -13,7 +13,7 @@ import { formatBundlePath, formatTilePath, TileWriter, tileWidth } from '../../s
 import { algCosigner, algLog, createVkey } from '../../src/log/vkey.ts';
 import { formatTrust } from '../../src/token/trust.ts';
 
-export const chain = `weft-test-${'0'.repeat(12)}`;
+const chain = `weft-test-${'0'.repeat(12)}`;
 
 /** A whole log on disk with its trust file: `size` leaves, four validators of whom `signers` cosign. */
 export function writeLog(dir: string, size: number, signers = 3): string {

@@ -6,7 +6,7 @@ import type { IntentsProposeBody } from '../../schemas/types/tx/intents.propose.
 import type { Decision } from '../../src/policy/types.ts';
 import { genesisDocument, Network, type openPolicy } from './network.ts';
 
-export const participants: Readonly<Record<string, readonly string[]>> = {
+const participants: Readonly<Record<string, readonly string[]>> = {
   'actuator-web-1': ['executor'],
   'actuator-web-2': ['executor'],
   healer: ['operator'],

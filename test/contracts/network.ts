@@ -24,7 +24,7 @@ import { POLICY_ENGINE_ID } from '../../src/policy/engineId.ts';
 import { testParameters } from '../parameters.ts';
 
 export const NAME = 'weft-vectors';
-export const GENESIS_TIME = 1_763_712_000_000;
+const GENESIS_TIME = 1_763_712_000_000;
 
 export function seedOf(name: string): Uint8Array {
   return sha256(encodeUtf8(`weft test key: ${name}`));
@@ -53,7 +53,7 @@ export function provenKey(chain: string, account: string, name: string, alg: 'ed
 }
 
 /** Validators v5 to v7 can be added: their accounts exist. */
-export const spareValidators = ['v5', 'v6', 'v7'];
+const spareValidators = ['v5', 'v6', 'v7'];
 
 const accountNames = [
   'admin',

@@ -94,7 +94,7 @@ export class DevRun {
 }
 
 /** The process runs, and works on this folder: a number alone may belong to somebody else by now. */
-export function isOurs(pid: number, dir: string): boolean {
+function isOurs(pid: number, dir: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir);
   } catch {

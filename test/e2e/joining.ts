@@ -79,7 +79,7 @@ async function keysOf(network: TestNetwork, name: string): Promise<ValidatorKeys
 }
 
 /** Final and not refused, through whichever running node takes it. */
-export async function send(network: TestNetwork, account: string, type: string, body: JsonObject): Promise<string> {
+async function send(network: TestNetwork, account: string, type: string, body: JsonObject): Promise<string> {
   const tx = await network.signed(account, type, body);
   const running = network.names.filter((name) => network.running(name));
   for (let tries = 0; ; tries += 1) {

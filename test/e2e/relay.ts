@@ -20,7 +20,7 @@ export type Link = {
   readonly state: 'open' | 'held' | 'reset';
 };
 
-export const openLink: Link = { delayMs: 0, stallEveryMs: 0, stallMs: 1000, bytesPerSecond: 0, state: 'open' };
+const openLink: Link = { delayMs: 0, stallEveryMs: 0, stallMs: 1000, bytesPerSecond: 0, state: 'open' };
 
 /** What one direction of one connection holds at most; above it the sender feels the back-pressure. */
 const heldBytesMax = 4 * 1024 * 1024;

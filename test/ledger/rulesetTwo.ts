@@ -35,7 +35,7 @@ function wrongNote(body: unknown): string | undefined {
 
 const all = [...contracts, notes];
 
-export const rulesetTwo: Ruleset = {
+const rulesetTwo: Ruleset = {
   ...first,
   version: 2,
   limits,

@@ -35,7 +35,7 @@ export type Behaviour = {
   readonly onGossip?: (data: Uint8Array) => GossipVerdict;
 };
 
-export const fast: Partial<NetworkTimings> = {
+const fast: Partial<NetworkTimings> = {
   pingMs: 100,
   bulkPingMs: 200,
   urgentSilentMs: 2000,

@@ -14,7 +14,7 @@ export const crashPoints: readonly CrashPoint[] = ['before', 'after', 'later'];
 /** A lane that has been gone so long is gone round (the relay rule). */
 const relayAfterMs = 100;
 
-export function machineOf(set: EpochSet, validator: ValidatorIndex): number {
+function machineOf(set: EpochSet, validator: ValidatorIndex): number {
   return set.validators[validator]!.machine;
 }
 

@@ -12,7 +12,7 @@ export type Links = {
   reorderMsMax: number;
 };
 
-export const calmLinks: Links = {
+const calmLinks: Links = {
   latencyMsMin: 1,
   latencyMsMax: 5,
   loss: 0,

@@ -55,7 +55,7 @@ export type Shape = {
   txEveryMs?: number;
 };
 
-export const f = (set: EpochSet): number => Math.floor((set.validators.length - 1) / 3);
+const f = (set: EpochSet): number => Math.floor((set.validators.length - 1) / 3);
 
 /** Machines that an oracle excuses: liars, and those whose disk lies. */
 export function unsound(plan: Plan): Set<number> {

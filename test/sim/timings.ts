@@ -1,7 +1,7 @@
 // Timeouts of the runs: ten times shorter than the defaults, with the same inequalities; and the bound on progress that follows.
 import type { Timings } from '../../consensus/types.ts';
 
-export const simTimings: Timings = {
+const simTimings: Timings = {
   leaderTimeoutMs: 200,
   certificationTimeoutMs: 400,
   retryMs: 400,

@@ -12,7 +12,7 @@ export type Registry = {
   make(facts: Omit<BlockFacts, 'id' | 'closing' | 'empty'>, txs: readonly number[], root: number): ToyBlock;
 };
 
-export function rootAfter(root: number, txs: readonly number[], height: number): number {
+function rootAfter(root: number, txs: readonly number[], height: number): number {
   let next = (Math.imul(root, 31) + height) | 0;
   for (const tx of txs) next = (Math.imul(next, 0x01000193) ^ tx) | 0;
   return next;

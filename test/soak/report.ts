@@ -106,7 +106,7 @@ export type FaultRow = {
 };
 type Quantiles = { readonly p50: number; readonly max: number };
 
-export function faultRows(faults: readonly FaultRecord[]): FaultRow[] {
+function faultRows(faults: readonly FaultRecord[]): FaultRow[] {
   return [...new Set(faults.map(({ name }) => name))].sort().map((name) => {
     const own = faults.filter((each) => each.name === name);
     const of = (what: (each: FaultRecord) => number): Quantiles => {

@@ -49,9 +49,9 @@ const format = 'weft/routes/v1';
 /** A gate has room for more; a host that needs more than this needs wider routes. */
 export const routesMax = 4096;
 /** Grants that are remembered as closed; of more, those that are over first are forgotten. */
-export const closedMax = 4096;
+const closedMax = 4096;
 /** Closes under way at a time; each has cost a use on the ledger. */
-export const closingMax = 256;
+const closingMax = 256;
 
 /**
  * The routes that are open on this host, in one file. A route is in it before the kernel hears of it, and leaves it after the

@@ -14,7 +14,7 @@ export type RedactionRule = {
   readonly pattern?: string;
 };
 
-export const redactableMembers = ['arguments', 'path', 'command', 'uid', 'source', 'destination', 'cgroup'] as const;
+const redactableMembers = ['arguments', 'path', 'command', 'uid', 'source', 'destination', 'cgroup'] as const;
 export type RedactableMember = (typeof redactableMembers)[number];
 
 /** Arguments carry passwords: unless somebody says otherwise, what follows such a word goes, and passwords in addresses do. */

@@ -27,7 +27,7 @@ export const relayedKind = 250;
 export const headKind = 249;
 export const partKind = 248;
 
-export const protocolVersion = 1;
+const protocolVersion = 1;
 
 export const answered = 0;
 export const absent = 1;

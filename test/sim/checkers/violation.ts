@@ -1,7 +1,7 @@
 // What the checkers say when a promise is broken: a stable code, and the particulars.
 import type { Certificate, Vote } from '../../../consensus/types.ts';
 
-export const violationCodes = [
+const violationCodes = [
   'DOUBLE_VOTE',
   'VOTE_AFTER_NULLIFY',
   'NOT_DURABLE',
