@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { TestNetwork } from '../e2e/network.ts';
+import { wholeFrom } from '../options.ts';
 import { buildLongChain, snapshotPath } from './longChain.ts';
 import { cpuSeconds, machine, residentBytes } from './processes.ts';
 
@@ -15,11 +16,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-const blocks = Number(values.blocks);
-if (!Number.isSafeInteger(blocks) || blocks < 100) {
-  process.stderr.write('--blocks takes a number from 100 on\n');
-  process.exit(2);
-}
+const blocks = wholeFrom('blocks', values.blocks, 100);
 const spacingMs = 1000;
 const time = Date.now() - (blocks + 120) * spacingMs;
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -1,7 +1,7 @@
 // `node test/bench/agentFlood.ts [--seconds 10] [--json]`: more events than anybody can take. Frames without a grant are put to the agent's own pinned
 // gate as fast as the kernel runs it (BPF_PROG_TEST_RUN, in large repeats), each of which is an event that the agent is due; the agent runs in
 // a process of its own as it would on a host. Once with the limits that it has by default, once without the kernel's. As root.
-import { type ChildProcess, execFileSync, fork, spawnSync } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { Gate } from '../../src/agent/bpf/gate.ts';
 import { Kernel } from '../../src/agent/bpf/kernel.ts';
 import { removePins } from '../../src/agent/bpf/pins.ts';
 import { ipv4 } from '../agent/bpf/frames.ts';
+import { run } from '../agent/bpf/peers.ts';
 import type { Stalls } from './floodedAgent.ts';
 
 export type FloodResult = Stalls & {
@@ -131,11 +132,6 @@ async function allCounted(asked: number, look: () => Promise<Counts>): Promise<C
     if (offered === asked && offered === limitedInKernel + lost + limited + delivered) return counts;
     if (performance.now() > deadline) throw new Error(`of ${asked} events some are missing: ${JSON.stringify(counts)}`);
   }
-}
-
-function run(line: string): void {
-  const [program = '', ...args] = line.split(' ');
-  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 if (import.meta.main) {

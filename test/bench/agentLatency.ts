@@ -1,7 +1,7 @@
 // `node test/bench/agentLatency.ts [--count 50] [--json]`: from "final on the ledger" to "so in the kernel", for grants and for cancellations, each
 // alone: four validator processes on this machine, an agent with its gate on a veth pair, frames put to the pinned program every two
 // milliseconds (BPF_PROG_TEST_RUN). Final is when a client that waits at one node hears of it. As root. See docs/performance.md.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { removePins } from '../../src/agent/bpf/pins.ts';
 import { checkAgentConfig } from '../../src/agent/config.ts';
 import { proposeIntent } from '../../src/client/index.ts';
 import { ipv4 } from '../agent/bpf/frames.ts';
+import { run } from '../agent/bpf/peers.ts';
 import { TestNetwork } from '../e2e/network.ts';
 
 const { values } = parseArgs({
@@ -27,10 +28,6 @@ const sourceOf = (n: number): string => `10.90.2.${n + 1}`;
 const dir = mkdtempSync(join(tmpdir(), 'weft-latency-'));
 const mount = join(dir, 'bpf');
 const device = `weft-l${process.pid % 100_000}`;
-const run = (line: string): void => {
-  const [program = '', ...args] = line.split(' ');
-  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-};
 mkdirSync(mount);
 run(`mount -t bpf bpf ${mount}`);
 run(`ip link add ${device} type veth peer name ${device}p`);

@@ -10,6 +10,7 @@ import { ed25519Signer, startNative, stopNative } from '../../src/crypto/ed25519
 import { ALG_ED25519 } from '../../src/crypto/keyId.ts';
 import { packJob } from '../../src/crypto/verifyBatch.ts';
 import { verifyPacked } from '../../src/crypto/verifyJobs.ts';
+import { wholeFrom } from '../options.ts';
 import { makeBigArchive } from './bigArchive.ts';
 import { machine } from './processes.ts';
 import { runWeft } from './weftProcess.ts';
@@ -92,11 +93,7 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const transactions = Number(values.transactions);
-  if (!Number.isSafeInteger(transactions) || transactions < 1000) {
-    process.stderr.write('--transactions takes a number from 1000 on\n');
-    process.exit(2);
-  }
+  const transactions = wholeFrom('transactions', values.transactions, 1000);
   if (values.libsodium) process.env['WEFT_NATIVE'] = '0';
   const verifier = typeof startNative() === 'string' ? 'libsodium' : 'native';
   stopNative();

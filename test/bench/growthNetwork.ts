@@ -6,7 +6,7 @@ import { runPoint } from './bench.ts';
 import { type Grown, type GrownSize, share, storeAt } from './growthFolder.ts';
 import { Load } from './load.ts';
 import { forgetFiles, readAheadKiB } from './pageCache.ts';
-import { anonymousBytes, cpuSeconds, folderBytes, majorFaults, residentBytes } from './processes.ts';
+import { anonymousBytes, cpuSeconds, folderBytes, majorFaults, mebibytes, residentBytes } from './processes.ts';
 import { type PointResult, type Quantiles, quantiles, round } from './result.ts';
 
 /** Real validators on a chain of some size. */
@@ -37,7 +37,6 @@ const starts = 3;
 const questions = 400;
 /** Questions before those that count. */
 const warmUp = 50;
-const mebibyte = 1024 * 1024;
 
 export async function measureNetwork(
   dir: string,
@@ -90,8 +89,8 @@ export async function measureNetwork(
     return {
       liveSeconds: round(seconds),
       liveCpuSeconds: round(cpu),
-      rssMiB: pids.map((pid) => Math.round(residentBytes(pid) / mebibyte)),
-      anonymousMiB: pids.map((pid) => Math.round(anonymousBytes(pid) / mebibyte)),
+      rssMiB: pids.map((pid) => mebibytes(residentBytes(pid))),
+      anonymousMiB: pids.map((pid) => mebibytes(anonymousBytes(pid))),
       diskBytes: folderBytes(network.dataOf(last)),
       point,
       tokenMs: again.ms,

@@ -1,5 +1,6 @@
 import type { ChainGrowth, DiskShare } from './growthCommit.ts';
 import type { NetworkGrowth } from './growthNetwork.ts';
+import { mebibytes } from './processes.ts';
 import { cpuPerBlock, cpuPerTransaction, type PointResult } from './result.ts';
 import { table } from './table.ts';
 
@@ -9,7 +10,6 @@ const commitLimit = 1.3;
 const liveLimitSeconds = 3;
 const tokenLimitMs = 2;
 const diskLimit = 2.5;
-const mebibyte = 1024 * 1024;
 
 type Grown = { readonly size: number; readonly commit: ChainGrowth; readonly network: NetworkGrowth };
 
@@ -52,7 +52,7 @@ export function renderChain(grown: readonly Grown[]): string {
         'resident, of that no mapped file',
         ({ network }) => `${Math.max(...network.rssMiB)}, ${Math.max(...network.anonymousMiB)} MiB`,
       ),
-      row('disk', ({ network }) => `${Math.round(network.diskBytes / mebibyte)} MiB`),
+      row('disk', ({ network }) => `${mebibytes(network.diskBytes)} MiB`),
       row(
         'token by index, p50, p99',
         ({ network }) => `${network.tokenMs.p50}, ${network.tokenMs.p99} ms (CPU ${network.tokenCpuMs} ms)`,

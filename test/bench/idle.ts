@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNetwork } from '../e2e/network.ts';
+import { mebibytes } from './processes.ts';
 import { round, sum } from './result.ts';
 import { Watch } from './watch.ts';
 
@@ -20,7 +21,6 @@ export type IdleResult = {
 
 /** After the start: code is compiled, questions are asked and answered. */
 const settleMs = 15_000;
-const mebibyte = 1024 * 1024;
 
 export async function idle(validators: number, seconds: number, progress: (text: string) => void): Promise<IdleResult> {
   const network = await TestNetwork.make({ validators, name: 'weft-bench', config: { log: { level: 'info' } } });
@@ -49,7 +49,7 @@ export async function idle(validators: number, seconds: number, progress: (text:
       cpuPercentEach: used.cpuSeconds.map(percent),
       heartbeats,
       diskBytesPerHeartbeat: Math.round(sum(used.diskBytes) / validators / Math.max(1, heartbeats)),
-      rssMiB: used.peakRssBytes.map((bytes) => Math.round(bytes / mebibyte)),
+      rssMiB: used.peakRssBytes.map((bytes) => mebibytes(bytes)),
       otherCores: round(used.otherCores),
     };
   } finally {

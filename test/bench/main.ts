@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { numberUpTo } from '../options.ts';
 import { openWeft } from './bench.ts';
 import { buildCometBft, openCometBft } from './cometbft.ts';
 import { duel, renderDuel } from './duel.ts';
@@ -62,10 +63,7 @@ function read() {
 }
 
 function number(name: string, text: string | undefined, otherwise: number, max: number): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (value > 0 && value <= max) return value;
-  process.stderr.write(`--${name} takes a number up to ${max}, not '${text}'\n`);
-  process.exit(2);
+  return text === undefined ? otherwise : numberUpTo(name, text, max);
 }
 
 // So that `exit` is told, and nothing is left running.

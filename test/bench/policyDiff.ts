@@ -12,6 +12,7 @@ import { createPolicyEngine } from '../../src/policy/engine.ts';
 import type { PolicySetDocument } from '../../src/policy/types.ts';
 import { replayArchive } from '../../src/policyTools/history.ts';
 import { flipOf, verdictOf } from '../../src/policyTools/verdict.ts';
+import { wholeFrom } from '../options.ts';
 import { makePast } from '../policyTools/past.ts';
 import { machine } from './processes.ts';
 import { runWeft } from './weftProcess.ts';
@@ -24,11 +25,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-const decisions = Number(values.decisions);
-if (!Number.isSafeInteger(decisions) || decisions < 100) {
-  process.stderr.write('--decisions takes a number from 100 on\n');
-  process.exit(2);
-}
+const decisions = wholeFrom('decisions', values.decisions, 100);
 const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 const dir = mkdtempSync(join(tmpdir(), 'weft-policy-diff-'));
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }));

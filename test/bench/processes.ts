@@ -54,6 +54,10 @@ export function machineBusySeconds(): number {
   return (user + nice + system + irq + softirq) * tickSeconds;
 }
 
+export function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
+
 /** Bytes of all files under a folder. */
 export function folderBytes(folder: string): number {
   let bytes = 0;

@@ -1,4 +1,5 @@
 import type { Pauses } from './pauses.ts';
+import { mebibytes } from './processes.ts';
 import type { Sent } from './submitter.ts';
 import type { Used } from './watch.ts';
 
@@ -71,8 +72,6 @@ export type Engine = {
   close(): Promise<void>;
 };
 
-const mebibyte = 1024 * 1024;
-
 export type Outcome = {
   readonly sent: readonly Sent[];
   /** When its final block was heard of at the validator that took it; undefined: never. */
@@ -118,7 +117,7 @@ export function resultOf(point: Point, outcome: Outcome): PointResult {
     transactionsPerBlock: round(finality.length / Math.max(1, filledBlocks)),
     validatorCpuSeconds: used.cpuSeconds.map(round),
     mainThreadCpuSeconds: used.mainThreadSeconds.map(round),
-    validatorPeakRssMiB: used.peakRssBytes.map((bytes) => Math.round(bytes / mebibyte)),
+    validatorPeakRssMiB: used.peakRssBytes.map((bytes) => mebibytes(bytes)),
     diskBytesPerTransaction: Math.round(sum(used.diskBytes) / used.diskBytes.length / Math.max(1, finality.length)),
     ...(proposals === undefined ? {} : { proposalMs: quantiles(proposals) }),
     ...(wireBytes === undefined

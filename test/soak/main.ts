@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { numberUpTo } from '../options.ts';
 import { type Run, summary, svg, table } from './report.ts';
 import { soak } from './soak.ts';
 
@@ -15,13 +16,6 @@ const { values } = parseArgs({
   },
 });
 
-function number(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (value > 0 && value <= max) return value;
-  process.stderr.write(`--${name} takes a number up to ${max}, not '${text}'\n`);
-  process.exit(2);
-}
-
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 
@@ -31,9 +25,9 @@ function write(run: Run): void {
 }
 
 const run = await soak({
-  minutes: number('minutes', values.minutes, 10_000),
-  everySeconds: number('every', values.every, 3600),
-  rate: number('rate', values.rate, 1000),
+  minutes: numberUpTo('minutes', values.minutes, 10_000),
+  everySeconds: numberUpTo('every', values.every, 3600),
+  rate: numberUpTo('rate', values.rate, 1000),
   progress: (words) => process.stdout.write(`${words}\n`),
   soFar: write,
 });
