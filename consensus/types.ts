@@ -145,8 +145,6 @@ export type Event =
   /** The finalized block of `view` and all its ancestors are durably in the store: the journal's floor may rise to it. Ascending. */
   | { type: 'committed'; view: number; block: BlockFacts };
 
-export type EventType = Event['type'];
-
 /** What validators send each other. Block bytes travel by the shell: a `proposal` says which block must go along. */
 export type Message =
   | { type: 'vote'; vote: Vote }
