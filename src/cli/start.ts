@@ -3,7 +3,6 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { loadConfig } from '../node/config.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { configOfHome, passphraseOf } from './home.ts';
-import { startAnew } from './nodeFlags.ts';
 import { exitCodes, good, note, printFields, printJson, reportFailure, usage } from './output.ts';
 import { stopSignal } from './stopSignal.ts';
 
@@ -39,7 +38,6 @@ export function startCommand(program: Command): void {
 }
 
 async function start(options: Options): Promise<void> {
-  startAnew('start');
   const path = configOfHome(options);
   const flags: Record<string, string> = {};
   for (const each of options.set) {
