@@ -87,7 +87,8 @@ export class RealNode {
         },
         createNetwork: network.of(seat),
         files,
-        wallMs: () => genesisTime + 1000 + clock.nowMs() + this.#skewMs,
+        // As Date.now() counts.
+        wallMs: () => Math.floor(genesisTime + 1000 + clock.nowMs() + this.#skewMs),
         monotonicMs: () => clock.nowMs(),
         stopped: (code) => gaveUp(this, code, 'stopped'),
         reopen: (why) => {
