@@ -161,7 +161,9 @@ t.test('on a real disk', async (t) => {
   await second.journal.restart([encodeUtf8('floor 2')]);
   t.strictSame(readdirSync(folder), ['journal-0000000002'], 'the old segment is gone');
   await second.journal.close();
-  t.strictSame(texts((await Journal.open(nodeFiles, folder, identity)).payloads), ['floor 2']);
+  const third = await Journal.open(nodeFiles, folder, identity);
+  t.strictSame(texts(third.payloads), ['floor 2']);
+  await third.journal.close();
 });
 
 t.test('room made ready behind the end says nothing, also when a crash leaves it', async (t) => {
@@ -173,6 +175,8 @@ t.test('room made ready behind the end says nothing, also when a crash leaves it
   const { journal } = await Journal.open(nodeFiles, live, identity, ahead);
   await journal.restart([encodeUtf8('floor')]);
   const expected = ['floor'];
+  const lengthOf = (records: readonly string[]): number =>
+    records.reduce((sum, record) => sum + frameHeadBytes + record.length, segmentHeadBytes);
   const reopened = async (at: string) => {
     const opened = await Journal.open(nodeFiles, at, identity, ahead);
     await opened.journal.close();
@@ -187,10 +191,10 @@ t.test('room made ready behind the end says nothing, also when a crash leaves it
     cpSync(live, left, { recursive: true });
     const { payloads, state, tornBytes } = await reopened(left);
     t.strictSame([texts(payloads), state, tornBytes], [expected, 'complete', 0]);
-    t.equal(readFileSync(path(left)).length, journal.bytes, 'and it is cut');
+    t.equal(readFileSync(path(left)).length, lengthOf(expected), 'and it is cut');
   }
   await journal.close();
-  t.equal(readFileSync(path(live)).length, journal.bytes, 'as who closes it does');
+  t.equal(readFileSync(path(live)).length, lengthOf(expected), 'as who closes it does');
   appendFileSync(path(left), Uint8Array.of(1, 0, 2));
   appendFileSync(path(left), new Uint8Array(50));
   t.equal((await reopened(left)).tornBytes, 3, 'what stands in it is torn');
