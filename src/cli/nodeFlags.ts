@@ -15,7 +15,7 @@ export function nodeStart(what: 'start' | 'audit' = 'start', v8: string = proces
     flags: [
       // Young objects: 16 MiB instead of up to 64, so that they are collected sooner. A replay makes thousands of times as many as are in use
       // at a time: with twice the space from the beginning half as many collections copy half a block each.
-      ...(what === 'audit' ? ['--max-semi-space-size=16', '--min-semi-space-size=16'] : ['--max-semi-space-size=8']),
+      ...(what === 'audit' ? ['--max-semi-space-size=24', '--min-semi-space-size=24'] : ['--max-semi-space-size=8']),
       ...(v8.startsWith('14.')
         ? [
             // Old ones: buffers count as what they are, heap; V8 would wait for 64 MiB of them.
