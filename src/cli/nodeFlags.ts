@@ -14,7 +14,7 @@ export function nodeStart(what: 'start' | 'audit' = 'start', v8: string = proces
   return {
     flags: [
       // Young objects: 16 MiB instead of up to 64, so that they are collected sooner. A replay makes thousands of times as many as are in use
-      // at a time: with twice the space from the beginning half as many collections copy half a block each.
+      // at a time: with three times the space from the beginning a third as many collections copy half a block each.
       ...(what === 'audit' ? ['--max-semi-space-size=24', '--min-semi-space-size=24'] : ['--max-semi-space-size=8']),
       ...(v8.startsWith('14.')
         ? [
