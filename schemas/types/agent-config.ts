@@ -160,6 +160,23 @@ export interface AgentConfigFile {
      * As for gate.
      */
     mode?: 'observe' | 'enforce';
+    /**
+     * Addresses from which processes of the cgroup call. Routes from elsewhere do not open this gate. Default: all routes do.
+     *
+     * @minItems 1
+     * @maxItems 64
+     *
+     * Items: Address or CIDR.
+     */
+    sources?: string[];
+    /**
+     * As for gate. Where there is a gate, its own counts for both.
+     */
+    failOpen?: boolean;
+    /**
+     * As for gate. Where there is a gate, its own count for both.
+     */
+    pins?: string;
   };
   /**
    * What is watched, besides the gates.
