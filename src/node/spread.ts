@@ -29,8 +29,10 @@ export const spreadLimits = {
   leanMs: 50,
   /** So long after a vote of ours: where no blocks come, nobody gets bodies with them. */
   leanForMs: 100,
-  /** Transactions of a block, at most: above it not all of them fit into a proposal. */
-  leanBlockBytes: 40 * 1024,
+  /** Only from that load on: below, a message more costs little, and everybody hears at once. */
+  leanFrom: 12.5,
+  /** Transactions of a block, at most: the next one may hold twice as much, and all of them have to fit into its proposal. */
+  leanBlockBytes: 28 * 1024,
   /** Goes along with a vote, in the same write. */
   withVoteBytesMax: 16 * 1024,
   /** Load at which the distance is a whole one: transactions of the last tenth of a second. Below it is shorter in proportion. */
@@ -215,10 +217,10 @@ export class Spread {
     this.#loadMs = now;
   }
 
-  /** Blocks come, and small enough that each proposal holds what is in it. */
+  /** There is load, blocks come, and small enough that each proposal holds what is in it. */
   #isLean(nowMs: number): boolean {
-    const { leanForMs, leanBlockBytes } = spreadLimits;
-    return nowMs - this.#blockMs < leanForMs && this.#blockBytes < leanBlockBytes;
+    const { leanForMs, leanFrom, leanBlockBytes } = spreadLimits;
+    return this.#load >= leanFrom && nowMs - this.#blockMs < leanForMs && this.#blockBytes < leanBlockBytes;
   }
 
   /** When the next batch is due: so long after the one before, or while blocks bring bodies, after the first that waits came. */
