@@ -7,7 +7,7 @@ const modules = join(root, 'node_modules');
 
 /** Programs that the tests and the first process call. */
 const programs = ['sh', 'true', 'env', 'mount', 'umount', 'insmod', 'ip', 'nsenter', 'setpriv', 'cat'];
-const packages = ['tap', 'fast-check', 'koffi', `@koromix/koffi-linux-${process.arch}`, 'commander'];
+const packages = ['tap', 'fast-check', 'koffi', `@koromix/koffi-linux-${process.arch}`, 'commander', 'level'];
 const sources = [
   'src',
   'contracts',
