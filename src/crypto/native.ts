@@ -69,18 +69,32 @@ function open(file: string): NativeEd25519 | string {
 
 /** Jobs as the library reads them. Lengths of keys and signatures were checked. */
 export function placeJobs(jobs: readonly VerifyJob[]): { readonly bytes: Uint8Array; readonly places: Uint32Array } {
-  let length = 0;
-  for (const job of jobs) length += job.publicKey.length + job.signature.length + job.message.length;
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(placedBytes(jobs));
   const places = new Uint32Array(jobs.length * PLACE_WORDS);
+  placeJobsInto(jobs, bytes, places);
+  return { bytes, places };
+}
+
+/** Bytes that the parts of the jobs take. */
+export function placedBytes(jobs: readonly VerifyJob[]): number {
+  let length = 0;
+  for (const { publicKey, signature, message } of jobs) length += publicKey.length + signature.length + message.length;
+  return length;
+}
+
+/** As `placeJobs`, into room for `placedBytes` and PLACE_WORDS a job. */
+export function placeJobsInto(jobs: readonly VerifyJob[], bytes: Uint8Array, places: Uint32Array): void {
   let [at, word] = [0, 0];
   for (const { publicKey, signature, message } of jobs) {
-    for (const part of [publicKey, signature, message]) {
-      places[word++] = at;
-      bytes.set(part, at);
-      at += part.length;
-    }
+    const signatureAt = at + publicKey.length;
+    const messageAt = signatureAt + signature.length;
+    bytes.set(publicKey, at);
+    bytes.set(signature, signatureAt);
+    bytes.set(message, messageAt);
+    places[word++] = at;
+    places[word++] = signatureAt;
+    places[word++] = messageAt;
     places[word++] = message.length;
+    at = messageAt + message.length;
   }
-  return { bytes, places };
 }

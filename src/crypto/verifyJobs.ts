@@ -3,7 +3,7 @@
 // hold is asked about one by one, exactly as without it.
 import { nativeEd25519, verifyFast } from './ed25519.ts';
 import { ALG_ED25519 } from './keyId.ts';
-import { PLACE_WORDS, placeJobs } from './native.ts';
+import { PLACE_WORDS, placedBytes, placeJobs, placeJobsInto } from './native.ts';
 import { type VerifyJob, type VerifyRule, verifySignature } from './verify.ts';
 import { isPackable, placePacked, unpackJobs } from './verifyBatch.ts';
 
@@ -66,25 +66,8 @@ export function fewHold(jobs: readonly VerifyJob[]): boolean[] {
 
 /** False: they do not fit, or one is none that the library may be shown. */
 function placeFew(jobs: readonly VerifyJob[]): boolean {
-  if (jobs.length > fewMax) return false;
-  const { bytes, places } = few;
-  let [at, word] = [0, 0];
-  for (let i = 0; i < jobs.length; i += 1) {
-    const job = jobs[i];
-    if (job === undefined || !isBatchable(job)) return false;
-    const { publicKey, signature, message } = job;
-    const messageAt = at + publicKey.length + signature.length;
-    if (messageAt + message.length > bytes.length) return false;
-    bytes.set(publicKey, at);
-    bytes.set(signature, at + publicKey.length);
-    bytes.set(message, messageAt);
-    places[word] = at;
-    places[word + 1] = at + publicKey.length;
-    places[word + 2] = messageAt;
-    places[word + 3] = message.length;
-    at = messageAt + message.length;
-    word += PLACE_WORDS;
-  }
+  if (jobs.length > fewMax || !jobs.every(isBatchable) || placedBytes(jobs) > few.bytes.length) return false;
+  placeJobsInto(jobs, few.bytes, few.places);
   return true;
 }
 

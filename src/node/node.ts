@@ -540,11 +540,7 @@ export class WeftNode {
             .then(() => this.#epochs.follow())
             .catch((error: unknown) => this.halt(codeOf(error), String(error)));
       },
-      proposed: (block, own) =>
-        this.#spread.proposed(
-          block.transactions.map(({ tx }) => tx),
-          own,
-        ),
+      proposed: (block, own) => this.#spread.proposed(block.transactions, own),
       behind: (certificate) => this.#behind(certificate),
       failed: (code, detail) => this.#failure.fail(code, detail),
       published: (cosigner) => {

@@ -1,3 +1,4 @@
+import type { PreparedTx } from '../ledger/types.ts';
 import type { Lane } from '../net/types.ts';
 import type { Mempool } from './mempool.ts';
 
@@ -150,9 +151,10 @@ export class Spread {
    * This validator is about to vote for a block with these transactions, or has built it: they reach everybody with it. What waits for who
    * leads next goes now: the vote behind it is what that one waits for.
    */
-  proposed(envelopes: Iterable<{ readonly envelopeId: string; readonly envelope: Uint8Array }>, own: boolean): void {
+  proposed(transactions: readonly Pick<PreparedTx, 'tx'>[], own: boolean): void {
     let bytes = 0;
-    for (const { envelopeId, envelope } of envelopes) {
+    for (const { tx } of transactions) {
+      const { envelopeId, envelope } = tx;
       bytes += envelope.length;
       for (const outbox of this.#outboxes.values()) {
         if (outbox.waiting.delete(envelopeId)) outbox.bytes -= envelope.length;

@@ -85,7 +85,7 @@ async function lean(peers: readonly string[]) {
   const all = sut(peers);
   all.spread.proposed([], false);
   for (let n = 0; n < 100; n += 1) all.push(n);
-  const block = Array.from({ length: 100 }, (_, n) => transaction(n).tx);
+  const block = Array.from({ length: 100 }, (_, n) => transaction(n));
   all.spread.proposed(block, true);
   await turn();
   all.sent.length = 0;
@@ -114,11 +114,11 @@ t.test('where blocks come, who leads next gets transactions with our vote, the o
   );
   clock.leader = 'c';
   spread.proposed(
-    [200, 201, 202].map((n) => transaction(n).tx),
+    [200, 201, 202].map((n) => transaction(n)),
     false,
   );
   t.match(sent.slice(2), [{ peer: 'c', count: 1, lane: 'urgent' }], 'only what is in no block');
-  spread.proposed([transaction(203).tx], false);
+  spread.proposed([transaction(203)], false);
   await passed(2 * spreadLimits.leanMs);
   t.equal(sent.length, 3, 'and nothing is left for anybody else');
   spread.close();
@@ -134,8 +134,8 @@ t.test('what no block takes up goes to all soon: a silent leader costs its timeo
 
 t.test('large blocks do not fit into a proposal: everybody gets everything, as where no blocks come', async (t) => {
   const { sent, clock, spread, push } = await lean(['leader', 'b']);
-  const large = { ...transaction(1).tx, envelope: new Uint8Array(spreadLimits.leanBlockBytes) };
-  spread.proposed([large], false);
+  const tx = { ...transaction(1).tx, envelope: new Uint8Array(spreadLimits.leanBlockBytes) };
+  spread.proposed([{ tx }], false);
   clock.nowMs += spreadLimits.gatherMs;
   push(400);
   await turn();
